@@ -1,0 +1,56 @@
+// swift-tools-version: 6.3;(experimentalCGen)
+import PackageDescription
+
+// The layers, lowest first; `tools/layers` checks that a target depends only on lower ones (see CONTRIBUTING.md).
+
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let kernelAndLibraries: [Target] = [  // 0
+    .target(name: "CDatapath", path: "bpf", exclude: ["lib"], sources: ["host"], publicHeadersPath: "abi", plugins: ["BPFCompile"]),
+    .target(name: "CLinux"),
+    library("CLibBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),
+    library("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
+    library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    library("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+    library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    library("CCurses", pkgConfig: "ncursesw", apt: "libncurses-dev"),
+    library("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
+    library("CCapNG", pkgConfig: "libcap-ng", apt: "libcap-ng-dev"),
+]
+
+let types: [Target] = [  // 1
+    .target(name: "NetworkTypes")
+]
+
+let pure: [Target] = [  // 2
+    .target(name: "Flows", dependencies: ["NetworkTypes"])
+]
+
+let edges: [Target] = [  // 3
+    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"])
+]
+
+let surfaces: [Target] = [  // 4
+]
+
+let executables: [Target] = [  // 5
+    .executableTarget(name: "nilo", dependencies: ["Datapath"])
+]
+
+let tests: [Target] = [
+    .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport"),
+    .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
+]
+
+let build: [Target] = [
+    .plugin(name: "BPFCompile", capability: .buildTool(), path: "tools/BPFCompile")
+]
+
+let package = Package(
+    name: "nilometer",
+    products: [.executable(name: "nilo", targets: ["nilo"])],
+    targets: kernelAndLibraries + types + pure + edges + surfaces + executables + tests + build,
+    swiftLanguageModes: [.v6]
+)

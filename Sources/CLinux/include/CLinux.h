@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Swift's Glibc module lacks: _GNU_SOURCE calls, variadic calls, and headers outside its module map. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+/* setns(2) of the calling thread into a network namespace; -1 and errno on failure. */
+int lx_setns_net(int fd);
+/* unshare(2) of the calling thread's network namespace. */
+int lx_unshare_net(void);
+/* unshare(2) of the mount namespace, made private so that nothing mounted later is seen outside. */
+int lx_unshare_mount_private(void);
+/* SO_NETNS_COOKIE of a socket made in the calling thread's namespace; 0 and errno on failure. */
+uint64_t lx_netns_cookie(void);
+void lx_stdout_line_buffered(void);
+int lx_gettid(void);
+int lx_pipe_cloexec(int ends[2]);
+/* Pins the calling thread to one CPU. */
+int lx_pin_to_cpu(int cpu);
+/* bpf(2), for what libbpf 1.1 has no words for (tcx anchors). */
+long lx_bpf(int command, union bpf_attr *attr, unsigned int size);
+int lx_mount_bpffs(const char *directory);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "CLinux.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* since Linux 5.14 */
+#endif
+
+int lx_setns_net(int fd) { return setns(fd, CLONE_NEWNET); }
+int lx_unshare_net(void) { return unshare(CLONE_NEWNET); }
+int lx_unshare_mount_private(void) { return unshare(CLONE_NEWNS) ?: mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL); }
+int lx_gettid(void) { return (int)syscall(SYS_gettid); }
+int lx_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+void lx_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
+long lx_bpf(int command, union bpf_attr *attr, unsigned int size) { return syscall(SYS_bpf, command, attr, size); }
+int lx_mount_bpffs(const char *directory) { return mount("bpf", directory, "bpf", 0, "mode=0700"); }
+
+int lx_pin_to_cpu(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+}
+
+uint64_t lx_netns_cookie(void) {
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (s < 0) return 0;
+    uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    if (getsockopt(s, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size)) cookie = 0;
+    int saved = errno;
+    close(s);
+    errno = saved;
+    return cookie;
+}
