@@ -1,0 +1,5 @@
+import Datapath
+
+@main struct Nilo {
+    static func main() {}
+}
