@@ -36,6 +36,8 @@ let surfaces: [Target] = [  // 4
 ]
 
 let executables: [Target] = [  // 5
+    .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
+    .executableTarget(name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
     .executableTarget(name: "nilo", dependencies: ["Datapath"])
 ]
 

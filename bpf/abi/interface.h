@@ -15,7 +15,10 @@ struct nilo_port {
 	__u32 ifindex; /* 0: empty */
 	__u32 if_id;
 	__u32 ledger; /* index of its books */
-	__u32 reserved;
+	__u32 flags;  /* enum nilo_port_flags */
+};
+enum nilo_port_flags {
+	NILO_PORT_LAYER3 = 1, /* frames start at the network header (tun, and other devices without Ethernet) */
 };
 
 /* Ledger 0 takes what arrives on an interface that no program instance knows. */

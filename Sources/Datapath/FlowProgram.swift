@@ -1,0 +1,34 @@
+import CDatapath
+import CLibBPF
+import Glibc
+
+/// One loaded instance of the flow programs. It serves one network namespace: its port table is looked up by ifindex.
+public final class FlowProgram {
+    private let object: FlowObject
+
+    /// - Parameter maps: shared with all other instances.
+    public init(maps: SharedMaps) throws(BPFError) {
+        object = try FlowObject(config: maps.config)
+        try object.reuse(maps)
+        try object.load("the flow programs")
+    }
+
+    public var ingress: Int32 { object.programDescriptor("nilo_ingress") }
+    public var egress: Int32 { object.programDescriptor("nilo_egress") }
+    package var clock: Int32 { object.programDescriptor("nilo_clock") }
+    package var ports: Int32 { object.mapDescriptor("nilo_ports") }
+
+    /// Tells the programs of an interface. Nothing is attached by this.
+    /// - Precondition: the entry is free or holds the same ifindex.
+    public func setPort(_ port: nilo_port) throws(BPFError) {
+        var entry = port.ifindex & UInt32(NILO_PORTS - 1)
+        var port = port
+        try check(bpf_map_update_elem(ports, &entry, &port, 0), "register interface \(port.ifindex)")
+    }
+
+    public func clearPort(ifindex: UInt32) throws(BPFError) {
+        var entry = ifindex & UInt32(NILO_PORTS - 1)
+        var empty = nilo_port()
+        try check(bpf_map_update_elem(ports, &entry, &empty, 0), "unregister interface \(ifindex)")
+    }
+}

@@ -1,0 +1,89 @@
+import CDatapath
+import CLibBPF
+import Glibc
+
+/// The maps that all program instances share and that outlive the agent: made once, pinned in bpffs, taken over by the next agent.
+public final class SharedMaps {
+    /// Every map of the flow programs but the port table, which each instance has for itself.
+    static let names = [
+        "nilo_sets", "nilo_slots", "nilo_seen", "nilo_log", "nilo_log_heads", "nilo_log_tails", "nilo_ledgers", "nilo_registry", "nilo_meta",
+        "nilo_ghosts", "nilo_fragments", "nilo_syns", "nilo_events", "nilo_scratchpad",
+    ]
+
+    public let config: nilo_config
+    private let descriptors: [String: Int32]
+
+    /// Makes new, empty maps.
+    /// - Parameter seed: of the flow hash.
+    public convenience init(geometry: TableGeometry, features: DatapathFeatures = .all, vxlanPorts: (UInt16, UInt16) = (4789, 0), seed: UInt64)
+        throws(BPFError)
+    {
+        let config = geometry.config(
+            cpus: Int(try check(libbpf_num_possible_cpus(), "count CPUs")), seed: seed, features: features.rawValue, vxlanPorts: vxlanPorts)
+        try self.init(making: config)
+    }
+
+    private init(making config: nilo_config) throws(BPFError) {
+        var config = config
+        if config.wake_jiffies == 0 { config.wake_jiffies = Self.wakeJiffies }
+        let object = try FlowObject(config: config)
+        object.skipPrograms()
+        try object.load("the flow maps")
+        var descriptors: [String: Int32] = [:]
+        for name in Self.names {
+            let fd = fcntl(object.mapDescriptor(name), F_DUPFD_CLOEXEC, 3)
+            guard fd >= 0 else { throw BPFError("keep map \(name)", code: errno) }
+            descriptors[name] = fd
+        }
+        self.config = config
+        self.descriptors = descriptors
+        var zero: UInt32 = 0
+        try check(bpf_map_update_elem(descriptors["nilo_meta"]!, &zero, &config, 0), "write nilo_meta")
+    }
+
+    /// Takes over maps that an earlier agent pinned.
+    init(pinnedIn directory: String) throws(BPFError) {
+        var descriptors: [String: Int32] = [:]
+        for name in Self.names {
+            descriptors[name] = try check(bpf_obj_get("\(directory)/\(name)"), "open pinned map \(name)")
+        }
+        var zero: UInt32 = 0
+        var config = nilo_config()
+        try check(bpf_map_lookup_elem(descriptors["nilo_meta"]!, &zero, &config), "read nilo_meta")
+        self.config = config
+        self.descriptors = descriptors
+    }
+
+    deinit { for fd in descriptors.values { close(fd) } }
+
+    package func descriptor(_ name: String) -> Int32 {
+        guard let fd = descriptors[name] else { preconditionFailure("no shared map \(name)") }
+        return fd
+    }
+
+    /// Pins every map under its name. `directory` exists and is a bpffs.
+    func pin(in directory: String) throws(BPFError) {
+        for name in Self.names { try check(bpf_obj_pin(descriptor(name), "\(directory)/\(name)"), "pin map \(name)") }
+    }
+
+    /// Memory that the kernel holds for the maps of fixed size, bytes.
+    public var bytes: Int {
+        config.setCount * (MemoryLayout<nilo_flow_set>.size + MemoryLayout<nilo_seen_set>.size)
+            + config.slotCount * MemoryLayout<nilo_flow_slot>.size + config.logCount * MemoryLayout<nilo_spill>.size
+            + config.ledgerCount * MemoryLayout<nilo_ledger>.size + (Int(config.ghosts_mask) + 1) * 8
+    }
+
+    /// Ten milliseconds in jiffies, rounded up: the least time between two wake-ups.
+    private static var wakeJiffies: UInt32 { UInt32((10_000_000 + JiffyClock.nanosecondsPerJiffy - 1) / JiffyClock.nanosecondsPerJiffy) }
+}
+
+/// What the programs do beyond counting.
+public struct DatapathFeatures: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// TCP sequence and handshake analysis.
+    public static let tcp = DatapathFeatures(rawValue: UInt32(NILO_FEATURE_TCP.rawValue))
+    /// Look inside VXLAN.
+    public static let vxlan = DatapathFeatures(rawValue: UInt32(NILO_FEATURE_VXLAN.rawValue))
+    public static let all: DatapathFeatures = [.tcp, .vxlan]
+}

@@ -1,0 +1,197 @@
+import CDatapath
+import Flows
+import Glibc
+import NetworkTypes
+
+/// Reads what the programs have counted, without a system call per flow, and tells each increment exactly once.
+///
+/// For every slot it remembers what it has told of the present stay (generation). A stay ends in one of two ways: dirty, then the spill
+/// log holds its last word; or clean, then all had been told. So whenever a slot shows a new generation, the log is drained first.
+///
+/// Owned by one thread: not Sendable.
+public final class SlotReader {
+    /// What has been told of a slot's present stay.
+    private struct Told {
+        var generation: UInt32 = 0
+        var flow: UInt32 = .max
+        var totals = Totals()
+        var ce: UInt32 = 0
+        var retransmitted: UInt32 = 0
+        var outOfOrder: UInt32 = 0
+        var zeroWindows: UInt32 = 0
+        var ledger: UInt32 = 0
+        var direction: UInt32 = 0
+    }
+
+    public struct Pass: Sendable {
+        /// Slots that had changed.
+        public var changed = 0
+        /// Records taken from the spill logs.
+        public var spilled = 0
+        /// Slots that their CPU kept writing through all tries; they are met again.
+        public var busy = 0
+        public init() {}
+    }
+
+    private let config: nilo_config
+    private let sets: MappedArray<nilo_flow_set>
+    private let slots: MappedArray<nilo_flow_slot>
+    private let seen: MappedArray<nilo_seen_set>
+    private let log: MappedArray<nilo_spill>
+    private let heads: MappedArray<nilo_log_head>
+    private let tails: MappedArray<nilo_log_tail>
+    private let told: UnsafeMutablePointer<Told>
+    private let toldBytes: Int
+    private var isFirstPass = true
+    /// Of flows that ended their stay and were told here, by ledger * 2 + direction: the part of `retired` that this reader accounts for.
+    public private(set) var retired: [Totals]
+    private var clock: JiffyClock
+    private let program: FlowProgram
+
+    /// - Parameter program: any instance; its clock is used.
+    public init(maps: SharedMaps, program: FlowProgram) throws(BPFError) {
+        config = maps.config
+        sets = try MappedArray(maps, "nilo_sets", count: config.setCount)
+        slots = try MappedArray(maps, "nilo_slots", count: config.slotCount)
+        seen = try MappedArray(maps, "nilo_seen", count: config.setCount, writable: true)
+        log = try MappedArray(maps, "nilo_log", count: config.logCount)
+        heads = try MappedArray(maps, "nilo_log_heads", count: Int(config.cpus))
+        tails = try MappedArray(maps, "nilo_log_tails", count: Int(config.cpus), writable: true)
+        toldBytes = config.slotCount * MemoryLayout<Told>.stride
+        // Anonymous memory is zero and costs nothing until a slot is used.
+        let memory = mmap(nil, toldBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let memory, memory != MAP_FAILED else { throw BPFError("allocate the reader's memory", code: errno) }
+        told = memory.assumingMemoryBound(to: Told.self)
+        retired = Array(repeating: Totals(), count: Int(config.ledgers) * 2)
+        self.program = program
+        clock = try JiffyClock(program: program.clock)
+    }
+
+    deinit { munmap(told, toldBytes) }
+
+    /// Tells everything that is new into `table`.
+    /// - Parameter tick: the second in progress, for rates.
+    /// - Parameter onClose: a flow that had to leave the table to make room.
+    public func collect(into table: inout FlowTable, tick: UInt32, onClose: (FlowTable.Closed) -> Void) throws(BPFError) -> Pass {
+        var pass = Pass()
+        clock = try JiffyClock(program: program.clock)
+        pass.spilled += drain(into: &table, tick: tick, onClose: onClose)
+        for set in 0..<config.setCount {
+            let now = UnsafeRawPointer(sets.base + set)
+            let before = UnsafeRawPointer(seen.base + set)
+            if !isFirstPass && Self.sequencesEqual(now, before) { continue }
+            for way in 0..<Int(NILO_WAYS) {
+                let sequence = now.assumingMemoryBound(to: UInt32.self) + way
+                let told = before.assumingMemoryBound(to: UInt32.self) + way
+                // 0: never used. The first pass of a reader tells also what an earlier reader had told to its own agent.
+                if sequence.pointee == 0 || !isFirstPass && sequence.pointee == told.pointee { continue }
+                read(set * Int(NILO_WAYS) + way, sequence, into: &table, tick: tick, &pass, onClose)
+            }
+        }
+        isFirstPass = false
+        return pass
+    }
+
+    /// Whether a pass would find anything: how the cost of finding is measured apart from copying.
+    public func changedSets() -> Int {
+        var changed = 0
+        for set in 0..<config.setCount where !Self.sequencesEqual(UnsafeRawPointer(sets.base + set), UnsafeRawPointer(seen.base + set)) { changed += 1 }
+        return changed
+    }
+
+    /// Compares the eight sequence numbers at the start of a set and of its seen record.
+    @inline(__always) private static func sequencesEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> Bool {
+        a.load(as: SIMD8<UInt32>.self) == b.load(as: SIMD8<UInt32>.self)
+    }
+
+    private func read(
+        _ index: Int, _ sequence: UnsafePointer<UInt32>, into table: inout FlowTable, tick: UInt32, _ pass: inout Pass,
+        _ onClose: (FlowTable.Closed) -> Void
+    ) {
+        var slot = nilo_flow_slot()
+        let state = nilo_slot_read(sequence, slots.base + index, &slot)
+        if state & 1 == 1 {
+            pass.busy += 1
+            return
+        }
+        if told[index].generation != slot.generation {
+            // The stay before has ended; if it was dirty its last word is in the log by now, written before this stay began.
+            pass.spilled += drain(into: &table, tick: tick, onClose: onClose)
+            endStay(index)
+        }
+        tell(index, &slot, into: &table, tick: tick, onClose)
+        pass.changed += 1
+        let way = index % Int(NILO_WAYS)
+        let mark = UnsafeMutableRawPointer(seen.base + index / Int(NILO_WAYS)).assumingMemoryBound(to: UInt32.self) + way
+        nilo_store_seen(mark, state)
+    }
+
+    /// Takes all records of all logs. Returns how many.
+    private func drain(into table: inout FlowTable, tick: UInt32, onClose: (FlowTable.Closed) -> Void) -> Int {
+        var taken = 0
+        for cpu in 0..<Int(config.cpus) {
+            let head = withUnsafePointer(to: &heads.base[cpu].written) { nilo_load_acquire($0) }
+            var tail = tails.base[cpu].taken
+            while tail != head {
+                let at = cpu * Int(config.log_mask + 1) + Int(UInt32(truncatingIfNeeded: tail) & config.log_mask)
+                var slot = log.base[at].slot
+                let index = Int(log.base[at].index)
+                if told[index].generation != slot.generation { endStay(index) }
+                tell(index, &slot, into: &table, tick: tick, onClose)
+                endStay(index)
+                tail += 1
+                taken += 1
+                // Give the room back as we go: the programs are waiting for it.
+                if taken & 63 == 0 { nilo_store_release(&tails.base[cpu].taken, tail) }
+            }
+            nilo_store_release(&tails.base[cpu].taken, tail)
+        }
+        return taken
+    }
+
+    /// What was told of the stay is now the programs' `retired`.
+    private func endStay(_ index: Int) {
+        retired[Int(told[index].ledger * 2 + told[index].direction)] += told[index].totals
+        told[index].totals = Totals()
+        told[index].ce = 0
+        told[index].retransmitted = 0
+        told[index].outOfOrder = 0
+        told[index].zeroWindows = 0
+    }
+
+    private func tell(
+        _ index: Int, _ slot: inout nilo_flow_slot, into table: inout FlowTable, tick: UInt32, _ onClose: (FlowTable.Closed) -> Void
+    ) {
+        let before = told + index
+        let now = Totals(skbs: slot.skbs, skbBytes: slot.skb_bytes, wirePackets: slot.wire_packets, wireBytes: slot.wire_bytes)
+        let transport = TransportCounts(
+            congestionMarks: UInt64(slot.ce_packets &- before.pointee.ce), retransmitted: UInt64(slot.retransmitted &- before.pointee.retransmitted),
+            outOfOrder: UInt64(slot.out_of_order &- before.pointee.outOfOrder), zeroWindows: UInt64(slot.zero_windows &- before.pointee.zeroWindows))
+        let traits = FlowTraits(
+            first: clock.time(ofJiffies: slot.first_jiffies), last: clock.time(ofJiffies: slot.last_jiffies), smallest: slot.min_bytes,
+            largest: slot.max_bytes, handshakeMicroseconds: slot.handshake_us, tcpFlags: TCPFlags(rawValue: slot.tcp_flags), dscp: slot.dscp,
+            ecn: slot.ecn, ttlMinimum: slot.ttl_min, ttlMaximum: slot.ttl_max, notes: FlowNotes(rawValue: UInt16(slot.notes)))
+        let observation = FlowObservation(
+            key: withUnsafePointer(to: &slot.key) { FlowKey(copying: $0) }, totals: now - before.pointee.totals, transport: transport, traits: traits,
+            isNewStay: before.pointee.totals.isZero)
+        let hint = before.pointee.generation == slot.generation ? before.pointee.flow : .max
+        let flow = observation.totals.isZero && hint != .max ? hint : table.merge(observation, hint: hint, tick: tick, onClose: onClose)
+        before.pointee = Told(
+            generation: slot.generation, flow: flow, totals: now, ce: slot.ce_packets, retransmitted: slot.retransmitted,
+            outOfOrder: slot.out_of_order, zeroWindows: slot.zero_windows, ledger: slot.ledger, direction: UInt32(slot.key.direction & 1))
+    }
+
+    /// What all slots hold now, by ledger * 2 + direction: one side of the books. Exact when no packet passes meanwhile.
+    public func resident() -> [Totals] {
+        var sums = Array(repeating: Totals(), count: Int(config.ledgers) * 2)
+        var slot = nilo_flow_slot()
+        for index in 0..<config.slotCount {
+            let sequence = UnsafeRawPointer(sets.base + index / Int(NILO_WAYS)).assumingMemoryBound(to: UInt32.self) + index % Int(NILO_WAYS)
+            if sequence.pointee == 0 { continue }
+            while nilo_slot_read(sequence, slots.base + index, &slot) & 1 == 1 {}
+            sums[Int(slot.ledger * 2 + UInt32(slot.key.direction & 1))] += Totals(
+                skbs: slot.skbs, skbBytes: slot.skb_bytes, wirePackets: slot.wire_packets, wireBytes: slot.wire_bytes)
+        }
+        return sums
+    }
+}

@@ -1,0 +1,19 @@
+/// What a flow has done since it was last looked at, and what is known of it as a whole.
+public struct FlowObservation: Sendable {
+    public var key: FlowKey
+    /// Since the previous observation of the same flow in the same place.
+    public var totals: Totals
+    public var transport: TransportCounts
+    /// Of the flow's whole stay in that place.
+    public var traits: FlowTraits
+    /// The first observation of this stay. When false and the flow is no longer in the table, its beginning was reported before.
+    public var isNewStay: Bool
+
+    public init(key: FlowKey, totals: Totals, transport: TransportCounts, traits: FlowTraits, isNewStay: Bool) {
+        self.key = key
+        self.totals = totals
+        self.transport = transport
+        self.traits = traits
+        self.isNewStay = isNewStay
+    }
+}

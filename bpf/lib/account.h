@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Counts a packet exactly once in its interface's books, and exactly once in its flow's slot or in the overflow bucket.
+ *
+ * A CPU writes only to its own part of the table, and tc programs do not interrupt each other on a CPU (they run with softirqs off), so no
+ * atomics are needed. The slot is closed (even sequence number) before the program does anything else with the packet: a clone
+ * that is sent from here may enter this program again.
+ */
+#ifndef NILO_ACCOUNT_H
+#define NILO_ACCOUNT_H
+#include "lib/evict.h"
+#include "lib/segments.h"
+#include "lib/tcp.h"
+
+static __always_inline void nilo_add(struct nilo_totals *totals, const struct nilo_packet *p, const struct nilo_wire *wire)
+{
+	totals->skbs += 1;
+	totals->skb_bytes += p->skb_bytes;
+	totals->wire_packets += wire->packets;
+	totals->wire_bytes += wire->bytes;
+}
+
+/* What a search of a set comes to: the way that holds the key, or NILO_ROOM | an empty way, or NILO_FULL. */
+#define NILO_ROOM 8
+#define NILO_FULL 16
+
+/*
+ * Searches a set from the key's home way on. Ways fill in this order and are never emptied, so an empty one ends the search. Only for
+ * flows that are not at home; a function of its own, verified once.
+ */
+__noinline int nilo_search(__u32 set_index, __u32 home, __u32 tag, const struct nilo_flow_key *key)
+{
+	struct nilo_flow_set *set = bpf_map_lookup_elem(&nilo_sets, &set_index);
+
+	if (!set || !key)
+		return NILO_FULL;
+	for (__u32 i = 0; i < NILO_WAYS; i++) {
+		__u32 way = (home + i) & (NILO_WAYS - 1);
+		__u16 there = set->tag[way];
+
+		if (there == (__u16)tag) {
+			__u32 index = set_index * NILO_WAYS + way;
+			struct nilo_flow_slot *slot = bpf_map_lookup_elem(&nilo_slots, &index);
+
+			if (slot && nilo_key_equal(key, &slot->key))
+				return way;
+		} else if (!there) {
+			return NILO_ROOM | way;
+		}
+	}
+	return NILO_FULL;
+}
+
+static __always_inline void nilo_slot_start(struct nilo_flow_slot *slot, const struct nilo_packet *p,
+					    const struct nilo_flow_key *key, __u32 ledger, __u32 now, __u64 hash)
+{
+	__u32 generation = slot->generation + 1;
+
+	__builtin_memset(slot, 0, sizeof(*slot));
+	__builtin_memcpy(&slot->key, key, sizeof(slot->key));
+	slot->generation = generation;
+	slot->ledger = ledger;
+	slot->first_jiffies = now;
+	slot->min_bytes = 0xffffffff;
+	slot->ttl_min = 255;
+	if (nilo_config.features & NILO_FEATURE_TCP && p->is_tcp && !(p->tcp_flags & NILO_TCP_SYN))
+		nilo_recall_sequence(slot, hash);
+}
+
+static __always_inline void nilo_slot_add(struct nilo_flow_slot *slot, struct nilo_packet *p, const struct nilo_wire *wire,
+					  __u32 now, __u32 gso)
+{
+	slot->skbs += 1;
+	slot->skb_bytes += p->skb_bytes;
+	slot->wire_packets += wire->packets;
+	slot->wire_bytes += wire->bytes;
+	slot->last_jiffies = now;
+	if (wire->smallest < slot->min_bytes)
+		slot->min_bytes = wire->smallest;
+	if (wire->largest > slot->max_bytes)
+		slot->max_bytes = wire->largest;
+	slot->dscp = p->tos >> 2;
+	slot->ecn |= 1u << (p->tos & 3);
+	if (unlikely((p->tos & 3) == 3))
+		slot->ce_packets += wire->packets;
+	if (p->ttl < slot->ttl_min)
+		slot->ttl_min = p->ttl;
+	if (p->ttl > slot->ttl_max)
+		slot->ttl_max = p->ttl;
+	if (unlikely(p->remarks & 1u << NILO_REMARK_WIRE_APPROX))
+		slot->notes |= NILO_NOTE_WIRE_APPROX;
+	if (p->is_tcp) {
+		if (nilo_config.features & NILO_FEATURE_TCP)
+			nilo_tcp(p, slot, wire, gso ? p->skb_bytes - p->headers : p->payload);
+		slot->tcp_flags |= p->tcp_flags;
+	}
+}
+
+/* Rare; verified on its own, so that its branches do not multiply the states of what follows. */
+__noinline int nilo_remark(struct nilo_ledger *ledger, __u32 remarks)
+{
+	if (!ledger)
+		return 0;
+#pragma clang loop unroll(full)
+	for (int i = 0; i < NILO_REMARK_SPILLED; i++)
+		if (remarks & 1u << i)
+			ledger->remarks[i]++;
+	return 0;
+}
+
+/* More CPUs than the table was made for: counted all the same, in the books of the first one. */
+__noinline int nilo_account_elsewhere(struct nilo_packet *p, struct nilo_wire *wire, __u32 ledger_index)
+{
+	struct nilo_ledger *ledger;
+	struct nilo_totals *lost;
+
+	if (!p || !wire)
+		return 0;
+	ledger = nilo_ledger_of(0, ledger_index, p->direction & 1);
+	if (!ledger)
+		return 0;
+	lost = &ledger->overflow[NILO_OVERFLOW_CPU];
+	__sync_fetch_and_add(&ledger->seen.skbs, 1);
+	__sync_fetch_and_add(&ledger->seen.skb_bytes, p->skb_bytes);
+	__sync_fetch_and_add(&ledger->seen.wire_packets, wire->packets);
+	__sync_fetch_and_add(&ledger->seen.wire_bytes, wire->bytes);
+	__sync_fetch_and_add(&lost->skbs, 1);
+	__sync_fetch_and_add(&lost->skb_bytes, p->skb_bytes);
+	__sync_fetch_and_add(&lost->wire_packets, wire->packets);
+	__sync_fetch_and_add(&lost->wire_bytes, wire->bytes);
+	return 0;
+}
+
+static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_packet *p, const struct nilo_flow_key *key,
+					 const struct nilo_port *port)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), direction = p->direction & 1, set_index, slot_index, way;
+	struct nilo_flow_slot *slot;
+	struct nilo_ledger *ledger;
+	struct nilo_flow_set *set;
+	struct nilo_wire wire;
+	__u64 hash, now;
+	__u16 tag;
+	int fresh = 0;
+
+	nilo_segments(skb, p, &wire);
+	ledger = nilo_ledger_of(cpu, port->ledger, direction);
+	if (unlikely(cpu >= nilo_config.cpus || !ledger)) {
+		nilo_account_elsewhere(p, &wire, port->ledger);
+		return;
+	}
+	nilo_add(&ledger->seen, p, &wire);
+	if (unlikely(p->remarks))
+		nilo_remark(ledger, p->remarks);
+
+	hash = nilo_hash(key);
+	set_index = cpu * (nilo_config.sets_mask + 1) + ((__u32)(hash >> 32) & nilo_config.sets_mask);
+	tag = hash | 1;
+	now = bpf_jiffies64();
+	set = bpf_map_lookup_elem(&nilo_sets, &set_index);
+	if (!set)
+		return;
+	way = nilo_bounded_way(hash >> 16);
+	slot_index = set_index * NILO_WAYS + way;
+	slot = bpf_map_lookup_elem(&nilo_slots, &slot_index);
+	if (!slot)
+		return;
+	if (unlikely(set->tag[way] != tag || !nilo_key_equal(key, &slot->key))) {
+		__u32 found = nilo_search(set_index, way, tag, key);
+
+		if (found == NILO_FULL) {
+			int freed = nilo_evict(cpu, set_index, way, (__u16)(now >> NILO_AGE_SHIFT));
+
+			if (freed < 0) {
+				nilo_add(&ledger->overflow[NILO_OVERFLOW_LOG_FULL], p, &wire);
+				return;
+			}
+			found = NILO_ROOM | freed;
+		}
+		fresh = found & NILO_ROOM;
+		way = nilo_bounded_way(found);
+		slot_index = set_index * NILO_WAYS + way;
+		slot = bpf_map_lookup_elem(&nilo_slots, &slot_index);
+		if (!slot)
+			return;
+	}
+	*(volatile __u32 *)&set->seq[way] = set->seq[way] + 1;
+	nilo_publish(set->seq[way]);
+	if (unlikely(fresh)) {
+		set->tag[way] = tag;
+		nilo_slot_start(slot, p, key, port->ledger, now, hash);
+	}
+	nilo_slot_add(slot, p, &wire, now, skb->gso_size);
+	set->age[way] = now >> NILO_AGE_SHIFT;
+	nilo_publish(set->seq[way]);
+	*(volatile __u32 *)&set->seq[way] = set->seq[way] + 1;
+}
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All maps of the flow programs. Arrays are sized by user space before loading; "per CPU" means part n of a plain array,
+ * because a per-CPU array cannot be mapped into user space.
+ */
+#ifndef NILO_MAPS_H
+#define NILO_MAPS_H
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "abi/config.h"
+#include "abi/flow_slot.h"
+#include "abi/interface.h"
+#include "abi/ledger.h"
+
+/* Set before loading, constant to the verifier. */
+const volatile struct nilo_config nilo_config = {};
+
+#define NILO_MAPPED_ARRAY(name, record)                                                                                \
+	struct {                                                                                                       \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                                      \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                                     \
+		__uint(max_entries, 1);                                                                                \
+		__type(key, __u32);                                                                                    \
+		__type(value, record);                                                                                 \
+	} name SEC(".maps")
+
+/* Key: cpu * sets + set. The header line of eight slots. */
+NILO_MAPPED_ARRAY(nilo_sets, struct nilo_flow_set);
+/* Key: (cpu * sets + set) * 8 + way. */
+NILO_MAPPED_ARRAY(nilo_slots, struct nilo_flow_slot);
+/* Key: cpu * sets + set. Written by user space. */
+NILO_MAPPED_ARRAY(nilo_seen, struct nilo_seen_set);
+/* Key: cpu * records + (position & mask). Dirty victims. */
+NILO_MAPPED_ARRAY(nilo_log, struct nilo_spill);
+/* Key: cpu. */
+NILO_MAPPED_ARRAY(nilo_log_heads, struct nilo_log_head);
+/* Key: cpu. Written by user space. */
+NILO_MAPPED_ARRAY(nilo_log_tails, struct nilo_log_tail);
+/* Key: (cpu * ledgers + ledger) * 2 + direction. */
+NILO_MAPPED_ARRAY(nilo_ledgers, struct nilo_ledger);
+
+/* Key: ifindex & (NILO_PORTS - 1). One per program instance, that is per namespace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NILO_PORTS);
+	__type(key, __u32);
+	__type(value, struct nilo_port);
+} nilo_ports SEC(".maps");
+
+/* Key: if_id. User space's own memory; no program reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct nilo_interface);
+} nilo_registry SEC(".maps");
+
+/* One entry: the configuration the maps were made for. User space's own memory, for the next agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nilo_config);
+} nilo_meta SEC(".maps");
+
+/* Key: hash of a TCP flow. Value: tag << 32 | next_seq, what it had reached when it left its slot; lossy, tagged. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} nilo_ghosts SEC(".maps");
+
+struct nilo_fragment_key {
+	__u8 saddr[16];
+	__u8 daddr[16];
+	__u32 id;
+	__u32 if_id;
+	__u32 vni;
+	__u8 protocol;
+	__u8 direction;
+	__u16 vlan;
+};
+struct nilo_fragment_ports {
+	__be16 sport;
+	__be16 dport;
+	__u8 form;
+	__u8 pad[3];
+};
+/* Datagrams whose first fragment was seen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct nilo_fragment_key);
+	__type(value, struct nilo_fragment_ports);
+} nilo_fragments SEC(".maps");
+
+struct nilo_handshake_key {
+	__u8 client[16];
+	__u8 server[16];
+	__be16 client_port;
+	__be16 server_port;
+	__u32 if_id;
+	__u32 vni;
+	__u16 vlan;
+	__u8 direction; /* of the SYN */
+	__u8 pad;
+};
+struct nilo_handshake {
+	__u64 syn_ns;
+	__u64 synack_ns;
+	__u32 syns;
+	__u32 synacks;
+};
+/* Handshakes under way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct nilo_handshake_key);
+	__type(value, struct nilo_handshake);
+} nilo_syns SEC(".maps");
+
+/* Room for the keys of the rare paths, whose frames the 512 bytes of stack would not hold. Used within one function only. */
+struct nilo_scratch {
+	struct nilo_fragment_key fragment;
+	struct nilo_fragment_ports ports;
+	struct nilo_handshake_key handshake;
+	struct nilo_handshake fresh;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nilo_scratch);
+} nilo_scratchpad SEC(".maps");
+
+static __always_inline struct nilo_scratch *nilo_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&nilo_scratchpad, &zero);
+}
+
+/* Wake-ups for user space; never a record per packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536);
+} nilo_events SEC(".maps");
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What TCP shows of a flow's health as it passes: segments whose bytes had passed before (retransmitted), segments that fill a gap
+ * (out of order), closed windows.
+ *
+ * One gap is remembered; a second one widens it, so that of several gaps a late retransmission between them may be called out of order.
+ */
+#ifndef NILO_TCP_H
+#define NILO_TCP_H
+#include "lib/handshake.h"
+#include "lib/maps.h"
+#include "lib/order.h"
+#include "lib/segments.h"
+
+#define NILO_TCP_FIN 1
+
+/* a < b in sequence space (RFC 9293, 3.4) */
+static __always_inline int nilo_seq_before(__u32 a, __u32 b)
+{
+	return (a - b) >> 31;
+}
+
+static __always_inline __u32 nilo_segments_of(__u32 bytes, const struct nilo_wire *wire, __u32 payload)
+{
+	__u32 size = wire->packets > 1 ? (payload + wire->packets - 1) / wire->packets : 0;
+
+	return size ? (bytes + size - 1) / size : 1;
+}
+
+__noinline int nilo_tcp_old(struct nilo_flow_slot *slot, const struct nilo_wire *wire, __u32 seq, __u32 end)
+{
+	__u32 old_end, segments;
+
+	if (!slot || !wire)
+		return 0;
+	old_end = nilo_seq_before(slot->next_seq, end) ? slot->next_seq : end;
+	/* A keep-alive repeats one byte, or none, just below what has been sent. */
+	if (end - seq <= 1 && end == slot->next_seq)
+		return 0;
+	segments = nilo_segments_of(old_end - seq, wire, end - seq);
+	if (slot->hole_start != slot->hole_end && !nilo_seq_before(seq, slot->hole_start) &&
+	    nilo_seq_before(seq, slot->hole_end)) {
+		slot->out_of_order += segments;
+		if (seq == slot->hole_start)
+			slot->hole_start = nilo_seq_before(old_end, slot->hole_end) ? old_end : slot->hole_end;
+		else if (!nilo_seq_before(old_end, slot->hole_end))
+			slot->hole_end = seq;
+	} else {
+		slot->retransmitted += segments;
+	}
+	if (nilo_seq_before(slot->next_seq, end))
+		slot->next_seq = end;
+	return 0;
+}
+
+static __always_inline void nilo_tcp(struct nilo_packet *p, struct nilo_flow_slot *slot, const struct nilo_wire *wire,
+				     __u32 payload)
+{
+	__u32 seq = p->seq, end = seq + payload;
+
+	if (unlikely(p->tcp_flags & NILO_TCP_SYN ||
+		     (slot->tcp_flags & (NILO_TCP_SYN | NILO_TCP_ACK)) == NILO_TCP_SYN))
+		nilo_handshake(p, slot);
+	if (unlikely(!p->window && !(p->tcp_flags & (NILO_TCP_SYN | NILO_TCP_RST))))
+		slot->zero_windows += wire->packets;
+	if (p->tcp_flags & (NILO_TCP_SYN | NILO_TCP_FIN))
+		end++;
+	if (end == seq || p->tcp_flags & NILO_TCP_RST)
+		return;
+	if (p->tcp_flags & NILO_TCP_SYN && slot->notes & NILO_NOTE_SEQ_KNOWN && slot->next_seq != end) {
+		/* A new connection on the same ports. */
+		slot->hole_start = slot->hole_end = 0;
+		slot->next_seq = end;
+		return;
+	}
+	if (unlikely(!(slot->notes & NILO_NOTE_SEQ_KNOWN))) {
+		slot->notes |= NILO_NOTE_SEQ_KNOWN;
+		if (!(p->tcp_flags & NILO_TCP_SYN))
+			slot->notes |= NILO_NOTE_SEQ_LOST;
+		slot->next_seq = end;
+		return;
+	}
+	if (likely(seq == slot->next_seq)) {
+		slot->next_seq = end;
+	} else if (nilo_seq_before(slot->next_seq, seq)) {
+		if (slot->hole_start == slot->hole_end)
+			slot->hole_start = slot->next_seq;
+		slot->hole_end = seq;
+		slot->next_seq = end;
+	} else {
+		nilo_tcp_old(slot, wire, seq, end);
+	}
+}
+
+#endif
