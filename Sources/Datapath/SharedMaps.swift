@@ -41,8 +41,8 @@ public final class SharedMaps {
         try check(bpf_map_update_elem(descriptors["nilo_meta"]!, &zero, &config, 0), "write nilo_meta")
     }
 
-    /// Takes over maps that an earlier agent pinned.
-    init(pinnedIn directory: String) throws(BPFError) {
+    /// Takes over maps that an earlier agent pinned: their sizes and hash stay, what the programs do is chosen anew.
+    init(pinnedIn directory: String, features: DatapathFeatures, vxlanPorts: (UInt16, UInt16)) throws(BPFError) {
         var descriptors: [String: Int32] = [:]
         for name in Self.names {
             descriptors[name] = try check(bpf_obj_get("\(directory)/\(name)"), "open pinned map \(name)")
@@ -50,6 +50,9 @@ public final class SharedMaps {
         var zero: UInt32 = 0
         var config = nilo_config()
         try check(bpf_map_lookup_elem(descriptors["nilo_meta"]!, &zero, &config), "read nilo_meta")
+        config.features = features.rawValue
+        config.vxlan_ports = vxlanPorts
+        try check(bpf_map_update_elem(descriptors["nilo_meta"]!, &zero, &config, 0), "write nilo_meta")
         self.config = config
         self.descriptors = descriptors
     }

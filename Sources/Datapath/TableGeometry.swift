@@ -12,7 +12,7 @@ public struct TableGeometry: Sendable, Equatable {
     /// TCP sequence states remembered for flows that have left the table.
     public var ghosts: Int
 
-    public init(flows: Int = 262_144, logRecordsPerCPU: Int = 16_384, ledgers: Int = 1024, ghosts: Int = 262_144) {
+    public init(flows: Int = 262_144, logRecordsPerCPU: Int = 16_384, ledgers: Int = 4096, ghosts: Int = 262_144) {
         self.flows = flows
         self.logRecordsPerCPU = logRecordsPerCPU
         self.ledgers = ledgers

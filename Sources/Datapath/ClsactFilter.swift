@@ -1,0 +1,82 @@
+import CDatapath
+import CLibBPF
+import Flows
+import Glibc
+
+/// An attachment as a bpf filter in direct-action mode on the clsact qdisc. It stays when the process ends.
+struct ClsactFilter {
+    /// Marks our filters ("NI").
+    static let handle: UInt32 = 0x4E49
+    static let programNames: Set<String> = ["nilo_ingress", "nilo_egress"]
+
+    let ifindex: UInt32
+    let direction: Direction
+    let priority: UInt32
+
+    private var hook: bpf_tc_hook {
+        var hook = bpf_tc_hook()
+        hook.sz = MemoryLayout<bpf_tc_hook>.size
+        hook.ifindex = Int32(ifindex)
+        hook.attach_point = direction == .ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS
+        return hook
+    }
+
+    private func options() -> bpf_tc_opts {
+        var options = bpf_tc_opts()
+        options.sz = MemoryLayout<bpf_tc_opts>.size
+        options.handle = Self.handle
+        options.priority = priority
+        return options
+    }
+
+    /// tc qdisc add dev DEV clsact
+    /// - Returns: false when there was one already: then it is someone else's.
+    static func addQdisc(ifindex: UInt32) throws(BPFError) -> Bool {
+        var hook = ClsactFilter(ifindex: ifindex, direction: .ingress, priority: 1).hook
+        let result = bpf_tc_hook_create(&hook)
+        if result == -EEXIST { return false }
+        try check(result, "add clsact to interface \(ifindex)")
+        return true
+    }
+
+    /// tc filter replace dev DEV ingress pref PRIORITY handle 0x4e49 bpf direct-action object-pinned PROG
+    ///
+    /// Adds the filter, or exchanges its program in one step.
+    func attach(program: Int32) throws(BPFError) {
+        var hook = hook
+        var options = options()
+        options.prog_fd = program
+        options.flags = UInt32(BPF_TC_F_REPLACE.rawValue)
+        try check(bpf_tc_attach(&hook, &options), "attach \(direction) filter to interface \(ifindex), preference \(priority)")
+    }
+
+    /// Is there a filter of ours here?
+    func isOurs() throws(BPFError) -> Bool {
+        var hook = hook
+        var options = options()
+        let result = bpf_tc_query(&hook, &options)
+        if result == -ENOENT || result == -EINVAL || result == -ENODEV { return false }
+        try check(result, "ask for the \(direction) filter of interface \(ifindex)")
+        return Self.programNames.contains(try Self.programName(id: options.prog_id))
+    }
+
+    /// tc filter del dev DEV ingress pref PRIORITY handle 0x4e49 bpf
+    func detach() throws(BPFError) {
+        guard try isOurs() else { return }
+        var hook = hook
+        var options = options()
+        try check(bpf_tc_detach(&hook, &options), "remove \(direction) filter of interface \(ifindex)")
+    }
+
+    static func programName(id: UInt32) throws(BPFError) -> String {
+        let fd = try check(bpf_prog_get_fd_by_id(id), "open program \(id)")
+        defer { close(fd) }
+        var info = bpf_prog_info()
+        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        try check(bpf_obj_get_info_by_fd(fd, &info, &size), "ask program \(id) for its name")
+        return withUnsafeBytes(of: info.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+
+    /// The preferences to try, best first: another kind of filter may hold one.
+    static func priorities(first: Bool) -> [UInt32] { first ? Array(1...16) : Array((0xFEF0...0xFEFF).reversed()) }
+}

@@ -1,0 +1,337 @@
+import CDatapath
+import CLibBPF
+import Flows
+import Glibc
+import NetworkTypes
+
+/// The kernel side as the agent holds it: the maps, the program instances and what they are attached to.
+///
+/// Owned by one thread, which calls `attach` and `detach` while it is in the interface's namespace. With a pin directory everything
+/// outlives the process, and the next owner takes over without a gap; without one (tests) it ends with this value.
+public final class Datapath {
+    public struct Options: Sendable {
+        public var pins: PinDirectory?
+        public var geometry = TableGeometry()
+        public var features = DatapathFeatures.all
+        public var vxlanPorts: (UInt16, UInt16) = (4789, 0)
+        public var mode = AttachMode.auto
+        public var order = HookOrder.outer
+        public init() {}
+    }
+
+    /// An interface that is being counted, or was.
+    public struct Interface: Sendable {
+        public var id: InterfaceID
+        public var name: String
+        public var ifindex: UInt32
+        public var namespaceCookie: UInt64
+        public var mode: AttachMode
+        public var attachedAt: Timestamp
+        /// The device's own counters when the programs were attached, ingress then egress.
+        public var base: [DeviceCounters]
+        /// How far `base` may be off: what the device counted while the programs were being attached.
+        public var baseUnsure: [DeviceCounters]
+    }
+
+    /// A program instance and the entries of its port table that are taken.
+    private final class Group {
+        let program: FlowProgram
+        var entries: Set<UInt32> = []
+        init(program: FlowProgram) { self.program = program }
+    }
+
+    private struct Attachment {
+        var record: nilo_interface
+        var group: Group
+        var links: [TCXLink]
+    }
+
+    public let maps: SharedMaps
+    /// True when the maps were there already: counters of an earlier agent go on.
+    public let tookOver: Bool
+    public let supportsTCX: Bool
+    private let options: Options
+    private let registry: Registry
+    private let ledgers: LedgerReader
+    public let reader: SlotReader
+    private var records: [InterfaceID: nilo_interface]
+    private var attachments: [InterfaceID: Attachment] = [:]
+    private var groups: [UInt64: [Group]] = [:]
+    private let firstProgram: FlowProgram
+    private var nextID: UInt32
+    private var usedLedgers: Set<UInt32>
+
+    public init(options: Options) throws(BPFError) {
+        self.options = options
+        libbpf_set_print(nil)  // What goes wrong is in the errors; libbpf's own lines would come beside them.
+        var random = SystemRandomNumberGenerator()
+        if let pins = options.pins {
+            try pins.prepare()
+            tookOver = pins.hasMaps
+            maps =
+                tookOver
+                ? try SharedMaps(pinnedIn: pins.maps, features: options.features, vxlanPorts: options.vxlanPorts)
+                : try SharedMaps(geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
+            if !tookOver { try maps.pin(in: pins.maps) }
+        } else {
+            tookOver = false
+            maps = try SharedMaps(geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
+        }
+        registry = Registry(maps: maps)
+        records = try registry.load()
+        ledgers = try LedgerReader(maps: maps)
+        firstProgram = try FlowProgram(maps: maps)
+        reader = try SlotReader(maps: maps, program: firstProgram)
+        supportsTCX = TCXLink.isSupported(program: firstProgram.ingress)
+        nextID = (records.keys.map(\.rawValue).max() ?? 0) + 1
+        usedLedgers = Set(records.values.map(\.ledger))
+        if options.mode == .tcx && !supportsTCX { throw BPFError("attach by tcx", code: EOPNOTSUPP, detail: "tcx came with Linux 6.6") }
+    }
+
+    public var interfaces: [Interface] { attachments.map { Interface(id: $0.key, $0.value.record) }.sorted { $0.id < $1.id } }
+    /// Also those that are gone and whose books are kept.
+    public var allInterfaces: [Interface] { records.map { Interface(id: $0.key, $0.value) }.sorted { $0.id < $1.id } }
+
+    /// The books of an interface that is or was attached.
+    public func books(_ id: InterfaceID, _ direction: Direction) -> Books? {
+        records[id].map { ledgers.books(ledger: $0.ledger, direction) }
+    }
+    /// What arrived on interfaces that no instance knew.
+    public func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
+
+    /// Where an interface's totals stand in `SlotReader.retired` and `SlotReader.resident()`.
+    public func ledgerIndex(_ id: InterfaceID, _ direction: Direction) -> Int? {
+        records[id].map { Int($0.ledger) * 2 + Int(direction.rawValue) }
+    }
+
+    // MARK: Attaching
+
+    /// Starts to count an interface, or goes on with it where an earlier agent left off.
+    /// - Parameter counters: reads the device's own counters, ingress then egress; called before and after.
+    /// - Precondition: the calling thread is in the interface's namespace.
+    public func attach(_ device: Device, counters: () throws -> [DeviceCounters]) throws -> InterfaceID {
+        if let (id, record) = records.first(where: {
+            $0.value.isAlive && $0.value.netns_cookie == device.namespaceCookie && $0.value.ifindex == device.ifindex
+        }) {
+            if attachments[id] != nil { return id }
+            if let attachment = try takeOver(id, record, device) {
+                attachments[id] = attachment
+                return id
+            }
+            try close(id)
+        }
+        let id = InterfaceID(rawValue: nextID)
+        var record = nilo_interface()
+        record.netns_cookie = device.namespaceCookie
+        record.ifindex = device.ifindex
+        record.deviceName = device.name
+        record.ledger = try freeLedger()
+        record.attachment = useTCX ? NILO_ATTACH_TCX.rawValue : NILO_ATTACH_CLSACT.rawValue
+        let group = try group(for: device)
+        try group.program.setPort(port(id, record, device))
+        group.entries.insert(device.ifindex & UInt32(NILO_PORTS - 1))
+        let before = try counters()
+        var links: [TCXLink] = []
+        do {
+            if useTCX {
+                links = try attachTCX(id, device, group.program)
+            } else {
+                try attachClsact(&record, device, group.program)
+            }
+            let after = try counters()
+            record.setBase(before: before, after: after)
+            record.attached_unix_ns = UInt64(Timestamp.now.nanoseconds)
+            try registry.store(record, id: id)
+        } catch {
+            undo(id, record, device, group, links)
+            throw error
+        }
+        nextID += 1
+        usedLedgers.insert(record.ledger)
+        records[id] = record
+        attachments[id] = Attachment(record: record, group: group, links: links)
+        return id
+    }
+
+    private var useTCX: Bool { options.mode == .tcx || options.mode == .auto && supportsTCX }
+
+    private func port(_ id: InterfaceID, _ record: nilo_interface, _ device: Device) -> nilo_port {
+        nilo_port(
+            ifindex: device.ifindex, if_id: id.rawValue, ledger: record.ledger, flags: device.isLayer3 ? NILO_PORT_LAYER3.rawValue : 0)
+    }
+
+    private func group(for device: Device) throws(BPFError) -> Group {
+        let entry = device.ifindex & UInt32(NILO_PORTS - 1)
+        if let free = groups[device.namespaceCookie]?.first(where: { !$0.entries.contains(entry) }) { return free }
+        // The first instance serves the first namespace; each further namespace, and each clash of entries, gets its own.
+        let group = Group(program: groups.isEmpty ? firstProgram : try FlowProgram(maps: maps))
+        groups[device.namespaceCookie, default: []].append(group)
+        return group
+    }
+
+    private func attachTCX(_ id: InterfaceID, _ device: Device, _ program: FlowProgram) throws(BPFError) -> [TCXLink] {
+        var links: [TCXLink] = []
+        for direction in Direction.allCases {
+            let link = try TCXLink.attach(
+                program: direction == .ingress ? program.ingress : program.egress, ifindex: device.ifindex, direction,
+                first: options.order.isFirst(direction))
+            if let pins = options.pins { try link.pin(at: pins.link(id, direction)) }
+            links.append(link)
+        }
+        return links
+    }
+
+    private func attachClsact(_ record: inout nilo_interface, _ device: Device, _ program: FlowProgram) throws(BPFError) {
+        record.clsact_created = try ClsactFilter.addQdisc(ifindex: device.ifindex) ? 1 : 0
+        for direction in Direction.allCases {
+            var refused: BPFError?
+            for priority in ClsactFilter.priorities(first: options.order.isFirst(direction)) {
+                let filter = ClsactFilter(ifindex: device.ifindex, direction: direction, priority: priority)
+                do {
+                    try filter.attach(program: direction == .ingress ? program.ingress : program.egress)
+                    record.setPriority(priority, direction)
+                    refused = nil
+                    break
+                } catch {
+                    refused = error
+                }
+            }
+            if let refused { throw refused }
+        }
+    }
+
+    private func undo(_ id: InterfaceID, _ record: nilo_interface, _ device: Device, _ group: Group, _ links: [TCXLink]) {
+        for direction in Direction.allCases {
+            if let pins = options.pins { unlink(pins.link(id, direction)) }
+            if !useTCX { try? ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction)).detach() }
+        }
+        group.entries.remove(device.ifindex & UInt32(NILO_PORTS - 1))
+        try? group.program.clearPort(ifindex: device.ifindex)
+    }
+
+    /// Exchanges the programs that an earlier agent attached for our own. Returns nil when they are not there any more.
+    private func takeOver(_ id: InterfaceID, _ record: nilo_interface, _ device: Device) throws(BPFError) -> Attachment? {
+        var links: [TCXLink] = []
+        if record.attachment == NILO_ATTACH_TCX.rawValue {
+            guard let pins = options.pins else { return nil }
+            for direction in Direction.allCases {
+                guard let link = try TCXLink.pinned(at: pins.link(id, direction)), try link.ifindex() == device.ifindex else { return nil }
+                links.append(link)
+            }
+        } else {
+            for direction in Direction.allCases {
+                let filter = ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction))
+                guard try filter.isOurs() else { return nil }
+            }
+        }
+        let group = try group(for: device)
+        try group.program.setPort(port(id, record, device))
+        group.entries.insert(device.ifindex & UInt32(NILO_PORTS - 1))
+        for direction in Direction.allCases {
+            let program = direction == .ingress ? group.program.ingress : group.program.egress
+            if record.attachment == NILO_ATTACH_TCX.rawValue {
+                try links[Int(direction.rawValue)].update(program: program)
+            } else {
+                try ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction)).attach(program: program)
+            }
+        }
+        return Attachment(record: record, group: group, links: links)
+    }
+
+    private func freeLedger() throws(BPFError) -> UInt32 {
+        if let unused = (1..<maps.config.ledgers).first(where: { !usedLedgers.contains($0) }) { return unused }
+        let resident = reader.resident()
+        let closed = records.filter { !$0.value.isAlive }.sorted { $0.value.closed_unix_ns < $1.value.closed_unix_ns }
+        for (id, record) in closed where resident[Int(record.ledger) * 2].isZero && resident[Int(record.ledger) * 2 + 1].isZero {
+            // No program and no slot knows this ledger any more: it can start again from zero.
+            try clearLedger(record.ledger)
+            try registry.remove(id)
+            records[id] = nil
+            return record.ledger
+        }
+        throw BPFError("find room for one more interface", code: ENOSPC, detail: "\(maps.config.ledgers - 1) interfaces are being counted or have flows in the table")
+    }
+
+    private func clearLedger(_ ledger: UInt32) throws(BPFError) {
+        for cpu in 0..<maps.config.cpus {
+            for direction in 0..<UInt32(2) {
+                var index = (cpu * maps.config.ledgers + ledger) * 2 + direction
+                var zero = nilo_ledger()
+                try check(bpf_map_update_elem(maps.descriptor("nilo_ledgers"), &index, &zero, 0), "clear ledger \(ledger)")
+            }
+        }
+    }
+
+    // MARK: Detaching
+
+    /// Stops to count an interface and closes its books.
+    /// - Precondition: the calling thread is in the interface's namespace, or the interface is gone.
+    public func detach(_ id: InterfaceID) throws(BPFError) {
+        guard let attachment = attachments[id] else { return }
+        if attachment.record.attachment == NILO_ATTACH_CLSACT.rawValue {
+            for direction in Direction.allCases {
+                try ClsactFilter(ifindex: attachment.record.ifindex, direction: direction, priority: attachment.record.priority(direction)).detach()
+            }
+        }
+        for link in attachment.links { try link.detach() }
+        try close(id)
+    }
+
+    /// The interface is gone, and what was attached to it went with it.
+    public func vanished(_ id: InterfaceID) throws(BPFError) { try close(id) }
+
+    /// Did we make the clsact qdisc of this interface?
+    public func madeClsact(_ id: InterfaceID) -> Bool { records[id]?.clsact_created == 1 }
+
+    private func close(_ id: InterfaceID) throws(BPFError) {
+        guard var record = records[id] else { return }
+        if let pins = options.pins {
+            for direction in Direction.allCases where unlink(pins.link(id, direction)) != 0 && errno != ENOENT {
+                throw BPFError("unpin \(pins.link(id, direction))", code: errno)
+            }
+        }
+        if let attachment = attachments.removeValue(forKey: id) {
+            attachment.group.entries.remove(record.ifindex & UInt32(NILO_PORTS - 1))
+            try attachment.group.program.clearPort(ifindex: record.ifindex)
+        }
+        record.closed_unix_ns = UInt64(Timestamp.now.nanoseconds)
+        try registry.store(record, id: id)
+        records[id] = record
+    }
+
+    /// Closes the books of interfaces that an earlier agent counted and that were not attached again.
+    public func sweep() throws(BPFError) {
+        for (id, record) in records where record.isAlive && attachments[id] == nil { try close(id) }
+    }
+}
+
+extension Datapath.Interface {
+    init(id: InterfaceID, _ record: nilo_interface) {
+        self.init(
+            id: id, name: record.deviceName, ifindex: record.ifindex, namespaceCookie: record.netns_cookie,
+            mode: record.attachment == NILO_ATTACH_TCX.rawValue ? .tcx : .clsact,
+            attachedAt: Timestamp(nanoseconds: Int64(record.attached_unix_ns)),
+            base: [
+                DeviceCounters(packets: record.base_packets.0, bytes: record.base_bytes.0),
+                DeviceCounters(packets: record.base_packets.1, bytes: record.base_bytes.1),
+            ],
+            baseUnsure: [
+                DeviceCounters(packets: record.base_unsure_packets.0, bytes: record.base_unsure_bytes.0),
+                DeviceCounters(packets: record.base_unsure_packets.1, bytes: record.base_unsure_bytes.1),
+            ])
+    }
+}
+
+extension nilo_interface {
+    /// Ingress preference in the low half, egress in the high half.
+    func priority(_ direction: Direction) -> UInt32 { direction == .ingress ? filter_priority & 0xFFFF : filter_priority >> 16 }
+    mutating func setPriority(_ priority: UInt32, _ direction: Direction) {
+        filter_priority = direction == .ingress ? filter_priority & 0xFFFF_0000 | priority : filter_priority & 0xFFFF | priority << 16
+    }
+    mutating func setBase(before: [DeviceCounters], after: [DeviceCounters]) {
+        base_packets = (before[0].packets, before[1].packets)
+        base_bytes = (before[0].bytes, before[1].bytes)
+        base_unsure_packets = (after[0].packets &- before[0].packets, after[1].packets &- before[1].packets)
+        base_unsure_bytes = (after[0].bytes &- before[0].bytes, after[1].bytes &- before[1].bytes)
+    }
+}
