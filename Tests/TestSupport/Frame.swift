@@ -44,7 +44,7 @@ public struct Frame: Sendable {
         let cut = index ?? ip + 1
         let content = bytes(from: cut)
         let inside = layers[cut].protocolNumber ?? IPProtocol.none
-        return stride(from: 0, to: content.count, by: size).map { start in
+        return stride(from: 0, to: max(content.count, 1), by: size).map { start in
             let end = min(start + size, content.count)
             let more = end < content.count
             var outer = Array(layers[..<cut])

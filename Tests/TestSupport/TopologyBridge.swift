@@ -33,6 +33,7 @@ public struct BridgedHosts: Sendable {
             }
             try await host.sh(script)
         }
+        for namespace in [bridge] + hosts { try await namespace.waitForCarrier() }
         self.bridge = bridge
         self.hosts = hosts
     }

@@ -42,6 +42,7 @@ public struct Fabric: Sendable {
             try await host.sh(Self.hostScript(i, of: count, tenant: tenant.path, ipv6: ipv6))
             try await tenant.sh(Self.tenantScript(i, of: count, ipv6: ipv6))
         }
+        for namespace in [wire] + hosts + tenants { try await namespace.waitForCarrier() }
         self.wire = wire
         self.hosts = hosts
         self.tenants = tenants

@@ -28,13 +28,8 @@ public struct Pair: Sendable {
         self.a = a
         self.b = b
         if let offloads { try await set(offloads) }
-        // The carrier comes with the second end; what is sent before would be dropped.
-        for (host, interface) in [(a, "va"), (b, "vb")] {
-            let up = try await eventually(within: .seconds(5)) {
-                try await host.run { try contents(of: "/sys/class/net/\(interface)/operstate") } == "up\n"
-            }
-            if !up { throw SystemError(command: "bring up \(interface)", status: 1, output: "no carrier after 5 s") }
-        }
+        try await a.waitForCarrier()
+        try await b.waitForCarrier()
     }
 
     /// Switches the offloads of both ends.
