@@ -42,11 +42,23 @@ public struct ProgramTestRun: Sendable {
     /// The packet as the program left it.
     public var packet: [UInt8]
 
+    /// The least length to which a frame can be cut before newer kernels refuse it (EINVAL): an Ethernet header, and where its
+    /// type is IPv4 or IPv6 that header's fixed part. Shorter ones must be sent over a device; or put a VLAN tag before the IP
+    /// header, for then the kernel does not look.
+    public static func leastLength(of frame: [UInt8]) -> Int {
+        precondition(frame.count >= 14)
+        return switch (frame[12], frame[13]) {
+        case (0x08, 0x00): 34
+        case (0x86, 0xdd): 54
+        default: 14
+        }
+    }
+
     /// Runs `program` on `packet` from the calling thread, whose namespace a context's interface index is looked up in
     /// and whose CPU the program runs on.
     ///
     /// - Parameters:
-    ///   - packet: an Ethernet frame; the kernel takes no less than 14 bytes. The tags of a VLAN stay in the bytes.
+    ///   - packet: an Ethernet frame of at least `leastLength`. The tags of a VLAN stay in the bytes.
     ///   - repetitions: runs on the same packet.
     ///   - context: nil for an empty one.
     public init(_ program: Int32, _ packet: [UInt8], repetitions: Int = 1, context: PacketContext? = nil) throws {

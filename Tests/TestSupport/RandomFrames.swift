@@ -28,10 +28,10 @@ public struct RandomFrames: Sequence, IteratorProtocol, Sendable {
             sourcePort: port(), tag: random.once(in: 4) ? tag() : nil)
     }
 
-    /// The bytes of a frame, one in `n` of them cut anywhere and one in `n` with a byte changed.
+    /// The bytes of a frame, one in `n` of them cut anywhere after the Ethernet header and one in `n` with a byte after the addresses changed.
+    /// Some are too short for `ProgramTestRun`: see its `leastLength`.
     public mutating func damaged(oneIn n: UInt64 = 3) -> [UInt8] {
         var bytes = frame().bytes
-        // BPF_PROG_TEST_RUN takes no less than an Ethernet header.
         if random.once(in: n) { bytes = Array(bytes.prefix(number(14...bytes.count))) }
         if random.once(in: n) { bytes[number(12..<bytes.count)] = UInt8(number(0...255)) }
         return bytes

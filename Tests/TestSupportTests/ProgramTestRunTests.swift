@@ -8,11 +8,16 @@ import Testing
 
     @Test func programsSeeThePacket() throws {
         let length = try TinyProgram.returning(fieldAt: MemoryLayout<__sk_buff>.offset(of: \.len)!)
-        for size in 14...frame.count {
-            let run = try ProgramTestRun(length.descriptor, Array(frame.prefix(size)))
-            #expect(run.result == Int32(size) && run.packet == Array(frame.prefix(size)))
+        for name in ["TCP data", "TCP over IPv6", "VLAN", "ARP request", "LLC"] {
+            let bytes = FrameCatalogue.named(name).bytes
+            let least = ProgramTestRun.leastLength(of: bytes)
+            for size in least...bytes.count {
+                let packet = Array(bytes.prefix(size))
+                let run = try ProgramTestRun(length.descriptor, packet)
+                #expect(run.result == Int32(size) && run.packet == packet, "\(name) cut to \(size)")
+            }
+            #expect(throws: SystemError.self, "\(name)") { try ProgramTestRun(length.descriptor, Array(bytes.prefix(13))) }
         }
-        #expect(throws: SystemError.self) { try ProgramTestRun(length.descriptor, Array(frame.prefix(13))) }
         #expect(try ProgramTestRun(length.descriptor, frame, repetitions: 10_000).nanoseconds < 100_000)
     }
 
