@@ -40,7 +40,9 @@ public struct Frame: Sendable {
     /// - Parameter index: the first layer that is cut; with IPv6 a fragment header is put before it. By default the one after the IP header.
     public func fragments(of size: Int, identification: UInt32, cutting index: Int? = nil) -> [Frame] {
         precondition(size > 0 && size % 8 == 0)
-        guard let ip = layers.lastIndex(where: { $0 is IPv4Header || $0 is IPv6Header }) else { preconditionFailure("no IP header in the frame") }
+        guard let ip = layers.lastIndex(where: { $0 is IPv4Header || $0 is IPv6Header }) else {
+            preconditionFailure("no IP header in the frame")
+        }
         let cut = index ?? ip + 1
         let content = bytes(from: cut)
         let inside = layers[cut].protocolNumber ?? IPProtocol.none

@@ -90,11 +90,14 @@ public enum FrameCatalogue {
             "every extension header", IPv6Extension.hopByHop, IPv6Extension.destination, IPv6Extension.routing, FragmentHeader(),
             AuthenticationHeader(), IPv6Extension.destination, UDPHeader(), RawBytes(count: 5)),
         over6(
-            "eight extension headers", IPv6Extension.hopByHop, IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination,
+            "eight extension headers", IPv6Extension.hopByHop, IPv6Extension.destination, IPv6Extension.destination,
+            IPv6Extension.destination,
             IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination, UDPHeader()),
         over6(
-            "nine extension headers", IPv6Extension.hopByHop, IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination,
-            IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination,
+            "nine extension headers", IPv6Extension.hopByHop, IPv6Extension.destination, IPv6Extension.destination,
+            IPv6Extension.destination,
+            IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination, IPv6Extension.destination,
+            IPv6Extension.destination,
             UDPHeader()),
         over6("ESP over IPv6", ESPHeader(), RawBytes(count: 40)),
         over6("no next header", RawBytes([])),
@@ -158,12 +161,15 @@ public enum FrameCatalogue {
             named("ARP", Frame(EthernetHeader(), ARPMessage()).inVXLAN()),
             named("LLC", Frame(EthernetHeader(), LLCHeader(), RawBytes(count: 20)).inVXLAN()),
             named("ICMP", Frame(EthernetHeader(), IPv4Header(), ICMPMessage.echoRequest(3)).inVXLAN(vni: 0)),
-            named("inner fragment", Frame(EthernetHeader(), IPv4Header(), UDPHeader(), RawBytes(count: 30)).fragments(of: 16, identification: 4)[1].inVXLAN()),
+            named(
+                "inner fragment",
+                Frame(EthernetHeader(), IPv4Header(), UDPHeader(), RawBytes(count: 30)).fragments(of: 16, identification: 4)[1].inVXLAN()),
             named("VXLAN", udp.inVXLAN(vni: 2).inVXLAN(vni: 1)),
             named("no VNI", outer([VXLANHeader(vni: 5, flags: 0)] + udp.layers)),
             named("all flags", outer([VXLANHeader(vni: 5, flags: 0xff)] + udp.layers)),
             named("no inner frame", outer([VXLANHeader(vni: 5), RawBytes(count: 13)])),
-            named("from the port only", Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: VXLANHeader.port, to: 9), RawBytes(count: 40))),
+            named(
+                "from the port only", Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: VXLANHeader.port, to: 9), RawBytes(count: 40))),
         ]
     }()
 

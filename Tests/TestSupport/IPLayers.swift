@@ -19,7 +19,9 @@ public struct IPv4Header: PacketLayer {
     public var totalLength: UInt16?
     public var checksum: UInt16?
 
-    public init(from source: String = Pair.addressA, to destination: String = Pair.addressB, _ change: (inout IPv4Header) -> Void = { _ in }) {
+    public init(
+        from source: String = Pair.addressA, to destination: String = Pair.addressB, _ change: (inout IPv4Header) -> Void = { _ in }
+    ) {
         self.source = addressBytes(source)
         self.destination = addressBytes(destination)
         change(&self)
@@ -60,7 +62,9 @@ public struct IPv6Header: PacketLayer {
     public var version: UInt8 = 6
     public var payloadLength: UInt16?
 
-    public init(from source: String = Pair.addressA6, to destination: String = Pair.addressB6, _ change: (inout IPv6Header) -> Void = { _ in }) {
+    public init(
+        from source: String = Pair.addressA6, to destination: String = Pair.addressB6, _ change: (inout IPv6Header) -> Void = { _ in }
+    ) {
         self.source = addressBytes(source)
         self.destination = addressBytes(destination)
         change(&self)
@@ -156,7 +160,9 @@ public struct AuthenticationHeader: PacketLayer {
     public var check: [UInt8]
     public var next: UInt8?
 
-    public init(parametersIndex: UInt32 = 0x1001, sequence: UInt32 = 1, check: [UInt8] = [UInt8](repeating: 0xaa, count: 12), next: UInt8? = nil) {
+    public init(
+        parametersIndex: UInt32 = 0x1001, sequence: UInt32 = 1, check: [UInt8] = [UInt8](repeating: 0xaa, count: 12), next: UInt8? = nil
+    ) {
         precondition(check.count % 4 == 0)
         self.parametersIndex = parametersIndex
         self.sequence = sequence

@@ -31,7 +31,9 @@ public struct VLANTag: PacketLayer {
     /// Set to announce something else than what is inside.
     public var type: UInt16?
 
-    public init(_ identifier: UInt16, protocolIdentifier: UInt16 = 0x8100, priority: UInt8 = 0, dropEligible: Bool = false, type: UInt16? = nil) {
+    public init(
+        _ identifier: UInt16, protocolIdentifier: UInt16 = 0x8100, priority: UInt8 = 0, dropEligible: Bool = false, type: UInt16? = nil
+    ) {
         precondition(identifier < 4096 && priority < 8)
         self.identifier = identifier
         self.priority = priority

@@ -118,7 +118,8 @@ public final class TinyProgram: Sendable {
     private static func mov(_ register: UInt64, _ value: Int32) -> UInt64 { 0xb7 | register << 8 | UInt64(UInt32(bitPattern: value)) << 32 }
 
     private init(
-        _ instructions: [UInt64], license: String, type: bpf_prog_type = BPF_PROG_TYPE_SCHED_CLS, _ change: (inout bpf_prog_load_opts) -> Void = { _ in }
+        _ instructions: [UInt64], license: String, type: bpf_prog_type = BPF_PROG_TYPE_SCHED_CLS,
+        _ change: (inout bpf_prog_load_opts) -> Void = { _ in }
     ) throws {
         var options = bpf_prog_load_opts()
         options.sz = MemoryLayout<bpf_prog_load_opts>.size

@@ -65,7 +65,8 @@ public struct RandomFrames: Sequence, IteratorProtocol, Sendable {
         header.identification = UInt16(number(0...9))
         header.doNotFragment = random.once(in: 2)
         if random.once(in: 5) { header.options = [UInt8](repeating: 1, count: number(1...40)) }
-        let content = transport(ICMPMessage(type: random.pick([0, 3, 8, 11, 13]), code: UInt8(number(0...2)), rest: UInt32(number(0...3)) << 16))
+        let content = transport(
+            ICMPMessage(type: random.pick([0, 3, 8, 11, 13]), code: UInt8(number(0...2)), rest: UInt32(number(0...3)) << 16))
         guard random.once(in: 8) else { return [header] + content }
         return fragment(Frame(layers: [header] + content), cutting: 1)
     }
@@ -78,7 +79,8 @@ public struct RandomFrames: Sequence, IteratorProtocol, Sendable {
         var layers: [any PacketLayer] = [header]
         let count = random.pick([0, 0, 0, 1, 1, 2, 3, 5, 8, 9, 10])
         for _ in 0..<count { layers.append(extensionHeader()) }
-        layers += transport(ICMPv6Message(type: random.pick([1, 2, 128, 129, 135]), code: UInt8(number(0...2)), rest: UInt32(number(0...3)) << 16))
+        layers += transport(
+            ICMPv6Message(type: random.pick([1, 2, 128, 129, 135]), code: UInt8(number(0...2)), rest: UInt32(number(0...3)) << 16))
         guard random.once(in: 8) else { return layers }
         return fragment(Frame(layers: layers), cutting: 1 + count)
     }

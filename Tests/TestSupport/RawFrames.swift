@@ -58,7 +58,8 @@ extension NetworkNamespace {
             let messages = frames.map { prefix + $0 }
             for _ in 0..<times {
                 for message in messages {
-                    let sent = try checked(Glibc.send(socket.descriptor, message, message.count, 0), "send(\(message.count) bytes on \(interface))")
+                    let sent = try checked(
+                        Glibc.send(socket.descriptor, message, message.count, 0), "send(\(message.count) bytes on \(interface))")
                     precondition(sent == message.count, "a frame was sent in part")
                 }
             }

@@ -39,7 +39,8 @@ public struct TCPTransfer: Sendable {
             if let congestionControl {
                 try checked(
                     setsockopt(
-                        connection.descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, congestionControl, socklen_t(congestionControl.utf8.count)),
+                        connection.descriptor, Int32(IPPROTO_TCP), TCP_CONGESTION, congestionControl,
+                        socklen_t(congestionControl.utf8.count)),
                     "setsockopt(TCP_CONGESTION)")
             }
             try target.with { _ = try checked(connect(connection.descriptor, $0, $1), "connect") }

@@ -51,19 +51,19 @@ public struct Fabric: Sendable {
     private static func hostScript(_ i: Int, of count: Int, tenant: String, ipv6: Bool) -> String {
         var script =
             Topology.address("up0", ["\(underlayAddress(i))/24"], ipv6: false)
-            + """
-            ip link add vx100 mtu 1500 type vxlan id \(vni) local \(underlayAddress(i)) dstport 4789 nolearning
-            ip link add br100 type bridge stp_state 0 mcast_snooping 0
-            ip link set vx100 master br100
-            ip link set vx100 type bridge_slave learning off neigh_suppress on
-            ip link add v\(i) type veth peer name eth0 address \(tenantMAC(i)) netns \(tenant)
-            ip link set v\(i) master br100
-            ip link set br100 up
-            ip link set vx100 up
-            ip link set v\(i) up
-            bridge fdb replace \(tenantMAC(i)) dev v\(i) master static
+                + """
+                ip link add vx100 mtu 1500 type vxlan id \(vni) local \(underlayAddress(i)) dstport 4789 nolearning
+                ip link add br100 type bridge stp_state 0 mcast_snooping 0
+                ip link set vx100 master br100
+                ip link set vx100 type bridge_slave learning off neigh_suppress on
+                ip link add v\(i) type veth peer name eth0 address \(tenantMAC(i)) netns \(tenant)
+                ip link set v\(i) master br100
+                ip link set br100 up
+                ip link set vx100 up
+                ip link set v\(i) up
+                bridge fdb replace \(tenantMAC(i)) dev v\(i) master static
 
-            """
+                """
         for other in 1...count where other != i {
             script += Topology.neighbour(underlayAddress(other), underlayMAC(other), "up0")
             script += Topology.neighbour(tenantAddress(other), tenantMAC(other), "br100")

@@ -28,7 +28,9 @@ public struct TCPHeader: PacketLayer {
     public var headerWords: UInt8?
     public var checksum: UInt16?
 
-    public init(from source: UInt16 = 40000, to destination: UInt16 = 80, _ flags: TCPFlags = .ack, _ change: (inout TCPHeader) -> Void = { _ in }) {
+    public init(
+        from source: UInt16 = 40000, to destination: UInt16 = 80, _ flags: TCPFlags = .ack, _ change: (inout TCPHeader) -> Void = { _ in }
+    ) {
         self.source = source
         self.destination = destination
         self.flags = flags
@@ -75,7 +77,9 @@ public struct UDPHeader: PacketLayer {
     public var length: UInt16?
     public var checksum: UInt16?
 
-    public init(from source: UInt16 = 40000, to destination: UInt16 = 53, lite: Bool = false, length: UInt16? = nil, checksum: UInt16? = nil) {
+    public init(
+        from source: UInt16 = 40000, to destination: UInt16 = 53, lite: Bool = false, length: UInt16? = nil, checksum: UInt16? = nil
+    ) {
         self.source = source
         self.destination = destination
         self.lite = lite

@@ -40,7 +40,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("IPv4 with version 6", 0x0800), ("IPv4 header of four words", 0x0800), ("IPv4 header past the end", 0x0800), ("IPv6 with version 4", 0x86dd),
+        ("IPv4 with version 6", 0x0800), ("IPv4 header of four words", 0x0800), ("IPv4 header past the end", 0x0800),
+        ("IPv6 with version 4", 0x86dd),
         ("IPv6 announced as IPv4", 0x0800),
     ]) func malformedNetworkHeader(_ name: String, _ etherType: Int) {
         let parsed = parse(name)
@@ -66,7 +67,8 @@ import Testing
         let eight = parse("eight extension headers").outer
         #expect(eight.form.rawValue == NILO_FORM_PORTS.rawValue && eight.destinationPort == 53)
         let past = parse("extension header past the end").outer
-        #expect(past.form.rawValue == NILO_FORM_TRUNCATED.rawValue && past.protocolNumber == IPProtocol.destination && past.source[0] == 0xfd)
+        #expect(
+            past.form.rawValue == NILO_FORM_TRUNCATED.rawValue && past.protocolNumber == IPProtocol.destination && past.source[0] == 0xfd)
     }
 
     @Test(arguments: ["ICMPv6 in IPv4", "ICMP in IPv6", "AH in IPv4", "ESP", "no next header"]) func protocolsWithoutPorts(_ name: String) {

@@ -62,7 +62,8 @@ import Testing
 
     @Test func backgroundProcessesRunInsideAndAreStopped() async throws {
         let namespace = try await NetworkNamespace()
-        let process = try await BackgroundProcess.start(["sh", "-c", "readlink /proc/self/ns/net; echo ready; sleep 60 & wait"], in: namespace)
+        let process = try await BackgroundProcess.start(
+            ["sh", "-c", "readlink /proc/self/ns/net; echo ready; sleep 60 & wait"], in: namespace)
         try await process.waitFor(output: "ready")
         let inside = try await namespace.run { try Self.here() }
         let (output, status) = try process.stop()

@@ -27,7 +27,9 @@ import Testing
             $0.segments = 3
             $0.segmentSize = 40
         }
-        for (offset, value) in [(\__sk_buff.mark, 7), (\__sk_buff.gso_segs, 3), (\__sk_buff.gso_size, 40)] as [(KeyPath<__sk_buff, UInt32>, Int32)] {
+        for (offset, value) in [(\__sk_buff.mark, 7), (\__sk_buff.gso_segs, 3), (\__sk_buff.gso_size, 40)]
+            as [(KeyPath<__sk_buff, UInt32>, Int32)]
+        {
             let program = try TinyProgram.returning(fieldAt: MemoryLayout<__sk_buff>.offset(of: offset)!)
             #expect(try ProgramTestRun(program.descriptor, frame, context: context).result == value)
             #expect(try ProgramTestRun(program.descriptor, frame).result == 0)

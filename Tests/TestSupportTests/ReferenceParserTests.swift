@@ -7,7 +7,9 @@ import Testing
 
     /// Shapes whose bytes say otherwise than their layers: looked at one by one below.
     static let wellFormed = FrameCatalogue.all.filter { shape in
-        !["version", "of four words", "past the end", "announced as", "in IPv6", "in IPv4", "no inner frame"].contains { shape.name.contains($0) }
+        !["version", "of four words", "past the end", "announced as", "in IPv6", "in IPv4", "no inner frame"].contains {
+            shape.name.contains($0)
+        }
             || shape.name.hasPrefix("AH") || shape.name.hasPrefix("no next header") || shape.name.hasPrefix("IPv4 in")
             || shape.name.contains("length past the end")
     }

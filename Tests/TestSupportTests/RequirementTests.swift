@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct RequirementTests {
-    private static let unmet = Requirement("a kernel that walks on water") { throw SystemError(command: "walk", status: 1, output: "it sank") }
+    private static let unmet = Requirement("a kernel that walks on water") {
+        throw SystemError(command: "walk", status: 1, output: "it sank")
+    }
     private static let trials = Mutex(0)
 
     @Test(.requires(unmet)) func skipsWhatCannotRun() {

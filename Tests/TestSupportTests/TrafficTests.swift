@@ -45,7 +45,8 @@ import Testing
         let receiver4 = try await UDPReceiver(in: pair.b)
         let receiver6 = try await UDPReceiver(in: pair.b, ipv6: true)
         let chain = Frame(
-            EthernetHeader(), IPv6Header(), IPv6Extension.hopByHop, IPv6Extension.destination, UDPHeader(to: receiver6.port), RawBytes(count: 33))
+            EthernetHeader(), IPv6Header(), IPv6Extension.hopByHop, IPv6Extension.destination, UDPHeader(to: receiver6.port),
+            RawBytes(count: 33))
         try await pair.a.send(chain, times: 3, on: "va")
         #expect(try await receiver6.settled(at: 3) == 3)
         let whole4 = Frame(EthernetHeader(), IPv4Header(), UDPHeader(to: receiver4.port), RawBytes(count: 1000))
@@ -82,7 +83,8 @@ import Testing
     @Test func handmadeSYNsAreAnswered() async throws {
         let pair = try await Pair()
         let capture = try await FrameCapture(on: "va", in: pair.a)
-        try await pair.a.send(Frame(EthernetHeader(), IPv4Header(), TCPHeader(to: 81, .syn) { $0.options = TCPHeader.openingOptions }), on: "va")
+        try await pair.a.send(
+            Frame(EthernetHeader(), IPv4Header(), TCPHeader(to: 81, .syn) { $0.options = TCPHeader.openingOptions }), on: "va")
         var answers: [ParsedFrame] = []
         _ = try await eventually(within: .seconds(5)) {
             answers += try capture.take().filter { !$0.isOutgoing }.map { ReferenceParser().parse($0.bytes) }
@@ -152,6 +154,7 @@ import Testing
 
     @Test func transfersWorkOverIPv6() async throws {
         let pair = try await Pair(ipv6: true)
-        #expect(try await TCPTransfer.run(100_000, from: pair.b, to: pair.a, Pair.addressA6, write: 1000, noDelay: true).received == 100_000)
+        #expect(
+            try await TCPTransfer.run(100_000, from: pair.b, to: pair.a, Pair.addressA6, write: 1000, noDelay: true).received == 100_000)
     }
 }
