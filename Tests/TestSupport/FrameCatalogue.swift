@@ -44,7 +44,7 @@ public enum FrameCatalogue {
         over4("TCP SYN-ACK with ECN", TCPHeader(from: 80, to: 40000, [.syn, .ack, .ece]) { $0.options = TCPHeader.openingOptions }),
         over4("TCP data", TCPHeader([.ack, .psh]) { $0.options = TCPHeader.timestamps() }, RawBytes(count: 100)),
         over4("TCP FIN", TCPHeader([.fin, .ack])),
-        over4("TCP all flags", TCPHeader(TCPFlags(rawValue: 0x1ff)), RawBytes(count: 3)),
+        over4("TCP all flags", TCPHeader(TCPHeader.Flags(rawValue: 0x1ff)), RawBytes(count: 3)),
         over4("TCP zero window", TCPHeader(.ack) { $0.window = 0 }),
         over4("SCTP", SCTPHeader(), SCTPHeader.heartbeat()),
         over4("DCCP", DCCPHeader(), RawBytes(count: 8)),

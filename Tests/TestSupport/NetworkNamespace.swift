@@ -5,7 +5,7 @@ import Glibc
 /// in it), so that nothing is left behind, whatever happens to the test.
 ///
 /// `lo` is up. Nothing in it speaks unasked: IPv6 is off, or, when asked for, makes no addresses of its own, solicits no
-/// routers and checks no duplicates. (Multicast listener reports are kept quiet by the topologies: see `Topology.address`.)
+/// routers and checks no duplicates. (Multicast listener reports are kept quiet by the topologies: see `Wiring.address`.)
 public final class NetworkNamespace: Sendable {
     /// /proc/…/ns/net, open.
     public let descriptor: Int32

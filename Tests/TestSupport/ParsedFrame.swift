@@ -42,7 +42,7 @@ public struct ParsedFrame: Equatable, Sendable {
     }
 
     public struct TCPFacts: Hashable, Sendable {
-        public var flags: TCPFlags
+        public var flags: TCPHeader.Flags
         public var sequence: UInt32
         public var acknowledgement: UInt32
         public var window: UInt16
@@ -57,6 +57,8 @@ public struct ParsedFrame: Equatable, Sendable {
         public var identification: UInt32
         public var protocolNumber: UInt8
         public var isFirst: Bool
+        /// The VLANs and the VNI: the same addresses may be others' there.
+        public var segment: [UInt32] = []
     }
 
     public enum Shortfall: Hashable, Sendable {
@@ -159,7 +161,8 @@ public struct FragmentMemory: Sendable {
     private mutating func resolve(_ tuple: ReferenceTuple, _ fragment: ParsedFrame.FragmentIdentity?) -> ReferenceTuple {
         guard var identity = fragment else { return tuple }
         if identity.isFirst {
-            firsts[identity] = tuple
+            // A first fragment without a whole transport header has nothing to hand on.
+            if tuple.form.rawValue != NILO_FORM_TRUNCATED.rawValue { firsts[identity] = tuple }
             return tuple
         }
         identity.isFirst = true

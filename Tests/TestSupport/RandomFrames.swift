@@ -104,7 +104,7 @@ public struct RandomFrames: Sequence, IteratorProtocol, Sendable {
         let payload = RawBytes(random.bytes(random.pick([0, 1, 8, 40, 200])))
         switch number(0..<12) {
         case 0..<4:
-            var header = TCPHeader(from: port(), to: port(), TCPFlags(rawValue: UInt16(number(0...0x1ff))))
+            var header = TCPHeader(from: port(), to: port(), TCPHeader.Flags(rawValue: UInt16(number(0...0x1ff))))
             header.sequence = UInt32.random(in: 0...UInt32.max, using: &random)
             header.acknowledgement = UInt32.random(in: 0...UInt32.max, using: &random)
             header.window = random.pick([0, 1, 0xffff])

@@ -8,7 +8,7 @@ import CDatapath
 /// - A header counts as read only when the frame holds all of it: IPv4 with options, every extension header by its own length.
 /// - An extension header that is cut off: the addresses stay, the protocol is that header's number.
 /// - Least lengths of transport headers: TCP 20, UDP and UDP-Lite 8, SCTP and DCCP 12, ICMP and ICMPv6 8.
-/// - ICMP is read as such within IPv4 alone, ICMPv6 within IPv6 alone.
+/// - ICMP and ICMPv6 are told by their protocol number, whichever IP they are in.
 /// - A fragment that is not the first has FORM_FRAGMENT whatever its protocol.
 public struct ReferenceParser: Sendable {
     /// A VLAN tag that the kernel keeps beside the bytes (`vlan_tci`, `vlan_proto`).
@@ -27,13 +27,16 @@ public struct ReferenceParser: Sendable {
 
     public init(vxlanPorts: Set<UInt16> = [4789]) { self.vxlanPorts = vxlanPorts }
 
-    public func parse(_ bytes: [UInt8], tag: MetadataTag? = nil) -> ParsedFrame {
+    /// - Parameters:
+    ///   - tag: kept beside the bytes.
+    ///   - protocolNumber: the ethertype of a packet on a device without Ethernet headers; the bytes start with the network header.
+    public func parse(_ bytes: [UInt8], tag: MetadataTag? = nil, layer3 protocolNumber: UInt16? = nil) -> ParsedFrame {
         var frame = ParsedFrame()
         let beside = tag == nil ? 0 : 4
         frame.length = bytes.count + beside
         var link = LinkReading(tags: tag.map { [$0.control] } ?? [])
         var cursor = ByteCursor(bytes)
-        link.read(&cursor)
+        if let protocolNumber { link.etherType = protocolNumber } else { link.read(&cursor) }
         frame.vlan = link.tags.first.map(Self.present) ?? 0
         frame.innerVLAN = link.tags.dropFirst().first.map(Self.present) ?? 0
 
@@ -41,6 +44,7 @@ public struct ReferenceParser: Sendable {
         frame.outer = outer.tuple
         frame.network = outer.facts
         frame.fragment = outer.fragment
+        frame.fragment?.segment = [UInt32(frame.vlan), UInt32(frame.innerVLAN)]
         frame.tcp = outer.tcp
         frame.shortfall = outer.shortfall
         frame.headerLength = cursor.position + beside
@@ -62,6 +66,7 @@ public struct ReferenceParser: Sendable {
         frame.tunnel = ParsedFrame.Tunnel(vni: vni, inner: inner.tuple)
         frame.tunnelNetwork = inner.facts
         frame.tunnelFragment = inner.fragment
+        frame.tunnelFragment?.segment = [UInt32(frame.vlan), UInt32(frame.innerVLAN), vni]
         frame.tcp = inner.tcp
         frame.shortfall = inner.shortfall
         frame.headerLength = inside.position + beside
@@ -142,7 +147,7 @@ private struct NetworkReading {
         if offset != 0 {
             tuple.form = NILO_FORM_FRAGMENT
         } else {
-            readTransport(&cursor, icmp: IPProtocol.icmp)
+            readTransport(&cursor)
         }
     }
 
@@ -172,7 +177,7 @@ private struct NetworkReading {
                 return
             }
         }
-        readTransport(&cursor, icmp: IPProtocol.icmpv6)
+        readTransport(&cursor)
     }
 
     private func identity(_ identification: UInt32, isFirst: Bool) -> ParsedFrame.FragmentIdentity {
@@ -181,7 +186,7 @@ private struct NetworkReading {
             isFirst: isFirst)
     }
 
-    private mutating func readTransport(_ cursor: inout ByteCursor, icmp: UInt8) {
+    private mutating func readTransport(_ cursor: inout ByteCursor) {
         switch tuple.protocolNumber {
         case IPProtocol.tcp:
             readTCP(&cursor)
@@ -194,10 +199,10 @@ private struct NetworkReading {
             let words = Int(cursor.peek(4) ?? 0)
             readPorts(&cursor, headerLength: 12)
             if shortfall == nil { _ = cursor.take(min(max(0, words * 4 - 12), cursor.remaining)) }
-        case icmp:
+        case IPProtocol.icmp, IPProtocol.icmpv6:
             guard let header = cursor.take(8) else { return fail(.transport) }
             tuple.form = NILO_FORM_ICMP
-            let identified: Set<UInt8> = icmp == IPProtocol.icmp ? [0, 8, 13, 14] : [128, 129]
+            let identified: Set<UInt8> = tuple.protocolNumber == IPProtocol.icmp ? [0, 8, 13, 14] : [128, 129]
             tuple.sourcePort = identified.contains(header[0]) ? UInt16(header[4]) << 8 | UInt16(header[5]) : 0
             tuple.destinationPort = UInt16(header[0]) << 8 | UInt16(header[1])
         default:
@@ -225,7 +230,7 @@ private struct NetworkReading {
         _ = cursor.take(min(length, cursor.remaining))
         let packetEnd = min(end ?? cursor.count, cursor.count)
         tcp = ParsedFrame.TCPFacts(
-            flags: TCPFlags(rawValue: UInt16(header[12] & 1) << 8 | UInt16(header[13])),
+            flags: TCPHeader.Flags(rawValue: UInt16(header[12] & 1) << 8 | UInt16(header[13])),
             sequence: header[4..<8].reduce(0) { $0 << 8 | UInt32($1) },
             acknowledgement: header[8..<12].reduce(0) { $0 << 8 | UInt32($1) },
             window: UInt16(header[14]) << 8 | UInt16(header[15]),

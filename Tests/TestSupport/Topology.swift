@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Neighbours are always permanent: the neighbour tables are shared by all namespaces of a machine and can fill, and
 /// nothing resolves or probes while packets are being counted.
-public enum Topology {
+public enum Wiring {
     /// The address of host `n`: locally administered, told apart by `space` (one per kind of segment).
     public static func mac(_ n: Int, space: Int = 0) -> String {
         precondition((0...255).contains(n) && (0...255).contains(space))

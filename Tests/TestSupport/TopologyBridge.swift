@@ -20,16 +20,16 @@ public struct BridgedHosts: Sendable {
             hosts.append(host)
             try await bridge.sh(
                 """
-                ip link add p\(i) mtu \(mtu) type veth peer name eth0 address \(Topology.mac(i)) mtu \(mtu) netns \(host.path)
+                ip link add p\(i) mtu \(mtu) type veth peer name eth0 address \(Wiring.mac(i)) mtu \(mtu) netns \(host.path)
                 ip link set p\(i) master sw
                 ip link set p\(i) up
-                bridge fdb replace \(Topology.mac(i)) dev p\(i) master static
+                bridge fdb replace \(Wiring.mac(i)) dev p\(i) master static
                 """)
             let addresses = ["\(Self.address(i))/24"] + (ipv6 ? ["\(Self.address6(i))/64"] : [])
-            var script = Topology.address("eth0", addresses, ipv6: ipv6)
+            var script = Wiring.address("eth0", addresses, ipv6: ipv6)
             for other in 1...count where other != i {
-                script += Topology.neighbour(Self.address(other), Topology.mac(other), "eth0")
-                if ipv6 { script += Topology.neighbour(Self.address6(other), Topology.mac(other), "eth0") }
+                script += Wiring.neighbour(Self.address(other), Wiring.mac(other), "eth0")
+                if ipv6 { script += Wiring.neighbour(Self.address6(other), Wiring.mac(other), "eth0") }
             }
             try await host.sh(script)
         }

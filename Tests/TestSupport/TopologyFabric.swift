@@ -15,8 +15,8 @@ public struct Fabric: Sendable {
     public static func underlayAddress(_ host: Int) -> String { "172.31.0.\(host)" }
     public static func tenantAddress(_ tenant: Int) -> String { "10.50.0.\(tenant)" }
     public static func tenantAddress6(_ tenant: Int) -> String { "fd50::\(String(tenant, radix: 16))" }
-    static func tenantMAC(_ n: Int) -> String { Topology.mac(n) }
-    static func underlayMAC(_ n: Int) -> String { Topology.mac(n, space: 1) }
+    static func tenantMAC(_ n: Int) -> String { Wiring.mac(n) }
+    static func underlayMAC(_ n: Int) -> String { Wiring.mac(n, space: 1) }
 
     /// - Parameters:
     ///   - hosts: how many; each pair of them is connected.
@@ -50,7 +50,7 @@ public struct Fabric: Sendable {
 
     private static func hostScript(_ i: Int, of count: Int, tenant: String, ipv6: Bool) -> String {
         var script =
-            Topology.address("up0", ["\(underlayAddress(i))/24"], ipv6: false)
+            Wiring.address("up0", ["\(underlayAddress(i))/24"], ipv6: false)
                 + """
                 ip link add vx100 mtu 1500 type vxlan id \(vni) local \(underlayAddress(i)) dstport 4789 nolearning
                 ip link add br100 type bridge stp_state 0 mcast_snooping 0
@@ -65,8 +65,8 @@ public struct Fabric: Sendable {
 
                 """
         for other in 1...count where other != i {
-            script += Topology.neighbour(underlayAddress(other), underlayMAC(other), "up0")
-            script += Topology.neighbour(tenantAddress(other), tenantMAC(other), "br100")
+            script += Wiring.neighbour(underlayAddress(other), underlayMAC(other), "up0")
+            script += Wiring.neighbour(tenantAddress(other), tenantMAC(other), "br100")
             script += """
                 bridge fdb replace \(tenantMAC(other)) dev vx100 master static
                 bridge fdb replace \(tenantMAC(other)) dev vx100 dst \(underlayAddress(other)) self static
@@ -78,10 +78,10 @@ public struct Fabric: Sendable {
 
     private static func tenantScript(_ i: Int, of count: Int, ipv6: Bool) -> String {
         let addresses = ["\(tenantAddress(i))/24"] + (ipv6 ? ["\(tenantAddress6(i))/64"] : [])
-        var script = Topology.address("eth0", addresses, ipv6: ipv6)
+        var script = Wiring.address("eth0", addresses, ipv6: ipv6)
         for other in 1...count where other != i {
-            script += Topology.neighbour(tenantAddress(other), tenantMAC(other), "eth0")
-            if ipv6 { script += Topology.neighbour(tenantAddress6(other), tenantMAC(other), "eth0") }
+            script += Wiring.neighbour(tenantAddress(other), tenantMAC(other), "eth0")
+            if ipv6 { script += Wiring.neighbour(tenantAddress6(other), tenantMAC(other), "eth0") }
         }
         return script
     }

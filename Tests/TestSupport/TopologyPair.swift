@@ -9,8 +9,8 @@ public struct Pair: Sendable {
     public static let addressB = "10.0.0.2"
     public static let addressA6 = "fd00::1"
     public static let addressB6 = "fd00::2"
-    public static let macA = Topology.mac(1)
-    public static let macB = Topology.mac(2)
+    public static let macA = Wiring.mac(1)
+    public static let macB = Wiring.mac(2)
 
     /// - Parameters:
     ///   - offloads: for both ends; veth's own choice (segmentation on, receive off) when nil.
@@ -42,7 +42,7 @@ public struct Pair: Sendable {
         _ interface: String, _ own: [String], _ peer: [String], _ peerMAC: String, _ ipv6: Bool
     ) -> String {
         let addresses = ["\(own[0])/24"] + (ipv6 ? ["\(own[1])/64"] : [])
-        return Topology.address(interface, addresses, ipv6: ipv6)
-            + peer.prefix(ipv6 ? 2 : 1).map { Topology.neighbour($0, peerMAC, interface) }.joined()
+        return Wiring.address(interface, addresses, ipv6: ipv6)
+            + peer.prefix(ipv6 ? 2 : 1).map { Wiring.neighbour($0, peerMAC, interface) }.joined()
     }
 }

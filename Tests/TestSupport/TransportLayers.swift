@@ -1,25 +1,10 @@
-/// The flags of a TCP header (RFC 9293, RFC 9768).
-public struct TCPFlags: OptionSet, Hashable, Sendable {
-    public let rawValue: UInt16
-    public init(rawValue: UInt16) { self.rawValue = rawValue }
-    public static let fin = TCPFlags(rawValue: 1)
-    public static let syn = TCPFlags(rawValue: 2)
-    public static let rst = TCPFlags(rawValue: 4)
-    public static let psh = TCPFlags(rawValue: 8)
-    public static let ack = TCPFlags(rawValue: 16)
-    public static let urg = TCPFlags(rawValue: 32)
-    public static let ece = TCPFlags(rawValue: 64)
-    public static let cwr = TCPFlags(rawValue: 128)
-    public static let ae = TCPFlags(rawValue: 256)
-}
-
 /// A TCP header (RFC 9293).
 public struct TCPHeader: PacketLayer {
     public var source: UInt16
     public var destination: UInt16
     public var sequence: UInt32 = 1
     public var acknowledgement: UInt32 = 0
-    public var flags: TCPFlags = .ack
+    public var flags: Flags = .ack
     public var window: UInt16 = 0xffff
     public var urgent: UInt16 = 0
     /// Padded to a multiple of 4 with End of Options.
@@ -29,7 +14,7 @@ public struct TCPHeader: PacketLayer {
     public var checksum: UInt16?
 
     public init(
-        from source: UInt16 = 40000, to destination: UInt16 = 80, _ flags: TCPFlags = .ack, _ change: (inout TCPHeader) -> Void = { _ in }
+        from source: UInt16 = 40000, to destination: UInt16 = 80, _ flags: Flags = .ack, _ change: (inout TCPHeader) -> Void = { _ in }
     ) {
         self.source = source
         self.destination = destination
@@ -45,6 +30,21 @@ public struct TCPHeader: PacketLayer {
         bytes.append(be32: value)
         bytes.append(be32: echo)
         return bytes
+    }
+
+    /// The flags of a TCP header (RFC 9293, RFC 9768).
+    public struct Flags: OptionSet, Hashable, Sendable {
+        public let rawValue: UInt16
+        public init(rawValue: UInt16) { self.rawValue = rawValue }
+        public static let fin = Flags(rawValue: 1)
+        public static let syn = Flags(rawValue: 2)
+        public static let rst = Flags(rawValue: 4)
+        public static let psh = Flags(rawValue: 8)
+        public static let ack = Flags(rawValue: 16)
+        public static let urg = Flags(rawValue: 32)
+        public static let ece = Flags(rawValue: 64)
+        public static let cwr = Flags(rawValue: 128)
+        public static let ae = Flags(rawValue: 256)
     }
 
     public var protocolNumber: UInt8? { IPProtocol.tcp }

@@ -58,7 +58,7 @@ extension Frame {
         vni: UInt32 = 100, from source: String = "172.31.0.1", to destination: String = "172.31.0.2", sourcePort: UInt16 = 50000,
         tag: VLANTag? = nil
     ) -> Frame {
-        var outer: [any PacketLayer] = [EthernetHeader(from: Topology.mac(1, space: 1), to: Topology.mac(2, space: 1))]
+        var outer: [any PacketLayer] = [EthernetHeader(from: Wiring.mac(1, space: 1), to: Wiring.mac(2, space: 1))]
         if let tag { outer.append(tag) }
         outer.append(source.contains(":") ? IPv6Header(from: source, to: destination) : IPv4Header(from: source, to: destination))
         outer += [UDPHeader(from: sourcePort, to: VXLANHeader.port), VXLANHeader(vni: vni)] as [any PacketLayer]

@@ -71,8 +71,19 @@ import Testing
             past.form.rawValue == NILO_FORM_TRUNCATED.rawValue && past.protocolNumber == IPProtocol.destination && past.source[0] == 0xfd)
     }
 
-    @Test(arguments: ["ICMPv6 in IPv4", "ICMP in IPv6", "AH in IPv4", "ESP", "no next header"]) func protocolsWithoutPorts(_ name: String) {
+    @Test(arguments: ["GRE", "protocol 253", "AH in IPv4", "ESP", "no next header"]) func protocolsWithoutPorts(_ name: String) {
         #expect(parse(name).outer.form.rawValue == NILO_FORM_NONE.rawValue)
+    }
+
+    @Test(arguments: ["ICMPv6 in IPv4", "ICMP in IPv6"]) func protocolNumbersDecide(_ name: String) {
+        let parsed = parse(name).outer
+        #expect(parsed.form.rawValue == NILO_FORM_ICMP.rawValue && parsed.sourcePort == 6)
+    }
+
+    @Test func packetsWithoutEthernet() {
+        let packet = Frame(IPv4Header(), UDPHeader(), RawBytes(count: 3)).bytes
+        let parsed = ReferenceParser().parse(packet, layer3: 0x0800)
+        #expect(parsed.outer.destinationPort == 53 && parsed.length == 31 && parsed.headerLength == 28)
     }
 
     @Test func tunnelNeedsItsFlagAndAWholeFrame() {
