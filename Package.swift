@@ -42,8 +42,8 @@ let executables: [Target] = [  // 5
 ]
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport"),
-    .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
+    .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
+    .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
 ]
 
 let build: [Target] = [
