@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts a Swift Testing run from its event stream, the machine-readable record that the run itself writes.
 
-    test_count.py EVENTS [SKIPS]     prints skips and failures, then "N passed, N failed, N skipped" alone on a line
+    test_count.py EVENTS [SKIPS] [--expect FILE]   prints skips and failures, then "N passed, N failed, N skipped"
     test_count.py --self-test
 
 EVENTS is what `swift test --event-stream-output-path` wrote: one JSON record a line, first every test, then what
 happened. Each test function counts once, whatever the number of its arguments. A test that began and did not end
 (the process died) or that never began though the run was cut short counts as failed. SKIPS holds one line for each
-part that a test left out and why; they are printed, and the tests that wrote them count as they ended.
+part that a test left out and why; they are printed, and the tests that wrote them count as they ended. With
+--expect, exactly the tests that FILE lists (Module.Suite/function(), one a line, # comments) have to be skipped: one
+more or one less is a problem, so that a feature that went missing cannot hide as a pass.
 
 Exit status 0 if something ran, nothing failed and the run came to its end; 1 otherwise.
 """
@@ -31,7 +33,7 @@ def tally(lines):
         payload = record["payload"]
         if record["kind"] == "test":
             if payload["kind"] == "function":
-                names[payload["id"]] = payload.get("displayName") or payload["id"].rsplit("/", 1)[0]
+                names[payload["id"]] = payload.get("displayName") or identity(payload["id"])
             continue
         kind, test = payload["kind"], payload.get("testID")
         text = " ".join(m["text"] for m in payload.get("messages", []) if m["symbol"] != "details")
@@ -60,8 +62,24 @@ def tally(lines):
     return outcome, names, reasons, problems, ended
 
 
-def report(lines, skips, out):
+def identity(test):
+    """Module.Suite/function() without the place in the source."""
+    return test.rsplit("/", 1)[0]
+
+
+def compare_skips(outcome, expected, problems):
+    wanted = {line.split("#")[0].strip() for line in expected} - {""}
+    skipped = {identity(test) for test, word in outcome.items() if word == "skipped"}
+    ran = {identity(test) for test, word in outcome.items() if word != "skipped"}
+    problems += [f"{test}: skipped, and not expected to be" for test in sorted(skipped - wanted)]
+    problems += [f"{test}: ran, though expected to be skipped" for test in sorted(wanted & ran)]
+    problems += [f"{test}: expected to be skipped, and there is no such test" for test in sorted(wanted - ran - skipped)]
+
+
+def report(lines, skips, out, expected=None):
     outcome, names, reasons, problems, ended = tally(lines)
+    if expected is not None:
+        compare_skips(outcome, expected, problems)
     count = {word: sum(1 for o in outcome.values() if o == word) for word in ("passed", "failed", "skipped")}
     if not ended:
         problems.append("the run did not come to its end")
@@ -91,9 +109,9 @@ def self_test():
             payload["testID"] = f"T.{name}()/T.swift:1:1"
         return {"kind": "event", "payload": payload}
 
-    def run(*records, cut=""):
+    def run(*records, cut="", expected=None):
         with tempfile.TemporaryFile("w+") as out:
-            status = report([json.dumps(r) for r in records] + [cut], [], out)
+            status = report([json.dumps(r) for r in records] + [cut], [], out, expected)
             out.seek(0)
             return status, out.read().splitlines()[-1]
 
@@ -117,17 +135,16 @@ def self_test():
     for records, cut, expected in cases:
         got = run(*records, cut=cut)
         assert got == expected, (records, got, expected)
-    print(f"test_count: {len(cases)} cases hold")
+    skips = (*good, test("b"), event("testSkipped", "b", "skip"), event("runEnded"))
+    for expected, status in (([], 1), (["T.b()  # no tcx"], 0), (["T.a()", "T.b()"], 1), (["T.b()", "T.gone()"], 1)):
+        assert run(*skips, expected=expected)[0] == status, expected
+    print(f"test_count: {len(cases) + 4} cases hold")
     return 0
 
 
 def main(arguments):
     if arguments == ["--self-test"]:
         return self_test()
-    if not arguments or len(arguments) > 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-
     def lines_of(path):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
@@ -135,7 +152,15 @@ def main(arguments):
         except FileNotFoundError:
             return []
 
-    return report(lines_of(arguments[0]), lines_of(arguments[1]) if len(arguments) == 2 else [], sys.stdout)
+    expected = None
+    if len(arguments) >= 2 and arguments[-2] == "--expect":
+        with open(arguments[-1], encoding="utf-8") as file:
+            expected = file.readlines()
+        arguments = arguments[:-2]
+    if len(arguments) not in (1, 2):
+        print(__doc__, file=sys.stderr)
+        return 2
+    return report(lines_of(arguments[0]), lines_of(arguments[1]) if len(arguments) == 2 else [], sys.stdout, expected)
 
 
 sys.exit(main(sys.argv[1:]))
