@@ -9,15 +9,15 @@ package_names() {
     for list in "$@"; do
         [ -r "$root/tools/packages/$list.txt" ] || fail 1 "packages: no list $list in tools/packages"
         sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$root/tools/packages/$list.txt"
-    done | sort -u
+    done | LC_ALL=C sort -u
 }
 
 missing_packages() {
-    local name state
-    for name in $(package_names "$@"); do
-        state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) || state=
-        [ "$state" = installed ] || printf '%s\n' "$name"
-    done
+    local names
+    mapfile -t names < <(package_names "$@")
+    # dpkg-query fails for a name that it has never heard of, and still answers for the others.
+    LC_ALL=C comm -23 <(printf '%s\n' "${names[@]}") \
+        <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${names[@]}" 2>/dev/null | sed -n 's/ installed$//p' | LC_ALL=C sort -u)
 }
 
 # The lists are fetched again when they are absent or a day old; only called when something is missing.
