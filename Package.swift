@@ -42,6 +42,7 @@ let executables: [Target] = [  // 5
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
 ]
 
 let build: [Target] = [
