@@ -43,6 +43,7 @@ let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
+    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let build: [Target] = [
