@@ -25,7 +25,8 @@ let types: [Target] = [  // 1
 ]
 
 let pure: [Target] = [  // 2
-    .target(name: "Flows", dependencies: ["NetworkTypes"])
+    .target(name: "Flows", dependencies: ["NetworkTypes"]),
+    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let edges: [Target] = [  // 3
@@ -44,6 +45,7 @@ let tests: [Target] = [
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
+    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
 ]
 
 let build: [Target] = [
