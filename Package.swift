@@ -25,7 +25,8 @@ let types: [Target] = [  // 1
 ]
 
 let pure: [Target] = [  // 2
-    .target(name: "Flows", dependencies: ["NetworkTypes"])
+    .target(name: "Flows", dependencies: ["NetworkTypes"]),
+    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let edges: [Target] = [  // 3
@@ -44,6 +45,9 @@ let executables: [Target] = [  // 5
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
+    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
+    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
+    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
 ]
 
 let build: [Target] = [
