@@ -169,7 +169,7 @@ public final class SlotReader {
             outOfOrder: UInt64(slot.out_of_order &- before.pointee.outOfOrder), zeroWindows: UInt64(slot.zero_windows &- before.pointee.zeroWindows))
         let traits = FlowTraits(
             first: clock.time(ofJiffies: slot.first_jiffies), last: clock.time(ofJiffies: slot.last_jiffies), smallest: slot.min_bytes,
-            largest: slot.max_bytes, handshakeMicroseconds: slot.handshake_us, tcpFlags: TCPFlags(rawValue: slot.tcp_flags), dscp: slot.dscp,
+            largest: slot.max_bytes, handshakeMicroseconds: slot.handshake_us, tcpFlags: TCPFlags(rawValue: slot.tcp_flags), dscp: slot.tos &>> 2,
             ecn: slot.ecn, ttlMinimum: slot.ttl_min, ttlMaximum: slot.ttl_max, notes: FlowNotes(rawValue: UInt16(slot.notes)))
         let observation = FlowObservation(
             key: withUnsafePointer(to: &slot.key) { FlowKey(copying: $0) }, totals: now - before.pointee.totals, transport: transport, traits: traits,

@@ -57,12 +57,12 @@ struct nilo_flow_slot {
 	__u32 generation;   /* of this stay in the slot */
 	__u32 ledger;       /* index of the interface's books */
 	__u16 tcp_flags;    /* all flags seen: FIN 1 … CWR 128, AE 256 */
-	__u8 dscp;          /* of the latest packet */
+	__u8 tos;           /* DSCP << 2 | ECN of the latest packet */
+	__u8 ttl;           /* of the latest packet */
 	__u8 ecn;           /* bit n: codepoint n seen */
 	__u8 ttl_min;
 	__u8 ttl_max;
 	__u8 notes; /* enum nilo_slot_notes */
-	__u8 reserved;
 };
 
 /* A dirty slot on its way out: the last word on (slot, generation). */
@@ -86,6 +86,7 @@ _Static_assert(sizeof(struct nilo_flow_set) == 64, "nilo_flow_set");
 _Static_assert(sizeof(struct nilo_seen_set) == 32, "nilo_seen_set");
 _Static_assert(sizeof(struct nilo_flow_slot) == 192, "nilo_flow_slot");
 _Static_assert(offsetof(struct nilo_flow_slot, skbs) == 96, "nilo_flow_slot.skbs");
+_Static_assert(offsetof(struct nilo_flow_slot, tos) == 186, "tos and ttl are compared as one word");
 _Static_assert(sizeof(struct nilo_spill) == 200, "nilo_spill");
 _Static_assert(sizeof(struct nilo_log_head) == 64 && sizeof(struct nilo_log_tail) == 64, "log positions");
 #endif

@@ -12,7 +12,7 @@
 #include "lib/segments.h"
 #include "lib/tcp.h"
 
-static __always_inline void nilo_add(struct nilo_totals *totals, const struct nilo_packet *p, const struct nilo_wire *wire)
+static __always_inline void nilo_add(struct nilo_totals *totals, const struct nilo_facts *p, const struct nilo_wire *wire)
 {
 	totals->skbs += 1;
 	totals->skb_bytes += p->skb_bytes;
@@ -51,7 +51,7 @@ __noinline int nilo_search(__u32 set_index, __u32 home, __u32 tag, const struct 
 	return NILO_FULL;
 }
 
-static __always_inline void nilo_slot_start(struct nilo_flow_slot *slot, const struct nilo_packet *p,
+static __always_inline void nilo_slot_start(struct nilo_flow_slot *slot, const struct nilo_facts *p,
 					    const struct nilo_flow_key *key, __u32 ledger, __u32 now, __u64 hash)
 {
 	__u32 generation = slot->generation + 1;
@@ -62,37 +62,48 @@ static __always_inline void nilo_slot_start(struct nilo_flow_slot *slot, const s
 	slot->ledger = ledger;
 	slot->first_jiffies = now;
 	slot->min_bytes = 0xffffffff;
-	slot->ttl_min = 255;
+	slot->ttl_min = slot->ttl_max = slot->ttl = p->ttl;
+	slot->tos = p->tos;
+	slot->ecn = 1u << (p->tos & 3);
 	if (nilo_config.features & NILO_FEATURE_TCP && p->is_tcp && !(p->tcp_flags & NILO_TCP_SYN))
 		nilo_recall_sequence(slot, hash);
 }
 
-static __always_inline void nilo_slot_add(struct nilo_flow_slot *slot, struct nilo_packet *p, const struct nilo_wire *wire,
-					  __u32 now, __u32 gso)
+/* What the IP header says changes rarely: one comparison in the common case. */
+static __always_inline void nilo_slot_marks(struct nilo_flow_slot *slot, const struct nilo_facts *p, const struct nilo_wire *wire)
+{
+	if (likely(slot->tos == p->tos && slot->ttl == p->ttl && (p->tos & 3) != 3))
+		return;
+	slot->tos = p->tos;
+	slot->ttl = p->ttl;
+	slot->ecn |= 1u << (p->tos & 3);
+	if ((p->tos & 3) == 3)
+		slot->ce_packets += wire->packets;
+	if (p->ttl < slot->ttl_min)
+		slot->ttl_min = p->ttl;
+	if (p->ttl > slot->ttl_max)
+		slot->ttl_max = p->ttl;
+}
+
+static __always_inline void nilo_slot_add(struct nilo_flow_slot *slot, struct nilo_facts *p, const struct nilo_wire *wire, __u32 now)
 {
 	slot->skbs += 1;
 	slot->skb_bytes += p->skb_bytes;
 	slot->wire_packets += wire->packets;
 	slot->wire_bytes += wire->bytes;
 	slot->last_jiffies = now;
-	if (wire->smallest < slot->min_bytes)
+	if (unlikely(wire->smallest < slot->min_bytes))
 		slot->min_bytes = wire->smallest;
-	if (wire->largest > slot->max_bytes)
+	if (unlikely(wire->largest > slot->max_bytes))
 		slot->max_bytes = wire->largest;
-	slot->dscp = p->tos >> 2;
-	slot->ecn |= 1u << (p->tos & 3);
-	if (unlikely((p->tos & 3) == 3))
-		slot->ce_packets += wire->packets;
-	if (p->ttl < slot->ttl_min)
-		slot->ttl_min = p->ttl;
-	if (p->ttl > slot->ttl_max)
-		slot->ttl_max = p->ttl;
+	nilo_slot_marks(slot, p, wire);
 	if (unlikely(p->remarks & 1u << NILO_REMARK_WIRE_APPROX))
 		slot->notes |= NILO_NOTE_WIRE_APPROX;
 	if (p->is_tcp) {
 		if (nilo_config.features & NILO_FEATURE_TCP)
-			nilo_tcp(p, slot, wire, gso ? p->skb_bytes - p->headers : p->payload);
-		slot->tcp_flags |= p->tcp_flags;
+			nilo_tcp(p, slot, wire);
+		else
+			slot->tcp_flags |= p->tcp_flags;
 	}
 }
 
@@ -109,32 +120,29 @@ __noinline int nilo_remark(struct nilo_ledger *ledger, __u32 remarks)
 }
 
 /* More CPUs than the table was made for: counted all the same, in the books of the first one. */
-__noinline int nilo_account_elsewhere(struct nilo_packet *p, struct nilo_wire *wire, __u32 ledger_index)
+__noinline int nilo_account_elsewhere(__u32 index, __u32 skb_bytes, __u32 packets, __u32 bytes)
 {
-	struct nilo_ledger *ledger;
+	struct nilo_ledger *ledger = bpf_map_lookup_elem(&nilo_ledgers, &index);
 	struct nilo_totals *lost;
 
-	if (!p || !wire)
-		return 0;
-	ledger = nilo_ledger_of(0, ledger_index, p->direction & 1);
 	if (!ledger)
 		return 0;
 	lost = &ledger->overflow[NILO_OVERFLOW_CPU];
 	__sync_fetch_and_add(&ledger->seen.skbs, 1);
-	__sync_fetch_and_add(&ledger->seen.skb_bytes, p->skb_bytes);
-	__sync_fetch_and_add(&ledger->seen.wire_packets, wire->packets);
-	__sync_fetch_and_add(&ledger->seen.wire_bytes, wire->bytes);
+	__sync_fetch_and_add(&ledger->seen.skb_bytes, skb_bytes);
+	__sync_fetch_and_add(&ledger->seen.wire_packets, packets);
+	__sync_fetch_and_add(&ledger->seen.wire_bytes, bytes);
 	__sync_fetch_and_add(&lost->skbs, 1);
-	__sync_fetch_and_add(&lost->skb_bytes, p->skb_bytes);
-	__sync_fetch_and_add(&lost->wire_packets, wire->packets);
-	__sync_fetch_and_add(&lost->wire_bytes, wire->bytes);
+	__sync_fetch_and_add(&lost->skb_bytes, skb_bytes);
+	__sync_fetch_and_add(&lost->wire_packets, packets);
+	__sync_fetch_and_add(&lost->wire_bytes, bytes);
 	return 0;
 }
 
-static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_packet *p, const struct nilo_flow_key *key,
-					 const struct nilo_port *port)
+static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_facts *p, const struct nilo_flow_key *key,
+					 __u32 ledger_index, __u32 direction)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), direction = p->direction & 1, set_index, slot_index, way;
+	__u32 cpu = bpf_get_smp_processor_id(), set_index, slot_index, way, seq;
 	struct nilo_flow_slot *slot;
 	struct nilo_ledger *ledger;
 	struct nilo_flow_set *set;
@@ -144,14 +152,12 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_pack
 	int fresh = 0;
 
 	nilo_segments(skb, p, &wire);
-	ledger = nilo_ledger_of(cpu, port->ledger, direction);
+	ledger = nilo_ledger_of(cpu, ledger_index, direction);
 	if (unlikely(cpu >= nilo_config.cpus || !ledger)) {
-		nilo_account_elsewhere(p, &wire, port->ledger);
+		nilo_account_elsewhere(ledger_index * 2 + direction, p->skb_bytes, wire.packets, wire.bytes);
 		return;
 	}
 	nilo_add(&ledger->seen, p, &wire);
-	if (unlikely(p->remarks))
-		nilo_remark(ledger, p->remarks);
 
 	hash = nilo_hash(key);
 	set_index = cpu * (nilo_config.sets_mask + 1) + ((__u32)(hash >> 32) & nilo_config.sets_mask);
@@ -173,6 +179,8 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_pack
 
 			if (freed < 0) {
 				nilo_add(&ledger->overflow[NILO_OVERFLOW_LOG_FULL], p, &wire);
+				if (p->remarks)
+					nilo_remark(ledger, p->remarks);
 				return;
 			}
 			found = NILO_ROOM | freed;
@@ -184,16 +192,19 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_pack
 		if (!slot)
 			return;
 	}
-	*(volatile __u32 *)&set->seq[way] = set->seq[way] + 1;
+	seq = set->seq[way];
+	*(volatile __u32 *)&set->seq[way] = seq + 1;
 	nilo_publish(set->seq[way]);
 	if (unlikely(fresh)) {
 		set->tag[way] = tag;
-		nilo_slot_start(slot, p, key, port->ledger, now, hash);
+		nilo_slot_start(slot, p, key, ledger_index, now, hash);
 	}
-	nilo_slot_add(slot, p, &wire, now, skb->gso_size);
+	nilo_slot_add(slot, p, &wire, now);
 	set->age[way] = now >> NILO_AGE_SHIFT;
 	nilo_publish(set->seq[way]);
-	*(volatile __u32 *)&set->seq[way] = set->seq[way] + 1;
+	*(volatile __u32 *)&set->seq[way] = seq + 2;
+	if (unlikely(p->remarks))
+		nilo_remark(ledger, p->remarks);
 }
 
 #endif

@@ -29,7 +29,7 @@ __noinline int nilo_fragment_remember(struct nilo_packet *p, const struct nilo_t
 	scratch->ports.dport = t->dport;
 	scratch->ports.form = t->form;
 	if (bpf_map_update_elem(&nilo_fragments, &scratch->fragment, &scratch->ports, BPF_ANY))
-		p->remarks |= 1u << NILO_REMARK_TABLE_FULL;
+		p->facts.remarks |= 1u << NILO_REMARK_TABLE_FULL;
 	return 0;
 }
 
@@ -48,7 +48,7 @@ __noinline int nilo_fragment_recall(struct nilo_packet *p, struct nilo_tuple *t,
 		t->form = ports->form;
 	} else {
 		t->form = NILO_FORM_FRAGMENT;
-		p->remarks |= 1u << NILO_REMARK_FRAGMENT_ORPHAN;
+		p->facts.remarks |= 1u << NILO_REMARK_FRAGMENT_ORPHAN;
 	}
 	return 0;
 }

@@ -22,7 +22,8 @@ static __always_inline __u32 nilo_microseconds(__u64 from, __u64 to)
 	return us ? us : 1;
 }
 
-__noinline int nilo_handshake(struct nilo_packet *p, struct nilo_flow_slot *slot)
+/* Returns a bit of enum nilo_remark, or 0. */
+__noinline int nilo_handshake(struct nilo_flow_slot *slot, __u32 tcp_flags)
 {
 	const struct nilo_tuple *t;
 	int from_server;
@@ -31,19 +32,20 @@ __noinline int nilo_handshake(struct nilo_packet *p, struct nilo_flow_slot *slot
 	struct nilo_handshake *known;
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!scratch || !p || !slot)
+	if (!scratch || !slot)
 		return 0;
 	key = &scratch->handshake;
-	t = p->encap ? &slot->key.inner : &p->outer;
-	from_server = (p->tcp_flags & (NILO_TCP_SYN | NILO_TCP_ACK)) == (NILO_TCP_SYN | NILO_TCP_ACK);
+	/* A key starts with a tuple. */
+	t = slot->key.encap ? &slot->key.inner : (const struct nilo_tuple *)&slot->key;
+	from_server = (tcp_flags & (NILO_TCP_SYN | NILO_TCP_ACK)) == (NILO_TCP_SYN | NILO_TCP_ACK);
 	__builtin_memcpy(key->client, from_server ? t->daddr : t->saddr, 16);
 	__builtin_memcpy(key->server, from_server ? t->saddr : t->daddr, 16);
 	key->client_port = from_server ? t->dport : t->sport;
 	key->server_port = from_server ? t->sport : t->dport;
-	key->if_id = p->if_id;
-	key->vni = p->vni;
-	key->vlan = p->vlan;
-	key->direction = from_server ? !p->direction : p->direction;
+	key->if_id = slot->key.if_id;
+	key->vni = slot->key.vni;
+	key->vlan = slot->key.vlan;
+	key->direction = from_server ? !slot->key.direction : slot->key.direction;
 	known = bpf_map_lookup_elem(&nilo_syns, key);
 
 	if (from_server) {
@@ -54,7 +56,7 @@ __noinline int nilo_handshake(struct nilo_packet *p, struct nilo_flow_slot *slot
 			slot->notes |= NILO_NOTE_RTT_AMBIGUOUS;
 		else
 			slot->handshake_us = nilo_microseconds(known->syn_ns, now);
-	} else if (p->tcp_flags & NILO_TCP_SYN) {
+	} else if (tcp_flags & NILO_TCP_SYN) {
 		if (known && !known->synack_ns) {
 			known->syns++;
 			return 0;
@@ -62,7 +64,7 @@ __noinline int nilo_handshake(struct nilo_packet *p, struct nilo_flow_slot *slot
 		scratch->fresh.syn_ns = now;
 		scratch->fresh.syns = 1;
 		if (bpf_map_update_elem(&nilo_syns, key, &scratch->fresh, BPF_ANY))
-			p->remarks |= 1u << NILO_REMARK_TABLE_FULL;
+			return 1 << NILO_REMARK_TABLE_FULL;
 	} else if (known) {
 		if (known->synacks == 1 && known->synack_ns)
 			slot->handshake_us = nilo_microseconds(known->synack_ns, now);

@@ -11,6 +11,7 @@
 #include "abi/flow_slot.h"
 #include "abi/interface.h"
 #include "abi/ledger.h"
+#include "lib/packet.h"
 
 /* Set before loading, constant to the verifier. */
 const volatile struct nilo_config nilo_config = {};
@@ -121,8 +122,9 @@ struct {
 	__type(value, struct nilo_handshake);
 } nilo_syns SEC(".maps");
 
-/* Room for the keys of the rare paths, whose frames the 512 bytes of stack would not hold. Used within one function only. */
+/* Room for the rare paths, which the 512 bytes of stack would not hold. Each member has one user at a time. */
 struct nilo_scratch {
+	struct nilo_packet packet;
 	struct nilo_fragment_key fragment;
 	struct nilo_fragment_ports ports;
 	struct nilo_handshake_key handshake;

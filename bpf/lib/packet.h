@@ -5,8 +5,25 @@
 #include "abi/flow_key.h"
 
 /*
- * Fields are written here one by one and then sealed into the key word by word: a word that is read just after its bytes were written
- * singly stalls the CPU (store forwarding).
+ * What accounting needs to know beside the key. Never has its address taken, so that the compiler can keep it in registers.
+ */
+struct nilo_facts {
+	__u32 skb_bytes; /* the frame, without FCS */
+	__u32 headers;   /* from the frame's start to the innermost transport payload */
+	__u32 payload;   /* innermost TCP payload by the IP header's length, not counting Ethernet padding */
+	__u32 seq;
+	__u32 remarks;   /* bit n: enum nilo_remark n */
+	__u16 tcp_flags;
+	__u16 window;
+	__u8 is_tcp;      /* the innermost transport is TCP and its header whole */
+	__u8 segmentable; /* `headers` repeats in each segment: TCP or UDP was reached */
+	__u8 tos;         /* outer DSCP and ECN */
+	__u8 ttl;         /* outer TTL or hop limit */
+};
+
+/*
+ * The general parser's working state. Fields are written here one by one and then sealed into the key word by word: a word that is
+ * read just after its bytes were written singly stalls the CPU (store forwarding).
  */
 struct nilo_packet {
 	struct nilo_tuple outer;
@@ -16,18 +33,9 @@ struct nilo_packet {
 	__u16 inner_vlan;
 	__u8 direction;
 	__u8 encap;
-	__u8 is_tcp;      /* the innermost transport is TCP and its header whole */
-	__u8 segmentable; /* `headers` repeats in each segment: TCP or UDP was reached */
-	__u32 skb_bytes;  /* the frame, without FCS */
-	__u32 headers;    /* from the frame's start to the innermost transport payload */
-	__u32 payload;    /* innermost TCP payload by the IP header's length, not counting Ethernet padding */
-	__u32 seq;
-	__u16 tcp_flags;
-	__u16 window;
-	__u8 tos; /* outer DSCP and ECN */
-	__u8 ttl; /* outer TTL or hop limit */
-	__u16 reserved;
-	__u32 remarks; /* bit n: enum nilo_remark n */
+	__u8 is_tunnel; /* a UDP datagram to a VXLAN port */
+	__u8 reserved;
+	struct nilo_facts facts;
 	__u32 reserved2;
 };
 
@@ -56,7 +64,7 @@ static __always_inline void nilo_seal(const struct nilo_packet *p, struct nilo_f
 	w[6] = p->vlan | (__u64)p->inner_vlan << 16 | (__u64)p->direction << 32 | (__u64)p->encap << 40;
 }
 
-_Static_assert(offsetof(struct nilo_packet, skb_bytes) == 56 && sizeof(struct nilo_packet) == 88 &&
+_Static_assert(sizeof(struct nilo_facts) == 28 && sizeof(struct nilo_packet) == 88 &&
 		       offsetof(struct nilo_flow_key, ethertype) == 38 && offsetof(struct nilo_flow_key, vni) == 44 &&
 		       offsetof(struct nilo_flow_key, direction) == 52 && offsetof(struct nilo_flow_key, encap) == 53,
 	       "the key is sealed by these offsets");

@@ -59,37 +59,8 @@ static __always_inline int nilo_is_vxlan_port(__be16 dport)
 	return port && (port == nilo_config.vxlan_ports[0] || port == nilo_config.vxlan_ports[1]);
 }
 
-/*
- * The frame inside; `offset` is just past the UDP header. Leaves the packet as it was when there is no whole VXLAN header and inner
- * Ethernet header.
- */
-__noinline int nilo_parse_vxlan(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_flow_key *key, __u32 offset)
-{
-	struct nilo_cursor c = { .start = (void *)(long)skb->data, .end = (void *)(long)skb->data_end };
-	struct nilo_vxlan_header *vxlan;
-	struct ethhdr *eth;
-	__u16 tags[2];
-
-	if (!p || !key || offset > NILO_LINEAR_BYTES)
-		return NILO_SHORT_L4;
-	c.at = c.start + offset;
-	vxlan = nilo_step(&c, sizeof(*vxlan));
-	if (!vxlan)
-		return NILO_SHORT_L4;
-	if (!(vxlan->flags & 0x08))
-		return NILO_PARSED;
-	eth = nilo_step(&c, sizeof(*eth));
-	if (!eth)
-		return NILO_SHORT_L4;
-	p->encap = NILO_ENCAP_VXLAN;
-	p->vni = bpf_ntohl(vxlan->vni) >> 8;
-	p->segmentable = 0;
-	key->inner.ethertype = nilo_ethertype(nilo_parse_tags(&c, &tags[0], &tags[1], 0, eth->h_proto));
-	return nilo_parse_network(skb, &c, p, &key->inner, 0);
-}
-
 /* `layer2`: the data starts with an Ethernet header. */
-static __always_inline int nilo_parse_linear(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_flow_key *key, int layer2)
+static __always_inline int nilo_parse_linear(struct __sk_buff *skb, struct nilo_packet *p, int layer2)
 {
 	struct nilo_cursor c = {
 		.start = (void *)(long)skb->data, .at = (void *)(long)skb->data, .end = (void *)(long)skb->data_end
@@ -107,50 +78,94 @@ static __always_inline int nilo_parse_linear(struct __sk_buff *skb, struct nilo_
 		eth = nilo_step(&c, sizeof(*eth));
 		if (!eth)
 			return NILO_SHORT_L3;
-		ethertype = nilo_parse_tags(&c, &p->vlan, &key->inner_vlan, tags, eth->h_proto);
+		ethertype = nilo_parse_tags(&c, &p->vlan, &p->inner_vlan, tags, eth->h_proto);
 	}
 	outer->ethertype = nilo_ethertype(ethertype);
 	r = nilo_parse_network(skb, &c, p, outer, 1);
-	if (r == NILO_PARSED && nilo_config.features & NILO_FEATURE_VXLAN && outer->protocol == IPPROTO_UDP &&
-	    p->segmentable && nilo_is_vxlan_port(outer->dport))
-		r = nilo_parse_vxlan(skb, p, key, p->headers);
+	p->is_tunnel = r == NILO_PARSED && nilo_config.features & NILO_FEATURE_VXLAN && outer->protocol == IPPROTO_UDP &&
+		       p->facts.segmentable && nilo_is_vxlan_port(outer->dport);
 	if (skb->vlan_present)
-		p->headers += 4;
+		p->facts.headers += 4;
 	return r;
 }
 
-static __always_inline void nilo_packet_start(struct nilo_packet *p, struct nilo_flow_key *key, const struct nilo_port *port,
-					      int direction)
+static __always_inline void nilo_mark_short(struct nilo_packet *p, int r)
 {
-	__builtin_memset(p, 0, sizeof(*p));
-	__builtin_memset(key, 0, sizeof(*key));
-	p->if_id = port->if_id;
-	p->direction = direction;
+	if (r == NILO_SHORT_L3)
+		p->facts.remarks |= 1u << NILO_REMARK_TRUNCATED_L3;
+	else if (r == NILO_SHORT_L4)
+		p->facts.remarks |= 1u << NILO_REMARK_TRUNCATED_L4;
 }
 
-/* Fills the packet's facts and its key. */
-static __always_inline void nilo_parse(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_flow_key *key,
-				       const struct nilo_port *port, int direction)
+/*
+ * Fills the key and the packet's working state, whatever the packet is. Verified once, on its own; the common shapes do not come here.
+ * - key: all zero.
+ */
+__noinline int nilo_parse_general(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_flow_key *key, __u32 layer3)
 {
-	int layer2 = !(port->flags & NILO_PORT_LAYER3);
+	__u32 if_id, direction, linear, wanted;
 	int r = NILO_PARSED;
 
+	if (!p || !key)
+		return 0;
+	if_id = p->if_id;
+	direction = p->direction;
 #pragma clang loop unroll(disable)
 	for (int attempt = 0; attempt < 2; attempt++) {
-		nilo_packet_start(p, key, port, direction);
-		r = nilo_parse_linear(skb, p, key, layer2);
-		if (likely(r == NILO_PARSED) || skb->data_end - skb->data >= skb->len)
+		__builtin_memset(p, 0, sizeof(*p));
+		p->if_id = if_id;
+		p->direction = direction;
+		r = nilo_parse_linear(skb, p, !layer3);
+		linear = skb->data_end - skb->data;
+		wanted = skb->len < NILO_LINEAR_BYTES ? skb->len : NILO_LINEAR_BYTES;
+		if (linear >= wanted || (r == NILO_PARSED && !p->is_tunnel))
 			break;
 		/* Headers outside the linear part are rare (some drivers, some local senders): pull them in and read again. */
-		if (bpf_skb_pull_data(skb, skb->len < NILO_LINEAR_BYTES ? skb->len : NILO_LINEAR_BYTES))
+		if (bpf_skb_pull_data(skb, wanted))
 			break;
 	}
-	if (unlikely(r == NILO_SHORT_L3))
-		p->remarks |= 1u << NILO_REMARK_TRUNCATED_L3;
-	else if (unlikely(r == NILO_SHORT_L4))
-		p->remarks |= 1u << NILO_REMARK_TRUNCATED_L4;
-	p->skb_bytes = skb->len + (skb->vlan_present ? 4 : 0);
+	nilo_mark_short(p, r);
+	p->facts.skb_bytes = skb->len + (skb->vlan_present ? 4 : 0);
 	nilo_seal(p, key);
+	return 0;
+}
+
+/*
+ * The frame inside VXLAN, after the general parser has found the tunnel (is_tunnel) and sealed the key. Leaves both as they were when
+ * there is no whole VXLAN header and inner Ethernet header.
+ */
+__noinline int nilo_parse_vxlan(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_flow_key *key)
+{
+	struct nilo_cursor c = { .start = (void *)(long)skb->data, .end = (void *)(long)skb->data_end };
+	struct nilo_vxlan_header *vxlan;
+	struct ethhdr *eth;
+	__u32 offset, outside = skb->vlan_present ? 4 : 0;
+	__u16 tags[2];
+	int r;
+
+	if (!p || !key)
+		return 0;
+	offset = p->facts.headers - outside;
+	if (offset > NILO_LINEAR_BYTES)
+		return 0;
+	c.at = c.start + offset;
+	vxlan = nilo_step(&c, sizeof(*vxlan));
+	if (vxlan && !(vxlan->flags & 0x08))
+		return 0;
+	eth = vxlan ? nilo_step(&c, sizeof(*eth)) : NULL;
+	if (!eth) {
+		nilo_mark_short(p, NILO_SHORT_L4);
+		return 0;
+	}
+	p->encap = NILO_ENCAP_VXLAN;
+	p->vni = bpf_ntohl(vxlan->vni) >> 8;
+	p->facts.segmentable = 0;
+	key->inner.ethertype = nilo_ethertype(nilo_parse_tags(&c, &tags[0], &tags[1], 0, eth->h_proto));
+	r = nilo_parse_network(skb, &c, p, &key->inner, 0);
+	nilo_mark_short(p, r);
+	p->facts.headers += p->facts.segmentable ? outside : 0;
+	nilo_seal(p, key);
+	return 0;
 }
 
 #endif

@@ -72,8 +72,8 @@ static __always_inline int nilo_parse_ipv4(struct nilo_cursor *c, struct nilo_pa
 	nilo_set_words(t->daddr, ip->daddr, 0);
 	t->protocol = ip->protocol;
 	if (outer) {
-		p->tos = ip->tos;
-		p->ttl = ip->ttl;
+		p->facts.tos = ip->tos;
+		p->facts.ttl = ip->ttl;
 	}
 	length = bpf_ntohs(ip->length);
 	d->length = length > bytes ? length - bytes : 0;
@@ -146,7 +146,7 @@ static __always_inline int nilo_parse_extensions(struct __sk_buff *skb, struct n
 	t->protocol = chain.protocol;
 	if (r) {
 		if (chain.too_long)
-			p->remarks |= 1u << NILO_REMARK_EXTENSIONS;
+			p->facts.remarks |= 1u << NILO_REMARK_EXTENSIONS;
 		return NILO_SHORT_L4;
 	}
 	d->length = chain.length;
@@ -171,8 +171,8 @@ static __always_inline int nilo_parse_ipv6(struct __sk_buff *skb, struct nilo_cu
 	nilo_set_words(t->daddr, ip->daddr[0], ip->daddr[1]);
 	t->protocol = ip->next;
 	if (outer) {
-		p->tos = ip->version_class << 4 | ip->class_label >> 4;
-		p->ttl = ip->hop_limit;
+		p->facts.tos = ip->version_class << 4 | ip->class_label >> 4;
+		p->facts.ttl = ip->hop_limit;
 	}
 	d->length = bpf_ntohs(ip->length);
 	if (likely(!nilo_is_extension(ip->next)))

@@ -62,13 +62,13 @@ static __always_inline int nilo_parse_tcp(struct nilo_cursor *c, struct nilo_pac
 	t->sport = tcp->sport;
 	t->dport = tcp->dport;
 	t->form = NILO_FORM_PORTS;
-	p->seq = bpf_ntohl(tcp->seq);
-	p->tcp_flags = tcp->flags | (tcp->offset & 1) << 8;
-	p->window = tcp->window;
-	p->headers = (__u32)((void *)tcp - c->start) + bytes;
-	p->payload = length > bytes ? length - bytes : 0;
-	p->is_tcp = 1;
-	p->segmentable = 1;
+	p->facts.seq = bpf_ntohl(tcp->seq);
+	p->facts.tcp_flags = tcp->flags | (tcp->offset & 1) << 8;
+	p->facts.window = tcp->window;
+	p->facts.headers = (__u32)((void *)tcp - c->start) + bytes;
+	p->facts.payload = length > bytes ? length - bytes : 0;
+	p->facts.is_tcp = 1;
+	p->facts.segmentable = 1;
 	return 0;
 }
 
@@ -86,8 +86,8 @@ static __always_inline int nilo_parse_transport(struct nilo_cursor *c, struct ni
 		ports = nilo_step(c, 8);
 		if (!ports)
 			return -1;
-		p->headers = (__u32)(c->at - c->start);
-		p->segmentable = 1;
+		p->facts.headers = (__u32)(c->at - c->start);
+		p->facts.segmentable = 1;
 		break;
 	case IPPROTO_SCTP:
 	case NILO_IPPROTO_DCCP:

@@ -3,20 +3,39 @@
 #ifndef NILO_PIPELINE_H
 #define NILO_PIPELINE_H
 #include "lib/account.h"
-#include "lib/parse.h"
+#include "lib/parse_fast.h"
 
-static __always_inline void nilo_packet_seen(struct __sk_buff *skb, int direction)
+static __always_inline void nilo_packet_seen(struct __sk_buff *skb, __u32 direction)
 {
-	const struct nilo_port unknown = { .ledger = NILO_LEDGER_UNKNOWN };
-	__u32 entry = skb->ifindex & (NILO_PORTS - 1);
+	__u32 entry = skb->ifindex & (NILO_PORTS - 1), if_id = 0, ledger = NILO_LEDGER_UNKNOWN, layer3 = 0;
 	const struct nilo_port *port = bpf_map_lookup_elem(&nilo_ports, &entry);
 	struct nilo_flow_key key __attribute__((aligned(8)));
-	struct nilo_packet packet __attribute__((aligned(8)));
+	__u64 *w = (__u64 *)&key;
+	struct nilo_facts facts;
 
-	if (unlikely(!port || port->ifindex != skb->ifindex))
-		port = &unknown;
-	nilo_parse(skb, &packet, &key, port, direction);
-	nilo_account(skb, &packet, &key, port);
+	if (likely(port && port->ifindex == skb->ifindex)) {
+		if_id = port->if_id;
+		ledger = port->ledger;
+		layer3 = port->flags & NILO_PORT_LAYER3;
+	}
+	if (likely(!layer3 && nilo_parse_fast(skb, &key, &facts))) {
+		w[5] = if_id;
+		w[6] = (__u64)direction << 32;
+		w[7] = w[8] = w[9] = w[10] = w[11] = 0;
+	} else {
+		struct nilo_scratch *scratch = nilo_scratch();
+
+		if (!scratch)
+			return;
+		scratch->packet.if_id = if_id;
+		scratch->packet.direction = direction;
+		__builtin_memset(&key, 0, sizeof(key));
+		nilo_parse_general(skb, &scratch->packet, &key, layer3);
+		if (scratch->packet.is_tunnel)
+			nilo_parse_vxlan(skb, &scratch->packet, &key);
+		facts = scratch->packet.facts;
+	}
+	nilo_account(skb, &facts, &key, ledger, direction);
 }
 
 #endif

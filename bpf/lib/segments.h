@@ -16,14 +16,16 @@ struct nilo_wire {
 	__u32 bytes;
 	__u32 smallest;
 	__u32 largest;
+	__u32 segment_bytes; /* payload per segment; 0: not a super-packet */
 };
 
-static __always_inline void nilo_segments(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_wire *wire)
+static __always_inline void nilo_segments(struct __sk_buff *skb, struct nilo_facts *p, struct nilo_wire *wire)
 {
 	__u32 size = skb->gso_size, segments, payload;
 
 	wire->packets = 1;
 	wire->bytes = wire->smallest = wire->largest = p->skb_bytes;
+	wire->segment_bytes = size;
 	if (likely(!size))
 		return;
 	segments = skb->gso_segs;

@@ -20,24 +20,19 @@ static __always_inline int nilo_seq_before(__u32 a, __u32 b)
 	return (a - b) >> 31;
 }
 
-static __always_inline __u32 nilo_segments_of(__u32 bytes, const struct nilo_wire *wire, __u32 payload)
+/* Bytes [seq, end) of which a first part, or all, is below next_seq. `size`: payload per segment, 0 for a single one. */
+__noinline int nilo_tcp_old(struct nilo_flow_slot *slot, __u32 size, __u32 seq, __u32 end)
 {
-	__u32 size = wire->packets > 1 ? (payload + wire->packets - 1) / wire->packets : 0;
+	__u32 old_end, segments = 1;
 
-	return size ? (bytes + size - 1) / size : 1;
-}
-
-__noinline int nilo_tcp_old(struct nilo_flow_slot *slot, const struct nilo_wire *wire, __u32 seq, __u32 end)
-{
-	__u32 old_end, segments;
-
-	if (!slot || !wire)
+	if (!slot)
 		return 0;
-	old_end = nilo_seq_before(slot->next_seq, end) ? slot->next_seq : end;
 	/* A keep-alive repeats one byte, or none, just below what has been sent. */
 	if (end - seq <= 1 && end == slot->next_seq)
 		return 0;
-	segments = nilo_segments_of(old_end - seq, wire, end - seq);
+	old_end = nilo_seq_before(slot->next_seq, end) ? slot->next_seq : end;
+	if (size)
+		segments = (old_end - seq + size - 1) / size;
 	if (slot->hole_start != slot->hole_end && !nilo_seq_before(seq, slot->hole_start) &&
 	    nilo_seq_before(seq, slot->hole_end)) {
 		slot->out_of_order += segments;
@@ -53,14 +48,14 @@ __noinline int nilo_tcp_old(struct nilo_flow_slot *slot, const struct nilo_wire 
 	return 0;
 }
 
-static __always_inline void nilo_tcp(struct nilo_packet *p, struct nilo_flow_slot *slot, const struct nilo_wire *wire,
-				     __u32 payload)
+static __always_inline void nilo_tcp(struct nilo_facts *p, struct nilo_flow_slot *slot, const struct nilo_wire *wire)
 {
+	__u32 payload = wire->segment_bytes ? p->skb_bytes - p->headers : p->payload;
 	__u32 seq = p->seq, end = seq + payload;
 
-	if (unlikely(p->tcp_flags & NILO_TCP_SYN ||
-		     (slot->tcp_flags & (NILO_TCP_SYN | NILO_TCP_ACK)) == NILO_TCP_SYN))
-		nilo_handshake(p, slot);
+	if (unlikely(p->tcp_flags & NILO_TCP_SYN || (slot->tcp_flags & (NILO_TCP_SYN | NILO_TCP_ACK)) == NILO_TCP_SYN))
+		p->remarks |= nilo_handshake(slot, p->tcp_flags);
+	slot->tcp_flags |= p->tcp_flags;
 	if (unlikely(!p->window && !(p->tcp_flags & (NILO_TCP_SYN | NILO_TCP_RST))))
 		slot->zero_windows += wire->packets;
 	if (p->tcp_flags & (NILO_TCP_SYN | NILO_TCP_FIN))
@@ -88,7 +83,7 @@ static __always_inline void nilo_tcp(struct nilo_packet *p, struct nilo_flow_slo
 		slot->hole_end = seq;
 		slot->next_seq = end;
 	} else {
-		nilo_tcp_old(slot, wire, seq, end);
+		nilo_tcp_old(slot, wire->segment_bytes, seq, end);
 	}
 }
 
