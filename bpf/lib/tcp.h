@@ -50,7 +50,9 @@ __noinline int nilo_tcp_old(struct nilo_flow_slot *slot, __u32 size, __u32 seq, 
 
 static __always_inline void nilo_tcp(struct nilo_facts *p, struct nilo_flow_slot *slot, const struct nilo_wire *wire)
 {
-	__u32 payload = wire->segment_bytes ? p->skb_bytes - p->headers : p->payload;
+	/* An IP length beyond the frame is a lie, and that of a super-packet may not fit its field. */
+	__u32 room = p->skb_bytes > p->headers ? p->skb_bytes - p->headers : 0;
+	__u32 payload = wire->segment_bytes || p->payload > room ? room : p->payload;
 	__u32 seq = p->seq, end = seq + payload;
 
 	if (unlikely(p->tcp_flags & NILO_TCP_SYN || (slot->tcp_flags & (NILO_TCP_SYN | NILO_TCP_ACK)) == NILO_TCP_SYN))
