@@ -107,7 +107,7 @@ static __always_inline int nilo_parse_linear(struct __sk_buff *skb, struct nilo_
 		eth = nilo_step(&c, sizeof(*eth));
 		if (!eth)
 			return NILO_SHORT_L3;
-		ethertype = nilo_parse_tags(&c, &p->vlan, &key->inner_vlan, tags, eth->h_proto);
+		ethertype = nilo_parse_tags(&c, &p->vlan, &p->inner_vlan, tags, eth->h_proto);
 	}
 	outer->ethertype = nilo_ethertype(ethertype);
 	r = nilo_parse_network(skb, &c, p, outer, 1);
