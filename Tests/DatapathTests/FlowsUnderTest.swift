@@ -31,16 +31,21 @@ final class FlowsUnderTest: @unchecked Sendable {
         }
     }
 
-    /// The slots of all CPUs added up, by the bytes of their keys.
-    func flows() throws -> [[UInt8]: FlowFacts] {
-        let slots = Int(maps.config.cpus) * Int(maps.config.sets_mask + 1) * Int(NILO_WAYS)
-        let size = slots * MemoryLayout<nilo_flow_slot>.stride
+    /// The slots in use, on all CPUs.
+    func slots() throws -> [nilo_flow_slot] {
+        let count = Int(maps.config.cpus) * Int(maps.config.sets_mask + 1) * Int(NILO_WAYS)
+        let size = count * MemoryLayout<nilo_flow_slot>.stride
         guard let memory = mmap(nil, size, PROT_READ, MAP_SHARED, maps.descriptor("nilo_slots"), 0), memory != MAP_FAILED else {
             throw SystemError("mmap nilo_slots")
         }
         defer { munmap(memory, size) }
+        return UnsafeBufferPointer(start: memory.assumingMemoryBound(to: nilo_flow_slot.self), count: count).filter { $0.skbs > 0 }
+    }
+
+    /// The slots of all CPUs added up, by the bytes of their keys.
+    func flows() throws -> [[UInt8]: FlowFacts] {
         var flows: [[UInt8]: FlowFacts] = [:]
-        for slot in UnsafeBufferPointer(start: memory.assumingMemoryBound(to: nilo_flow_slot.self), count: slots) where slot.skbs > 0 {
+        for slot in try slots() {
             let key = withUnsafeBytes(of: slot.key) { Array($0) }
             flows[key, default: FlowFacts()].add(FlowFacts(slot))
         }

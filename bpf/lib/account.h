@@ -90,8 +90,12 @@ static __always_inline void nilo_slot_add(struct nilo_flow_slot *slot, struct ni
 	if (unlikely(p->remarks & 1u << NILO_REMARK_WIRE_APPROX))
 		slot->notes |= NILO_NOTE_WIRE_APPROX;
 	if (p->is_tcp) {
-		if (nilo_config.features & NILO_FEATURE_TCP)
-			nilo_tcp(p, slot, wire, gso ? p->skb_bytes - p->headers : p->payload);
+		if (nilo_config.features & NILO_FEATURE_TCP) {
+			__u32 room = p->skb_bytes > p->headers ? p->skb_bytes - p->headers : 0;
+
+			/* An IP length beyond the frame is a lie, and that of a super-packet may not fit its field. */
+			nilo_tcp(p, slot, wire, gso || p->payload > room ? room : p->payload);
+		}
 		slot->tcp_flags |= p->tcp_flags;
 	}
 }
