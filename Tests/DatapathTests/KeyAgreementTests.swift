@@ -26,6 +26,31 @@ import Testing
         expected.compare(with: try counted.flows(), "seed \(seed)")
     }
 
+    /// Later fragments join the first one of their own datagram: not of one in another VLAN or tunnel, and over IPv6 also when extension
+    /// headers were cut up with the rest.
+    @Test func fragmentsJoinTheirOwnDatagram() throws {
+        let counted = try FlowsUnderTest()
+        try counted.program.setPort(nilo_port(ifindex: 1, if_id: 9, ledger: 1, flags: 0))
+        var expected = ExpectedFlows(interface: 9, direction: NILO_INGRESS)
+        func cut(_ outer: [any PacketLayer], _ inner: [any PacketLayer], _ port: UInt16) -> [Frame] {
+            let content: [any PacketLayer] = inner + [UDPHeader(to: port), RawBytes(count: 60)]
+            return Frame(layers: [EthernetHeader()] + outer + content).fragments(of: 32, identification: 7, cutting: 1 + outer.count)
+        }
+        func tags(_ outer: UInt16, _ inner: UInt16) -> [any PacketLayer] { [VLANTag.service(outer), VLANTag(inner), IPv4Header()] }
+        let plain = cut([IPv4Header()], [], 1)
+        let options = cut([IPv6Header(), IPv6Extension.hopByHop], [IPv6Extension.destination, IPv6Extension.destination], 2)
+        let datagrams = [
+            plain, options, cut(tags(100, 7), [], 3), cut(tags(100, 8), [], 4), cut(tags(101, 7), [], 5),
+            plain.map { $0.inVXLAN(vni: 1) }, plain.map { $0.inVXLAN(vni: 2) }, options.map { $0.inVXLAN(vni: 3) },
+        ]
+        // The last fragments of all before any first one: orphans. Then all in order, interleaved.
+        for frame in datagrams.map({ $0.last! }) + (0..<3).flatMap({ n in datagrams.compactMap { n < $0.count ? $0[n] : nil } }) {
+            _ = try ProgramTestRun(counted.program.ingress, frame.bytes)
+            expected.count(frame.bytes)
+        }
+        expected.compare(with: try counted.flows(), "fragments")
+    }
+
     /// Super-packets count as the segments that they stand for, each with all its headers again.
     @Test(arguments: [4, 5] as [UInt64]) func superPacketsCountAsTheirSegments(seed: UInt64) throws {
         let counted = try FlowsUnderTest()
