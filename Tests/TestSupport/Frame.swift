@@ -24,7 +24,7 @@ public struct Frame: Sendable {
     }
 
     /// Layer `first` and all within it.
-    func bytes(from first: Int) -> [UInt8] {
+    public func bytes(from first: Int) -> [UInt8] {
         var encoded: [UInt8] = []
         for i in layers.indices.reversed() where i >= first {
             let next = i + 1 < layers.count ? layers[i + 1] : nil

@@ -3,6 +3,11 @@ public struct NamedFrame: Sendable, CustomStringConvertible {
     public var name: String
     public var frame: Frame
 
+    public init(name: String, frame: Frame) {
+        self.name = name
+        self.frame = frame
+    }
+
     public var description: String { name }
 }
 

@@ -62,7 +62,7 @@ public struct ParsedFrame: Equatable, Sendable {
     }
 
     public enum Shortfall: Hashable, Sendable {
-        /// The network header (or a VLAN tag before it) is cut off or malformed.
+        /// The network header is cut off or malformed.
         case network
         case transport
         case tooManyExtensions
@@ -138,6 +138,13 @@ extension ParsedFrame {
     /// The 96 bytes of `key`, to compare and to hash.
     public func keyBytes(interface: UInt32, direction: nilo_direction) -> [UInt8] {
         withUnsafeBytes(of: key(interface: interface, direction: direction)) { Array($0) }
+    }
+
+    /// Whether a super-packet of this frame can be told apart into segments: its innermost tuple is TCP, UDP or UDP-Lite with a whole header.
+    public var isSegmentable: Bool {
+        let innermost = tunnel?.inner ?? outer
+        return innermost.form.rawValue == NILO_FORM_PORTS.rawValue
+            && [IPProtocol.tcp, IPProtocol.udp, IPProtocol.udpLite].contains(innermost.protocolNumber)
     }
 
     /// The bytes on the wire of the `segments` packets that a super-packet of this frame stands for.

@@ -4,7 +4,8 @@ import CDatapath
 /// the RFCs and not from the datapath, against which the datapath is tested.
 ///
 /// Choices where the header leaves room (each also stands at its rule below):
-/// - A tag beside the bytes is the outermost. A third tag's identifier is an ethertype like any other that is not IP.
+/// - A tag beside the bytes is the outermost. A third tag's identifier is an ethertype like any other that is not IP, and so
+///   is that of a tag that is cut off.
 /// - A header counts as read only when the frame holds all of it: IPv4 with options, every extension header by its own length.
 /// - An extension header that is cut off: the addresses stay, the protocol is that header's number.
 /// - Least lengths of transport headers: TCP 20, UDP and UDP-Lite 8, SCTP and DCCP 12, ICMP and ICMPv6 8.
@@ -89,10 +90,7 @@ private struct LinkReading {
         }
         etherType = UInt16(header[12]) << 8 | UInt16(header[13])
         while [0x8100, 0x88a8, 0x9100].contains(etherType), tags.count < 2 {
-            guard let tag = cursor.take(4) else {
-                isWhole = false
-                return
-            }
+            guard let tag = cursor.take(4) else { return }
             tags.append(UInt16(tag[0]) << 8 | UInt16(tag[1]))
             etherType = UInt16(tag[2]) << 8 | UInt16(tag[3])
         }

@@ -85,11 +85,18 @@ extension Requirement {
 /// names, so that whoever runs the tests can print how many there were and why, and compare with what is expected on a kernel.
 public struct RequirementTrait: TestTrait, SuiteTrait {
     public let requirements: [Requirement]
+    private let note: @Sendable (String, String) -> Void
+
+    /// - Parameter note: what is done with the test's name and the reason of a skip.
+    public init(requirements: [Requirement], note: @escaping @Sendable (String, String) -> Void = { Skips.note($0, $1) }) {
+        self.requirements = requirements
+        self.note = note
+    }
 
     public func prepare(for test: Test) async throws {
         for requirement in requirements {
             guard let reason = await requirement.missing() else { continue }
-            Skips.note(test.name, reason)
+            note(test.name, reason)
             try await ConditionTrait.disabled(Comment(rawValue: reason)).prepare(for: test)
         }
     }
@@ -106,9 +113,10 @@ public enum Skips {
     public static var all: [(test: String, reason: String)] { noted.withLock { $0 } }
 
     /// Counts a skip; for a test that finds out half-way that it cannot go on.
-    public static func note(_ test: String, _ reason: String) {
+    /// - Parameter path: the file that the line is appended to; none when nil.
+    public static func note(_ test: String, _ reason: String, in path: String? = getenv("NILO_SKIPS").map { String(cString: $0) }) {
         noted.withLock { $0.append((test, reason)) }
-        guard let path = getenv("NILO_SKIPS").map({ String(cString: $0) }) else { return }
+        guard let path else { return }
         let line = Array("\(test)\t\(reason.split(separator: "\n").joined(separator: " "))\n".utf8)
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         // One write(2) with O_APPEND: lines of several processes do not mix.

@@ -9,15 +9,23 @@ import Testing
     }
     private static let trials = Mutex(0)
 
-    @Test(.requires(unmet)) func skipsWhatCannotRun() {
-        Issue.record("a test ran whose requirement is not met")
+    @Test func whatCannotRunIsSkippedWithItsReason() async throws {
+        let notes = Mutex<[String]>([])
+        let trait = RequirementTrait(requirements: [Self.unmet]) { test, reason in notes.withLock { $0.append("\(test): \(reason)") } }
+        let test = try #require(Test.current)
+        await #expect(throws: (any Error).self) { try await trait.prepare(for: test) }
+        #expect(notes.withLock { $0 } == ["\(test.name): needs a kernel that walks on water: walk: it sank (1)"])
+        try await RequirementTrait(requirements: [.command("sh")]).prepare(for: test)
+        #expect(await Requirement.command("no-such-command").missing() != nil)
     }
 
-    @Test func reasonsAreTold() async {
-        #expect(await Self.unmet.missing()?.contains("it sank") == true)
-        #expect(Skips.all.contains { $0.test.hasPrefix("skipsWhatCannotRun") && $0.reason.contains("walks on water") })
-        #expect(await Requirement.command("no-such-command").missing() != nil)
-        #expect(await Requirement.command("sh").missing() == nil)
+    @Test func skipsAreWrittenLineByLine() throws {
+        let path = "/tmp/nilo-skips-\(getpid())"
+        defer { unlink(path) }
+        Skips.note("a()", "one\nreason", in: path)
+        Skips.note("b()", "another", in: path)
+        #expect(try contents(of: path) == "a()\tone reason\nb()\tanother\n")
+        #expect(Skips.all.suffix(2).map(\.test) == ["a()", "b()"])
     }
 
     @Test func probesRunOnce() async {

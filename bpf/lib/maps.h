@@ -79,15 +79,18 @@ struct nilo_fragment_key {
 	__u32 id;
 	__u32 if_id;
 	__u32 vni;
-	__u8 protocol;
+	__u8 protocol; /* as the fragment's own header names it: over IPv6 perhaps that of an extension header */
 	__u8 direction;
 	__u16 vlan;
+	__u16 inner_vlan;
+	__u16 pad;
 };
 struct nilo_fragment_ports {
 	__be16 sport;
 	__be16 dport;
 	__u8 form;
-	__u8 pad[3];
+	__u8 protocol; /* after extension headers */
+	__u8 pad[2];
 };
 /* Datagrams whose first fragment was seen. */
 struct {

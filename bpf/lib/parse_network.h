@@ -48,6 +48,7 @@ struct nilo_datagram {
 	__u32 length; /* from the transport header on */
 	__u8 is_fragment;
 	__u8 is_later; /* not the first fragment: there is no transport header */
+	__u8 protocol; /* of a fragment, as its own header names it */
 };
 
 enum nilo_parsed {
@@ -81,6 +82,7 @@ static __always_inline int nilo_parse_ipv4(struct nilo_cursor *c, struct nilo_pa
 	d->is_fragment = fragment != 0;
 	d->is_later = (fragment & bpf_htons(0x1fff)) != 0;
 	d->id = ip->id;
+	d->protocol = ip->protocol;
 	return NILO_PARSED;
 }
 
@@ -93,6 +95,7 @@ struct nilo_chain {
 	__u8 is_fragment;
 	__u8 is_later;
 	__u8 too_long;
+	__u8 fragmented; /* what follows the fragment header */
 };
 
 static __always_inline int nilo_is_extension(__u8 kind)
@@ -127,6 +130,7 @@ __noinline int nilo_walk_extensions(struct __sk_buff *skb, struct nilo_chain *ch
 			chain->is_fragment = (ext.fragment & bpf_htons(0xfff9)) != 0;
 			chain->is_later = (ext.fragment & bpf_htons(0xfff8)) != 0;
 			chain->id = ext.id;
+			chain->fragmented = ext.next;
 			if (chain->is_later)
 				return 0;
 		}
@@ -151,6 +155,7 @@ static __always_inline int nilo_parse_extensions(struct __sk_buff *skb, struct n
 	}
 	d->length = chain.length;
 	d->id = chain.id;
+	d->protocol = chain.fragmented;
 	d->is_fragment = chain.is_fragment;
 	d->is_later = chain.is_later;
 	/* The walk read with the kernel's help; the transport header must be in the linear part all the same. */
@@ -209,7 +214,7 @@ static __always_inline int nilo_parse_network(struct __sk_buff *skb, struct nilo
 		return NILO_SHORT_L4;
 	}
 	if (unlikely(d.is_fragment))
-		nilo_fragment_remember(p, t, d.id);
+		nilo_fragment_remember(p, t, d.id, d.protocol);
 	return NILO_PARSED;
 }
 
