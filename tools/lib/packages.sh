@@ -41,16 +41,18 @@ with_services_held() {
     return "$status"
 }
 
-# A package's postinst enables its units for the next boot as well.
+# A package's postinst also enables its units for the next boot, whether or not systemd is there by then.
 disable_units_of() {
-    command -v systemctl >/dev/null || return 0
-    local name unit
-    for name in "$@"; do
-        dpkg-query -L "$name" 2>/dev/null | sed -n 's,^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\.\(service\|timer\|socket\)\)$,\2,p' |
-            while read -r unit; do
-                if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" = enabled ]; then systemctl disable -q "$unit"; fi
-            done
-    done
+    local unit
+    { dpkg-query -L "$@" 2>/dev/null || true; } |
+        sed -nE 's#^(/usr)?/lib/systemd/system/([^/@]*\.(service|timer|socket))$#\2#p' |
+        while read -r unit; do
+            if command -v systemctl >/dev/null; then
+                systemctl disable -q "$unit" || warn "could not disable $unit, which a test's package brought"
+            else
+                rm -f /etc/systemd/system/*.wants/"$unit"
+            fi
+        done
 }
 
 # ensure_packages LIST...: silent when nothing is missing.
