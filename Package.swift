@@ -44,6 +44,7 @@ let executables: [Target] = [  // 5
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
+    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
 ]
 
 let build: [Target] = [
