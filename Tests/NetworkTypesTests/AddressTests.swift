@@ -35,7 +35,7 @@ import Testing
 
     /// Against the C library: every random address, and every text made by breaking one, is read as inet_pton(3) reads it.
     @Test func agreesWithTheCLibrary() {
-        var random = SeededGenerator(seed: 1)
+        var random = SplitMix64(seed: 1)
         let alphabet = Array("0123456789abcdefF:.:::%/ g")
         func library(_ text: String) -> IPAddress? {
             var v4 = in_addr()
@@ -93,7 +93,7 @@ import Testing
 
     /// Membership bit by bit, as the definition has it.
     @Test func membership() {
-        var random = SeededGenerator(seed: 2)
+        var random = SplitMix64(seed: 2)
         func bits(_ a: IPAddress) -> [Bool] {
             func each(_ word: UInt64, _ count: Int) -> [Bool] {
                 (0..<count).map { (bit: Int) -> Bool in word >> UInt64(count - 1 - bit) & 1 == 1 }

@@ -27,7 +27,7 @@ import Testing
 
     /// Aligned texts of one unit are of one width, and the plain text is the aligned one without its padding.
     @Test func alignment() {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         for _ in 0..<10_000 {
             let value = random.next() >> UInt64.random(in: 0..<64, using: &random)
             let text = ByteCount(value).text

@@ -1,0 +1,70 @@
+import NetworkTypes
+
+extension FlowFilter {
+    /// - Parameter interfaceName: the name an interface goes by; nil for one that is not known (any more), which no `interface`
+    ///   predicate matches. Asked only when the filter names an interface.
+    public func matches(_ record: FlowRecord, interfaceName: (InterfaceID) -> String?) -> Bool {
+        guard let expression else { return true }
+        return expression.matches(record, layer: nil, interfaceName)
+    }
+
+    /// Whether evaluation asks for interface names.
+    public var namesInterfaces: Bool { expression?.namesInterfaces ?? false }
+}
+
+extension FlowFilter.Expression {
+    func matches(_ record: FlowRecord, layer: FlowFilter.Layer?, _ interfaceName: (InterfaceID) -> String?) -> Bool {
+        switch self {
+        case .all(let parts): parts.allSatisfy { $0.matches(record, layer: layer, interfaceName) }
+        case .any(let parts): parts.contains { $0.matches(record, layer: layer, interfaceName) }
+        case .not(let part): !part.matches(record, layer: layer, interfaceName)
+        case .layer(let layer, let part): part.matches(record, layer: layer, interfaceName)
+        case .record(let predicate): predicate.matches(record, interfaceName)
+        case .packet(let predicate):
+            layer != .inner && predicate.matches(record.key.outer)
+                || layer != .outer && (record.key.inner.map(predicate.matches) ?? false)
+        }
+    }
+
+    var namesInterfaces: Bool {
+        switch self {
+        case .all(let parts), .any(let parts): parts.contains { $0.namesInterfaces }
+        case .not(let part), .layer(_, let part): part.namesInterfaces
+        case .record(.interface): true
+        case .record, .packet: false
+        }
+    }
+}
+
+extension FlowFilter.PacketPredicate {
+    public func matches(_ tuple: FlowTuple) -> Bool {
+        switch self {
+        case .host(let side, let address):
+            side != .destination && tuple.source == address || side != .source && tuple.destination == address
+        case .net(let side, let prefix):
+            side != .destination && (tuple.source.map(prefix.contains) ?? false)
+                || side != .source && (tuple.destination.map(prefix.contains) ?? false)
+        case .port(let side, let ports, let transport):
+            tuple.form == .ports && (transport == nil || tuple.protocol == transport?.number)
+                && (side != .destination && ports.contains(tuple.sourcePort) || side != .source && ports.contains(tuple.destinationPort))
+        case .ipProtocol(let number):
+            tuple.protocol == number && (tuple.etherType == .ipv4 || tuple.etherType == .ipv6)
+        case .etherType(let type): tuple.etherType == type
+        }
+    }
+}
+
+extension FlowFilter.RecordPredicate {
+    func matches(_ record: FlowRecord, _ interfaceName: (InterfaceID) -> String?) -> Bool {
+        switch self {
+        case .interface(let pattern): interfaceName(record.key.interface).map(pattern.matches) ?? false
+        case .direction(let direction): record.key.direction == direction
+        case .vlan(let identifier?): record.key.vlan == identifier || record.key.innerVLAN == identifier
+        case .vlan(nil): record.key.vlan != nil || record.key.innerVLAN != nil
+        case .vxlan(let vni?): record.key.vni == vni
+        case .vxlan(nil): record.key.isVXLAN
+        case .dscp(let codepoint): record.traits.dscp == codepoint
+        case .tcpFlags(let flags): record.traits.tcpFlags.isSuperset(of: flags)
+        }
+    }
+}
