@@ -52,8 +52,7 @@ import Testing
                 "join predicates with \"and\": … and host …"
             ),
             (
-                "icmp port 1", 6, "port", "expected \"and\" or \"or\" before the next predicate",
-                "join predicates with \"and\": … and port …"
+                "icmp port 1", 6, "port", "expected \"and\" or \"or\" after \"icmp\"", "icmp has no ports"
             ),
             ("tcp src host 10.0.0.1", 9, "host", "expected \"port\"", "to ask for a protocol and an address: tcp and src host …"),
             (
