@@ -25,7 +25,8 @@ let types: [Target] = [  // 1
 ]
 
 let pure: [Target] = [  // 2
-    .target(name: "Flows", dependencies: ["NetworkTypes"])
+    .target(name: "Flows", dependencies: ["NetworkTypes"]),
+    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let edges: [Target] = [  // 3
@@ -46,6 +47,7 @@ let tests: [Target] = [
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
+    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
 ]
 
 let build: [Target] = [

@@ -1,0 +1,48 @@
+import Flows
+import NetworkTypes
+
+/// What one data record says: a flow's identity and what was counted since the record before.
+public struct ExportedFlow: Hashable, Sendable {
+    public var key: FlowKey
+    /// ifindex of the key's interface, as the host's other tools (and SNMP) show it.
+    public var interfaceIndex: UInt32
+    /// Counted since the last record of this flow.
+    public var delta: Totals
+    public var traits: FlowTraits
+    public var endReason: EndReason
+
+    public init(key: FlowKey, interfaceIndex: UInt32, delta: Totals, traits: FlowTraits, endReason: EndReason) {
+        self.key = key
+        self.interfaceIndex = interfaceIndex
+        self.delta = delta
+        self.traits = traits
+        self.endReason = endReason
+    }
+
+    /// flowEndReason (136).
+    public enum EndReason: UInt8, Sendable, CaseIterable {
+        case idleTimeout = 1
+        case activeTimeout = 2
+        /// FIN or RST was seen.
+        case endOfFlow = 3
+        /// The exporter stops.
+        case forcedEnd = 4
+        case lackOfResources = 5
+    }
+
+    /// Bytes of Ethernet header and the tags that the key tells of, per frame.
+    var linkHeader: UInt64 { 14 + (key.vlan == nil ? 0 : 4) + (key.innerVLAN == nil ? 0 : 4) }
+}
+
+/// What was counted but cannot be exported; all only grow. Goes out with the exporter's own statistics.
+public struct ExportLosses: Hashable, Sendable {
+    /// Records that were made but not delivered (full queue, unreachable collector), and what they counted.
+    public var notSentFlows: UInt64 = 0
+    public var notSentPackets: UInt64 = 0
+    public var notSentOctets: UInt64 = 0
+    /// Packets that belong to no flow: the ledger's overflow buckets.
+    public var ignoredPackets: UInt64 = 0
+    public var ignoredOctets: UInt64 = 0
+
+    public init() {}
+}
