@@ -34,6 +34,7 @@ let edges: [Target] = [  // 3
 ]
 
 let surfaces: [Target] = [  // 4
+    .target(name: "Terminal"),
 ]
 
 let executables: [Target] = [  // 5
@@ -47,6 +48,7 @@ let tests: [Target] = [
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
+    .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
 ]
 
