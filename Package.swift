@@ -25,31 +25,34 @@ let types: [Target] = [  // 1
 ]
 
 let pure: [Target] = [  // 2
-    .target(name: "Flows", dependencies: ["NetworkTypes"]),
-    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Flows", dependencies: ["NetworkTypes"])
 ]
 
 let edges: [Target] = [  // 3
-    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"])
+    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"]),
+    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Terminal"),
 ]
 
 let surfaces: [Target] = [  // 4
-    .target(name: "Terminal"),
 ]
 
 let executables: [Target] = [  // 5
     .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
-    .executableTarget(name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
-    .executableTarget(name: "nilo", dependencies: ["Datapath"])
+    .executableTarget(
+        name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
+    .executableTarget(name: "nilo", dependencies: ["Datapath"]),
 ]
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
-    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
-    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
+    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
-    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
 ]
 
 let build: [Target] = [
