@@ -27,6 +27,7 @@ let types: [Target] = [  // 1
 let pure: [Target] = [  // 2
     .target(name: "Flows", dependencies: ["NetworkTypes"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let edges: [Target] = [  // 3
@@ -34,21 +35,25 @@ let edges: [Target] = [  // 3
 ]
 
 let surfaces: [Target] = [  // 4
+    .target(name: "Terminal")
 ]
 
 let executables: [Target] = [  // 5
     .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
-    .executableTarget(name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
-    .executableTarget(name: "nilo", dependencies: ["Datapath"])
+    .executableTarget(
+        name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
+    .executableTarget(name: "nilo", dependencies: ["Datapath"]),
 ]
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "Datapath", "TestSupport"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
-    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
-    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
-    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
+    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
+    .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
 ]
 
 let build: [Target] = [

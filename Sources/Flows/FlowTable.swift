@@ -183,7 +183,7 @@ public struct FlowTable: ~Copyable {
 
     private mutating func remove(_ index: Int, _ end: FlowEnd) -> Closed {
         let entry = entries[index]
-        closed[entry.record.key.point, default: Totals()] += entry.record.totals
+        closed[ObservationPoint(entry.record.key), default: Totals()] += entry.record.totals
         unplace(Int(entry.cell))
         entries[index].isLive = false
         free.append(UInt32(index))
@@ -251,9 +251,20 @@ public struct FlowTable: ~Copyable {
     /// What all live entries hold, by interface and direction.
     public func live() -> [ObservationPoint: Totals] {
         var sums: [ObservationPoint: Totals] = [:]
-        forEach { sums[$0.record.key.point, default: Totals()] += $0.record.totals }
+        forEach { sums[ObservationPoint($0.record.key), default: Totals()] += $0.record.totals }
         return sums
     }
+}
+
+/// Where packets were seen: an interface and a direction. Counts of different points are never added: it may be the same packet.
+public struct ObservationPoint: Hashable, Sendable {
+    public var interface: InterfaceID
+    public var direction: Direction
+    public init(interface: InterfaceID, direction: Direction) {
+        self.interface = interface
+        self.direction = direction
+    }
+    public init(_ key: FlowKey) { self.init(interface: key.interface, direction: key.direction) }
 }
 
 /// Wire packets and bytes of one second.

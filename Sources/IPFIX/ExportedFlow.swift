@@ -9,25 +9,15 @@ public struct ExportedFlow: Hashable, Sendable {
     /// Counted since the last record of this flow.
     public var delta: Totals
     public var traits: FlowTraits
-    public var endReason: EndReason
+    /// flowEndReason (136).
+    public var endReason: FlowEnd
 
-    public init(key: FlowKey, interfaceIndex: UInt32, delta: Totals, traits: FlowTraits, endReason: EndReason) {
+    public init(key: FlowKey, interfaceIndex: UInt32, delta: Totals, traits: FlowTraits, endReason: FlowEnd) {
         self.key = key
         self.interfaceIndex = interfaceIndex
         self.delta = delta
         self.traits = traits
         self.endReason = endReason
-    }
-
-    /// flowEndReason (136).
-    public enum EndReason: UInt8, Sendable, CaseIterable {
-        case idleTimeout = 1
-        case activeTimeout = 2
-        /// FIN or RST was seen.
-        case endOfFlow = 3
-        /// The exporter stops.
-        case forcedEnd = 4
-        case lackOfResources = 5
     }
 
     /// Bytes of Ethernet header and the tags that the key tells of, per frame.

@@ -1,5 +1,6 @@
 import Flows
 import NetworkTypes
+import struct TestSupport.SplitMix64
 
 /// Flows and filters from small pools of values, so that they meet often.
 struct RandomFlows {

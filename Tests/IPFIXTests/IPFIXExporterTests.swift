@@ -1,6 +1,7 @@
 import Flows
 import IPFIX
 import NetworkTypes
+import struct TestSupport.SplitMix64
 import Testing
 
 private func tuple(_ from: String, _ to: String, _ proto: IPProtocol, _ ports: (UInt16, UInt16), form: TupleForm = .ports) -> FlowTuple {

@@ -1,5 +1,6 @@
 import Glibc
 import NetworkTypes
+import struct TestSupport.SplitMix64
 import Testing
 
 @Suite struct AddressTests {

@@ -1,4 +1,5 @@
 import NetworkTypes
+import struct TestSupport.SplitMix64
 import Testing
 
 @Suite struct QuantityTests {

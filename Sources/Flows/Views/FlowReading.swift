@@ -14,6 +14,11 @@ public struct FlowReading: Hashable, Sendable {
         self.interval = interval
     }
 
+    /// With the rate that the flow table keeps: of one second.
+    public init(record: FlowRecord, rate: FlowRate) {
+        self.init(record: record, change: Totals(wirePackets: rate.packets, wireBytes: rate.bytes), interval: .seconds(1))
+    }
+
     /// Wire bytes of the last interval.
     public var bitRate: BitRate { BitRate(bytes: change.wireBytes, over: interval) }
     public var packetRate: PacketRate { PacketRate(packets: change.wirePackets, over: interval) }

@@ -1,22 +1,13 @@
 import NetworkTypes
 
-/// Where packets were counted. A packet has exactly one key at a point, so sums over one point never count a packet twice.
-public struct ObservationPoint: Hashable, Sendable, Comparable {
-    public var interface: InterfaceID
-    public var direction: Direction
-
-    public init(interface: InterfaceID, direction: Direction) {
-        self.interface = interface
-        self.direction = direction
-    }
-
+extension ObservationPoint: Comparable {
     public static func < (a: ObservationPoint, b: ObservationPoint) -> Bool {
         (a.interface, a.direction.rawValue) < (b.interface, b.direction.rawValue)
     }
 }
 
 extension FlowKey {
-    public var point: ObservationPoint { ObservationPoint(interface: interface, direction: direction) }
+    public var point: ObservationPoint { ObservationPoint(self) }
 
     /// The key with `ingress` in place of its direction: equal for the two ways in which one interface can see a packet.
     var withoutDirection: FlowKey {

@@ -1,0 +1,51 @@
+import NetworkTypes
+
+/// One interface that is, or was, measured.
+public struct InterfaceReport: Codable, Hashable, Sendable {
+    public var name: String
+    /// Nilometer's own number of it.
+    public var id: UInt32
+    public var index: UInt32
+    /// Which network namespace: a name, the container or unit it belongs to, or its cookie; nil for the agent's own.
+    public var namespace: String?
+    /// `tcx` or `clsact`.
+    public var attachment: String
+    public var attachedAt: String
+    /// When it vanished or was left; nil while it is measured.
+    public var closedAt: String?
+    public var ingress: LedgerReport
+    public var egress: LedgerReport
+    /// Per second over the last interval, wire counts; nil before the second reading.
+    public var ingressBitsPerSecond: Double?
+    public var egressBitsPerSecond: Double?
+    public var ingressPacketsPerSecond: Double?
+    public var egressPacketsPerSecond: Double?
+
+    public init(
+        name: String, id: InterfaceID, index: UInt32, namespace: String? = nil, attachment: String, attachedAt: Timestamp,
+        closedAt: Timestamp? = nil, ingress: LedgerReport, egress: LedgerReport
+    ) {
+        self.name = name
+        self.id = id.rawValue
+        self.index = index
+        self.namespace = namespace
+        self.attachment = attachment
+        self.attachedAt = attachedAt.description
+        self.closedAt = closedAt?.description
+        self.ingress = ingress
+        self.egress = egress
+    }
+}
+
+/// An answer to a question for interfaces.
+public struct InterfaceListReport: Codable, Hashable, Sendable {
+    public var at: String
+    public var intervalSeconds: Double
+    public var interfaces: [InterfaceReport]
+
+    public init(at: Timestamp, interval: Duration, interfaces: [InterfaceReport]) {
+        self.at = at.description
+        intervalSeconds = interval.seconds
+        self.interfaces = interfaces
+    }
+}

@@ -1,0 +1,95 @@
+import NetworkTypes
+
+/// How the agent is: one screen's worth.
+public struct StatusReport: Codable, Hashable, Sendable {
+    public var version: String
+    public var pid: Int32
+    public var kernel: String
+    public var startedAt: String
+    public var uptimeSeconds: Double
+    /// `NILO_ABI_VERSION` of the pinned records.
+    public var recordVersion: UInt32
+    /// When an earlier agent's counters were taken over.
+    public var tookOver: Bool
+    public var interfaces: Int
+    /// Interfaces whose books do not close, or whose device disagrees.
+    public var interfacesInDoubt: [String]
+    public var flows: Int
+    public var flowLimit: Int
+    public var memory: Memory
+    public var collector: Collector
+    /// nil while the kernel's run-time statistics are off (sysctl kernel.bpf_stats_enabled).
+    public var nanosecondsPerPacket: Double?
+    public var exports: [Export]
+    /// What a person should look at, each a sentence.
+    public var warnings: [String]
+
+    public struct Memory: Codable, Hashable, Sendable {
+        /// The agent's private memory.
+        public var privateBytes: UInt64
+        /// The kernel's maps, bounded by configuration.
+        public var mapBytes: UInt64
+        public init(privateBytes: UInt64, mapBytes: UInt64) {
+            self.privateBytes = privateBytes
+            self.mapBytes = mapBytes
+        }
+    }
+
+    public struct Collector: Codable, Hashable, Sendable {
+        /// Of the slots, how many hold a flow.
+        public var slotsUsed: Int
+        public var slots: Int
+        /// The fullest that a CPU's spill log was found at, 0...1.
+        public var fullestLog: Double
+        public var readings: UInt64
+        public var lastReadingMilliseconds: Double
+        public init(slotsUsed: Int, slots: Int, fullestLog: Double, readings: UInt64, lastReadingMilliseconds: Double) {
+            self.slotsUsed = slotsUsed
+            self.slots = slots
+            self.fullestLog = fullestLog
+            self.readings = readings
+            self.lastReadingMilliseconds = lastReadingMilliseconds
+        }
+    }
+
+    /// One collector that flows are sent to.
+    public struct Export: Codable, Hashable, Sendable {
+        /// `ipfix udp 192.0.2.1:4739`.
+        public var target: String
+        public var records: UInt64
+        public var messages: UInt64
+        public var notSent: UInt64
+        /// nil: all is well.
+        public var problem: String?
+        public init(target: String, records: UInt64, messages: UInt64, notSent: UInt64, problem: String? = nil) {
+            self.target = target
+            self.records = records
+            self.messages = messages
+            self.notSent = notSent
+            self.problem = problem
+        }
+    }
+
+    public init(
+        version: String, pid: Int32, kernel: String, startedAt: Timestamp, now: Timestamp, recordVersion: UInt32, tookOver: Bool,
+        interfaces: Int, interfacesInDoubt: [String], flows: Int, flowLimit: Int, memory: Memory, collector: Collector,
+        nanosecondsPerPacket: Double?, exports: [Export], warnings: [String]
+    ) {
+        self.version = version
+        self.pid = pid
+        self.kernel = kernel
+        self.startedAt = startedAt.description
+        uptimeSeconds = (now - startedAt).seconds
+        self.recordVersion = recordVersion
+        self.tookOver = tookOver
+        self.interfaces = interfaces
+        self.interfacesInDoubt = interfacesInDoubt
+        self.flows = flows
+        self.flowLimit = flowLimit
+        self.memory = memory
+        self.collector = collector
+        self.nanosecondsPerPacket = nanosecondsPerPacket
+        self.exports = exports
+        self.warnings = warnings
+    }
+}
