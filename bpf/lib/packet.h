@@ -34,7 +34,7 @@ struct nilo_packet {
 	__u8 direction;
 	__u8 encap;
 	__u8 is_tunnel; /* a UDP datagram to a VXLAN port */
-	__u8 reserved;
+	__u8 is_final;  /* take the linear part as it is: pulling has been tried */
 	struct nilo_facts facts;
 	__u32 reserved2;
 };

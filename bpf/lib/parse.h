@@ -99,31 +99,27 @@ static __always_inline void nilo_mark_short(struct nilo_packet *p, int r)
 
 /*
  * Fills the key and the packet's working state, whatever the packet is. Verified once, on its own; the common shapes do not come here.
+ * Returns how many bytes must be pulled into the linear part for a better answer, or 0.
  * - key: all zero.
  */
 __noinline int nilo_parse_general(struct __sk_buff *skb, struct nilo_packet *p, struct nilo_flow_key *key, __u32 layer3)
 {
-	__u32 if_id, direction, linear, wanted;
-	int r = NILO_PARSED;
+	__u32 if_id, direction, is_final, wanted = skb->len;
+	int r;
 
 	if (!p || !key)
 		return 0;
 	if_id = p->if_id;
 	direction = p->direction;
-#pragma clang loop unroll(disable)
-	for (int attempt = 0; attempt < 2; attempt++) {
-		__builtin_memset(p, 0, sizeof(*p));
-		p->if_id = if_id;
-		p->direction = direction;
-		r = nilo_parse_linear(skb, p, !layer3);
-		linear = skb->data_end - skb->data;
-		wanted = skb->len < NILO_LINEAR_BYTES ? skb->len : NILO_LINEAR_BYTES;
-		if (linear >= wanted || (r == NILO_PARSED && !p->is_tunnel))
-			break;
-		/* Headers outside the linear part are rare (some drivers, some local senders): pull them in and read again. */
-		if (bpf_skb_pull_data(skb, wanted))
-			break;
-	}
+	is_final = p->is_final;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->if_id = if_id;
+	p->direction = direction;
+	r = nilo_parse_linear(skb, p, !layer3);
+	if (wanted > NILO_LINEAR_BYTES)
+		wanted = NILO_LINEAR_BYTES;
+	if (!is_final && skb->data_end - skb->data < wanted && (r != NILO_PARSED || p->is_tunnel))
+		return wanted;
 	nilo_mark_short(p, r);
 	p->facts.skb_bytes = skb->len + (skb->vlan_present ? 4 : 0);
 	nilo_seal(p, key);

@@ -5,6 +5,32 @@
 #include "lib/account.h"
 #include "lib/parse_fast.h"
 
+/* The shapes that are not common: tags, tunnels, fragments, ICMP, whatever else. */
+static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nilo_flow_key *key, struct nilo_facts *facts, __u32 if_id,
+					       __u32 direction, __u32 layer3)
+{
+	struct nilo_scratch *scratch = nilo_scratch();
+	int wanted;
+
+	if (!scratch)
+		return -1;
+	scratch->packet.if_id = if_id;
+	scratch->packet.direction = direction;
+	scratch->packet.is_final = 0;
+	__builtin_memset(key, 0, sizeof(*key));
+	wanted = nilo_parse_general(skb, &scratch->packet, key, layer3);
+	if (unlikely(wanted)) {
+		/* Headers outside the linear part are rare (some drivers, some local senders): pull them in and read again. */
+		bpf_skb_pull_data(skb, wanted);
+		scratch->packet.is_final = 1;
+		nilo_parse_general(skb, &scratch->packet, key, layer3);
+	}
+	if (scratch->packet.is_tunnel)
+		nilo_parse_vxlan(skb, &scratch->packet, key);
+	*facts = scratch->packet.facts;
+	return 0;
+}
+
 static __always_inline void nilo_packet_seen(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 entry = skb->ifindex & (NILO_PORTS - 1), if_id = 0, ledger = NILO_LEDGER_UNKNOWN, layer3 = 0;
@@ -22,18 +48,8 @@ static __always_inline void nilo_packet_seen(struct __sk_buff *skb, __u32 direct
 		w[5] = if_id;
 		w[6] = (__u64)direction << 32;
 		w[7] = w[8] = w[9] = w[10] = w[11] = 0;
-	} else {
-		struct nilo_scratch *scratch = nilo_scratch();
-
-		if (!scratch)
-			return;
-		scratch->packet.if_id = if_id;
-		scratch->packet.direction = direction;
-		__builtin_memset(&key, 0, sizeof(key));
-		nilo_parse_general(skb, &scratch->packet, &key, layer3);
-		if (scratch->packet.is_tunnel)
-			nilo_parse_vxlan(skb, &scratch->packet, &key);
-		facts = scratch->packet.facts;
+	} else if (nilo_parse_uncommon(skb, &key, &facts, if_id, direction, layer3)) {
+		return;
 	}
 	nilo_account(skb, &facts, &key, ledger, direction);
 }
