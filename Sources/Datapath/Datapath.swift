@@ -96,12 +96,32 @@ public final class Datapath {
     public func books(_ id: InterfaceID, _ direction: Direction) -> Books? {
         records[id].map { ledgers.books(ledger: $0.ledger, direction) }
     }
+    /// When an interface's books were closed; nil while it is counted.
+    public func closedAt(_ id: InterfaceID) -> Timestamp? {
+        records[id].flatMap { $0.isAlive ? nil : Timestamp(nanoseconds: Int64($0.closed_unix_ns)) }
+    }
     /// What arrived on interfaces that no instance knew.
     public func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
 
     /// Where an interface's totals stand in `SlotReader.retired` and `SlotReader.resident()`.
     public func ledgerIndex(_ id: InterfaceID, _ direction: Direction) -> Int? {
         records[id].map { Int($0.ledger) * 2 + Int(direction.rawValue) }
+    }
+
+    /// What the attached programs have cost, by the kernel's run-time statistics: nanoseconds and runs. Zero while those are off
+    /// (sysctl kernel.bpf_stats_enabled).
+    public func runTime() throws(BPFError) -> (nanoseconds: UInt64, runs: UInt64) {
+        var sum: (nanoseconds: UInt64, runs: UInt64) = (0, 0)
+        for group in groups.values.joined() {
+            for program in [group.program.ingress, group.program.egress] {
+                var info = bpf_prog_info()
+                var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+                try check(bpf_obj_get_info_by_fd(program, &info, &size), "ask a program for its run time")
+                sum.nanoseconds += info.run_time_ns
+                sum.runs += info.run_cnt
+            }
+        }
+        return sum
     }
 
     // MARK: Attaching
@@ -313,7 +333,9 @@ extension Datapath.Interface {
             attachedAt: Timestamp(nanoseconds: Int64(record.attached_unix_ns)),
             base: [
                 DeviceCounters(packets: record.base_packets.0, bytes: record.base_bytes.0),
-                DeviceCounters(packets: record.base_packets.1, bytes: record.base_bytes.1),
+                DeviceCounters(
+                    packets: record.base_packets.1, bytes: record.base_bytes.1, driverDrops: record.base_driver_drops,
+                    queueDrops: record.base_queue_drops),
             ],
             baseUnsure: [
                 DeviceCounters(packets: record.base_unsure_packets.0, bytes: record.base_unsure_bytes.0),
@@ -331,6 +353,8 @@ extension nilo_interface {
     mutating func setBase(before: [DeviceCounters], after: [DeviceCounters]) {
         base_packets = (before[0].packets, before[1].packets)
         base_bytes = (before[0].bytes, before[1].bytes)
+        base_driver_drops = before[1].driverDrops
+        base_queue_drops = before[1].queueDrops
         base_unsure_packets = (after[0].packets &- before[0].packets, after[1].packets &- before[1].packets)
         base_unsure_bytes = (after[0].bytes &- before[0].bytes, after[1].bytes &- before[1].bytes)
     }

@@ -26,13 +26,20 @@ public enum HookOrder: String, Sendable, CaseIterable {
     }
 }
 
-/// The counters that `ip -s link` shows of a device, by direction.
+/// The counters that `ip -s link` and `tc -s qdisc` show of a device, in one direction.
 public struct DeviceCounters: Sendable, Hashable {
     public var packets: UInt64
     public var bytes: UInt64
-    public init(packets: UInt64, bytes: UInt64) {
+    /// Dropped by the driver: on egress after the hook.
+    public var driverDrops: UInt64
+    /// Dropped by the root qdisc: on egress after the hook.
+    public var queueDrops: UInt64
+
+    public init(packets: UInt64, bytes: UInt64, driverDrops: UInt64 = 0, queueDrops: UInt64 = 0) {
         self.packets = packets
         self.bytes = bytes
+        self.driverDrops = driverDrops
+        self.queueDrops = queueDrops
     }
 }
 

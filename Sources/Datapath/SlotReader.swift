@@ -92,6 +92,27 @@ public final class SlotReader {
         return pass
     }
 
+    /// Records that one CPU's spill log holds.
+    public var logCapacity: Int { Int(config.log_mask) + 1 }
+
+    /// How full the fullest spill log is, 0...1.
+    public func logFill() -> Double {
+        (0..<Int(config.cpus)).reduce(0) { fullest, cpu in
+            max(fullest, Double(heads.base[cpu].written &- tails.base[cpu].taken) / Double(logCapacity))
+        }
+    }
+
+    /// Slots that hold a flow, of all.
+    public func slotsUsed() -> (used: Int, of: Int) {
+        var used = 0
+        for set in 0..<config.setCount {
+            let tags = withUnsafeBytes(of: &sets.base[set].tag) { $0.load(as: SIMD8<UInt16>.self) }
+            used += Int(NILO_WAYS)
+            for way in 0..<Int(NILO_WAYS) where tags[way] == 0 { used -= 1 }
+        }
+        return (used, config.slotCount)
+    }
+
     /// Whether a pass would find anything: how the cost of finding is measured apart from copying.
     public func changedSets() -> Int {
         var changed = 0

@@ -113,8 +113,11 @@ public struct LedgerReport: Codable, Hashable, Sendable {
         case otherProgram = "taken-by-another-program"
         /// Egress: sent around the qdisc layer, and so around the hook.
         case qdiscBypass = "sent-past-the-hook"
+        /// The device counts frames without their 14 bytes of Ethernet header, as bridges and VXLAN devices do.
+        case ethernetHeader = "ethernet-header-not-counted"
 
-        var isDropAfterHook: Bool { self == .qdiscDrops || self == .driverDrops }
+        /// Makes the device's count smaller than ours.
+        var isDropAfterHook: Bool { self == .qdiscDrops || self == .driverDrops || self == .ethernetHeader }
     }
 
     public init(

@@ -47,7 +47,10 @@ struct nilo_interface {
 	/* How many packets and bytes the device counted while the programs were being attached: the bound on the error of base. */
 	__u64 base_unsure_packets[2];
 	__u64 base_unsure_bytes[2];
-	__u64 reserved[4];
+	/* Drops after the hook on egress when the programs were attached: by the driver, by the root qdisc. */
+	__u64 base_driver_drops;
+	__u64 base_queue_drops;
+	__u64 reserved[2];
 };
 
 _Static_assert(sizeof(struct nilo_port) == 16, "nilo_port");

@@ -1,0 +1,98 @@
+import Configuration
+import Datapath
+import Flows
+import NetworkTypes
+
+/// Reads the datapath into the flow table, on time and more often under pressure, and lets go of flows that have ended.
+final class Collector {
+    let datapath: Datapath
+    private let limits: AgentConfiguration.Flows
+    private(set) var tick: UInt32 = 0
+    private(set) var readings: UInt64 = 0
+    private(set) var lastReading = Duration.zero
+    private(set) var spilled: UInt64 = 0
+    private(set) var fullestLog = 0.0
+    private let table: TableBox
+    /// Flows that are due for export, in the order in which they came up.
+    private(set) var due: [FlowExport] = []
+    /// Whether anyone wants them.
+    var isExporting = false
+
+    /// A flow to export: what it did since its last record.
+    struct FlowExport {
+        var record: FlowRecord
+        var delta: Totals
+        var end: FlowEnd
+    }
+
+    /// The table is not copyable; a class holds it.
+    private final class TableBox {
+        var table: FlowTable
+        init(limit: Int) { table = FlowTable(limit: limit) }
+    }
+
+    init(_ datapath: Datapath, _ limits: AgentConfiguration.Flows) {
+        self.datapath = datapath
+        self.limits = limits
+        table = TableBox(limit: limits.limit)
+    }
+
+    var flowCount: Int { table.table.count }
+    var flowLimit: Int { table.table.limit }
+    var displaced: UInt64 { table.table.displaced }
+
+    /// One reading. Returns after how long the next one is due.
+    func collect() throws -> Duration {
+        let clock = ContinuousClock()
+        let start = clock.now
+        fullestLog = max(fullestLog, datapath.reader.logFill())
+        let pass = try datapath.reader.collect(into: &table.table, tick: tick) { closed in export(closed.entry, closed.end) }
+        readings += 1
+        spilled += UInt64(pass.spilled)
+        lastReading = clock.now - start
+        // A log that fills between two readings is read again soon; half the time at most goes into reading.
+        return pass.spilled > datapath.reader.logCapacity / 8 ? max(.milliseconds(10), lastReading) : limits.interval
+    }
+
+    /// A second has passed: rates turn over, ended flows leave. A tenth of the table a second, so that an idle one costs little.
+    func turn(now: Timestamp) {
+        tick &+= 1
+        table.table.expire(
+            now: now, idle: limits.idleTimeout, ended: min(limits.idleTimeout, .seconds(10)), active: limits.activeTimeout, share: 0.1,
+            onActive: { entry in
+                export(entry, .activeTimeout)
+                entry.exported = entry.record.totals
+                entry.exportedTransport = entry.record.transport
+            }, onClose: { closed in export(closed.entry, closed.end) })
+    }
+
+    private func export(_ entry: FlowTable.Entry, _ end: FlowEnd) {
+        guard isExporting else { return }
+        due.append(FlowExport(record: entry.record, delta: entry.record.totals - entry.exported, end: end))
+    }
+
+    func takeDue() -> [FlowExport] {
+        defer { due = [] }
+        return due
+    }
+
+    /// Ends every flow of an interface that is gone.
+    func close(_ interface: InterfaceID) {
+        table.table.close(interface: interface) { closed in export(closed.entry, closed.end) }
+    }
+
+    /// The flows that a filter matches, with their rates.
+    func readings(_ body: (FlowReading) -> Void) {
+        let tick = tick
+        table.table.forEach { entry in
+            let rate = entry.rate(at: tick)
+            body(
+                FlowReading(
+                    record: entry.record, change: Totals(wirePackets: rate.packets, wireBytes: rate.bytes),
+                    interval: tick == 0 ? .zero : .seconds(1)))
+        }
+    }
+
+    /// What the table holds and has let go of, by interface and direction.
+    func accounted() -> [ObservationPoint: Totals] { table.table.closed.merging(table.table.live(), uniquingKeysWith: +) }
+}

@@ -1,0 +1,180 @@
+import Configuration
+import Datapath
+import Flows
+import Logging
+import Netlink
+import NetworkTypes
+
+/// Keeps the chosen interfaces attached as interfaces, namespaces and default routes come and go.
+///
+/// Netlink tells that something changed; a fresh dump tells what is. So a lost notification costs a dump, never a wrong view.
+final class InterfaceFollower {
+    private let configuration: AgentConfiguration
+    private let datapath: Datapath
+    private let log: Logger
+    private let finder: NamespaceFinder?
+    private(set) var namespaces: [NamespaceID: FollowedNamespace] = [:]
+    private let home: NamespaceID
+    private let onWatch: (FollowedNamespace) throws -> Void
+    private let onUnwatch: (FollowedNamespace) -> Void
+    private let onClose: (InterfaceID) -> Void
+
+    /// How many processes one step of the search for namespaces looks at; four steps a second find 8,000 processes' within one.
+    private static let processesPerStep = 2000
+
+    init(
+        _ configuration: AgentConfiguration, _ datapath: Datapath, _ log: Logger, onWatch: @escaping (FollowedNamespace) throws -> Void,
+        onUnwatch: @escaping (FollowedNamespace) -> Void, onClose: @escaping (InterfaceID) -> Void
+    ) throws {
+        self.configuration = configuration
+        self.datapath = datapath
+        self.log = log
+        self.onWatch = onWatch
+        self.onUnwatch = onUnwatch
+        self.onClose = onClose
+        finder = configuration.namespaces.contains { $0 != .host } ? try NamespaceFinder() : nil
+        let current = try NetworkNamespace.current()
+        home = current.id
+        if configuration.namespaces.contains(.host) || configuration.namespaces.contains(.all) { try follow(current, owner: nil) }
+    }
+
+    /// Readable when a namespace's name appeared or went.
+    var finderDescriptor: Int32? { finder?.descriptor }
+    /// Does the agent have to enter namespaces other than its own?
+    var followsOthers: Bool { finder != nil }
+
+    private func follow(_ namespace: NetworkNamespace, owner: String?) throws {
+        let followed = try FollowedNamespace(namespace, owner: owner)
+        namespaces[namespace.id] = followed
+        try onWatch(followed)
+        synchronise(followed)
+    }
+
+    // MARK: Namespaces
+
+    /// One step of the search for namespaces. Call it when the descriptor is readable and four times a second.
+    func search() throws {
+        guard let finder else { return }
+        let changes = try finder.scan(processes: Self.processesPerStep)
+        for sighting in changes.appeared + changes.updated where namespaces[sighting.id] == nil && wants(sighting) {
+            do {
+                try follow(sighting.open(), owner: sighting.owner.description)
+                log.info("namespace followed", ["namespace": sighting.owner.description])
+            } catch {
+                log.warn("namespace not followed", ["namespace": sighting.owner.description, "reason": "\(error)"])
+            }
+        }
+        for sighting in changes.vanished {
+            guard sighting.id != home, let followed = namespaces.removeValue(forKey: sighting.id) else { continue }
+            for (_, id) in followed.attached { vanish(id) }
+            onUnwatch(followed)
+            log.info("namespace gone", ["namespace": sighting.owner.description])
+        }
+    }
+
+    private func wants(_ sighting: NamespaceSighting) -> Bool {
+        guard sighting.id != home else { return false }
+        return configuration.namespaces.contains { selector in
+            switch selector {
+            case .host: false
+            case .all: true
+            case .named(let glob): sighting.name.map(glob.matches) ?? false
+            }
+        }
+    }
+
+    // MARK: Interfaces
+
+    /// Something changed in a namespace, or may have.
+    func synchronise(_ followed: FollowedNamespace) {
+        do {
+            let links = try followed.socket.links()
+            let defaults = Set(try followed.socket.defaultRouteInterfaces())
+            let wanted = links.filter { wants($0, defaults) }
+            let present = Set(links.map(\.index))
+            for (index, id) in followed.attached {
+                if !present.contains(index) {
+                    followed.attached[index] = nil
+                    vanish(id)
+                } else if !wanted.contains(where: { $0.index == index }) {
+                    followed.attached[index] = nil
+                    detach(id, index, followed)
+                }
+            }
+            followed.refused = followed.refused.filter { present.contains($0.key) }
+            for link in wanted where followed.attached[link.index] == nil { attach(link, followed) }
+        } catch {
+            log.warn("interfaces not read", ["namespace": followed.owner ?? "host", "reason": "\(error)"])
+        }
+    }
+
+    private func wants(_ link: LinkObservation, _ defaults: Set<Int32>) -> Bool {
+        if configuration.exclude.contains(where: { $0.matches(link.name) }) { return false }
+        return configuration.interfaces.contains { selector in
+            switch selector {
+            case .defaultRoute: defaults.contains(link.index)
+            case .all: true
+            case .allButLoopback: !link.flags.contains(.loopback)
+            case .named(let glob): glob.matches(link.name)
+            }
+        }
+    }
+
+    private func attach(_ link: LinkObservation, _ followed: FollowedNamespace) {
+        let device = Device(
+            ifindex: UInt32(link.index), name: link.name, namespaceCookie: followed.namespace.cookie, isLayer3: link.isLayer3)
+        do {
+            let id = try followed.namespace.inside {
+                try datapath.attach(device) { try followed.counters(of: link.index) }
+            }
+            followed.attached[link.index] = id
+            followed.refused[link.index] = nil
+            log.info("interface attached", ["interface": link.name, "namespace": followed.owner ?? "host", "id": "\(id.rawValue)"])
+        } catch {
+            let reason = "\(error)"
+            if followed.refused.updateValue(reason, forKey: link.index) != reason {
+                log.error("interface not attached", ["interface": link.name, "namespace": followed.owner ?? "host", "reason": reason])
+            }
+        }
+    }
+
+    private func detach(_ id: InterfaceID, _ index: Int32, _ followed: FollowedNamespace) {
+        do {
+            try followed.namespace.inside {
+                try datapath.detach(id)
+                // Made by us and empty: ours to take away.
+                if datapath.madeClsact(id), try followed.socket.isClsactEmpty(on: index) { try followed.socket.removeClsact(from: index) }
+            }
+            onClose(id)
+            log.info("interface detached", ["id": "\(id.rawValue)"])
+        } catch {
+            log.error("interface not detached", ["id": "\(id.rawValue)", "reason": "\(error)"])
+        }
+    }
+
+    private func vanish(_ id: InterfaceID) {
+        do {
+            try datapath.vanished(id)
+            onClose(id)
+            log.info("interface gone", ["id": "\(id.rawValue)"])
+        } catch {
+            log.error("books not closed", ["id": "\(id.rawValue)", "reason": "\(error)"])
+        }
+    }
+
+    /// Detaches everything, everywhere.
+    func detachAll() {
+        for followed in namespaces.values {
+            for (index, id) in followed.attached { detach(id, index, followed) }
+            followed.attached = [:]
+        }
+    }
+
+    /// Where an interface lives.
+    func place(of id: InterfaceID) -> (namespace: FollowedNamespace, index: Int32)? {
+        for followed in namespaces.values {
+            if let index = followed.attached.first(where: { $0.value == id })?.key { return (followed, index) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,45 @@
+import Glibc
+
+/// Small files of /proc and /sys.
+enum SystemFiles {
+    static func read(_ path: String) -> String? {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return nil }
+        defer { close(fd) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = Glibc.read(fd, &chunk, chunk.count)
+            if count > 0 {
+                text += chunk[..<count]
+            } else if count == 0 {
+                return String(decoding: text, as: UTF8.self)
+            } else if errno != EINTR {
+                return nil
+            }
+        }
+    }
+
+    static func link(_ path: String) -> String? {
+        var target = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &target, target.count)
+        guard count > 0 else { return nil }
+        return String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The process's private memory, bytes: what ends with it (proc(5), smaps_rollup).
+    static var privateBytes: UInt64 {
+        guard let text = read("/proc/self/smaps_rollup") else { return 0 }
+        return text.split(separator: "\n").reduce(0) { sum, line in
+            guard line.hasPrefix("Private_Dirty:") || line.hasPrefix("Private_Clean:") else { return sum }
+            let kilobytes = line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) } ?? 0
+            return sum + kilobytes * 1024
+        }
+    }
+
+    static var kernelRelease: String {
+        var name = utsname()
+        uname(&name)
+        return withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
