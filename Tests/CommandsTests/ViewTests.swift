@@ -65,7 +65,7 @@ import Testing
     @Test func endpoints() throws {
         func text(_ flow: FlowReport, numeric: Bool = false, name: @escaping @Sendable (String) -> String? = { _ in nil }) throws -> String
         {
-            try FlowListView(output: Self.plain, numeric: numeric, name: name).text(Self.list([flow]))
+            try FlowListView(output: Self.plain, ends: EndpointText(numeric: numeric, name: name)).text(Self.list([flow]))
         }
         #expect(try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2")), numeric: true).contains("10.0.0.2:443"))
         // The client's port happens to be registered: that means nothing.
@@ -78,6 +78,37 @@ import Testing
         #expect(
             try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2"))) { $0 == "10.0.0.1" ? "evil\u{1B}[2J" : nil }.contains(
                 "evil\u{FFFD}[2J:40000"))
+    }
+
+    @Test func groups() throws {
+        let tuple = Self.tuple("10.0.0.9", "10.0.0.1")
+        func reading(_ tuple: FlowTuple, _ direction: Direction, _ packets: UInt64) -> FlowReading {
+            let key = FlowKey(outer: tuple, interface: InterfaceID(rawValue: 1), direction: direction)
+            let traits = FlowTraits(first: Timestamp(nanoseconds: 0), last: Timestamp(nanoseconds: 0), handshakeMicroseconds: 400)
+            let record = FlowRecord(
+                key: key, totals: Totals(wirePackets: packets, wireBytes: packets * 1000), transport: TransportCounts(), traits: traits)
+            return FlowReading(record: record, change: Totals(wireBytes: packets * 125), interval: .seconds(1))
+        }
+        let readings = [reading(tuple, .egress, 10), reading(tuple.reversed, .ingress, 30)]
+        func lines(_ grouping: FlowGrouping) throws -> [String] {
+            let groups = FlowView.first(10, of: FlowView.groups(of: readings, by: grouping), by: .bytes, interval: .seconds(1))
+            let report = FlowGroupListReport(
+                at: Timestamp(nanoseconds: 0), interval: .seconds(1), filter: .everything, by: grouping, tuple: .outer,
+                order: FlowOrder(.bytes),
+                rows: groups.count, groups: groups.map { FlowGroupReport($0, interface: "eth0", interval: .seconds(1)) })
+            let text = FlowGroupListView(output: Self.plain).text(report)
+            return text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+        }
+        #expect(
+            try lines(.conversation) == [
+                "PROTO CLIENT SERVER AT SENT/s RECV/s SENT RECEIVED FLOWS RTT",
+                "tcp 10.0.0.9:40000 10.0.0.1:https eth0 10.0 kb/s 30.0 kb/s 10.0 kB 30.0 kB 2 400 µs",
+                "1 of 1 rows by conversation; sorted by bytes",
+            ])
+        #expect(try lines(.host).dropFirst().first == "10.0.0.1 eth0 30.0 kb/s 10.0 kb/s 30.0 kB 10.0 kB 2 400 µs")
+        #expect(try lines(.port).dropFirst().first == "tcp https eth0 30.0 kb/s 10.0 kb/s 30.0 kB 10.0 kB 2 400 µs")
+        #expect(try lines(.interface).count == 4)
+        #expect(try lines(.interface)[1].hasPrefix("eth0 in 30.0 kb/s"))
     }
 
     private static func interface(seen: UInt64, flows: UInt64, device: UInt64, differences: [LedgerReport.Difference] = [])

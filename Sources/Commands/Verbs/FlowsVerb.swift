@@ -5,6 +5,9 @@ import NetworkTypes
 public struct FlowsVerb: Hashable, Sendable {
     public var filter: FlowFilter
     public var order: FlowOrder
+    /// Add flows up by subject; the answer is then a `FlowGroupListReport`, shown by `FlowGroupListView`.
+    public var grouping: FlowGrouping?
+    public var tuple: TupleChoice
     public var count: Int
     public var json: Bool
     public var follow: Bool
@@ -22,6 +25,9 @@ public struct FlowsVerb: Hashable, Sendable {
             that passes several interfaces is counted on each: lines of different interfaces
             are not to be added up. Bytes are Ethernet frames without FCS.
 
+            With --by, flows are added up: interface by interface, and each flow from one
+            of an interface's two points only, so that no packet is in a row twice.
+
             Filters are close to pcap-filter(7): host, net, port, tcp, udp, vlan, vni,
             interface, ingress, …, joined by and, or, not.
             """,
@@ -30,6 +36,9 @@ public struct FlowsVerb: Hashable, Sendable {
             OptionSpecification(
                 "sort", short: "s", value: "BY", choices: FlowMeasure.allCases.map(\.rawValue),
                 help: "what to sort by (rate), largest first"),
+            OptionSpecification(
+                "by", short: "b", value: "WHAT", choices: FlowGrouping.allCases.map(\.rawValue), help: "add flows up by subject"),
+            OptionSpecification("innermost", help: "with --by: take subjects from inside VXLAN"),
             OptionSpecification("reverse", short: "r", help: "smallest first"),
             OptionSpecification("follow", short: "f", help: "list again and again until interrupted"),
             OptionSpecification("interval", short: "i", value: "TIME", help: "how often, with --follow (2s)"),
@@ -44,6 +53,7 @@ public struct FlowsVerb: Hashable, Sendable {
             .init("nilo flows host 10.0.0.1 and tcp port 443", "what one host says over HTTPS"),
             .init("nilo flows --sort bytes --top 5 interface eth0 and ingress", "the five largest that came in by eth0"),
             .init("nilo flows 'inner net 10.1.0.0/16 and not (udp or icmp)'", "inside VXLAN; quotes keep the shell away from parentheses"),
+            .init("nilo flows --by host interface eth0", "how much each host sends and receives on eth0"),
             .init("nilo flows --json --sort retransmissions", "for a script"),
         ])
 
@@ -51,6 +61,11 @@ public struct FlowsVerb: Hashable, Sendable {
         filter = try Self.filter(arguments)
         let measure = arguments.value("sort").flatMap(FlowMeasure.init) ?? .rate
         order = FlowOrder(measure, ascending: arguments.has("reverse"))
+        grouping = arguments.value("by").flatMap(FlowGrouping.init)
+        tuple = arguments.has("innermost") ? .innermost : .outer
+        if arguments.has("innermost"), grouping == nil {
+            throw CommandFailure("flows", "--innermost says what to add up by", hint: "add --by, as --by host", code: .usage)
+        }
         count = try arguments.number("top", in: 1...1_000_000) ?? 20
         json = arguments.has("json")
         follow = arguments.has("follow")

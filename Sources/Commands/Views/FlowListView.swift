@@ -7,17 +7,12 @@ public struct FlowListView: Sendable {
     public var output: TerminalOutput
     /// All columns.
     public var wide: Bool
-    public var numeric: Bool
-    /// What to show for an address; nil: the address.
-    public var name: @Sendable (String) -> String?
+    public var ends: EndpointText
 
-    public init(
-        output: TerminalOutput, wide: Bool = false, numeric: Bool = false, name: @escaping @Sendable (String) -> String? = { _ in nil }
-    ) {
+    public init(output: TerminalOutput, wide: Bool = false, ends: EndpointText = EndpointText()) {
         self.output = output
         self.wide = wide
-        self.numeric = numeric
-        self.name = name
+        self.ends = ends
     }
 
     /// The table, and a line that tells what it leaves out.
@@ -57,7 +52,7 @@ public struct FlowListView: Sendable {
         let shown = flow.inner ?? flow.tuple
         let retransmitted = flow.tcp?.retransmitted ?? 0
         var row: [Table.Cell] = [
-            .init(protocolText(flow)), .init(endpoint(shown, source: true)), .init(endpoint(shown, source: false)), .init(point(flow)),
+            .init(protocolText(flow)), .init(ends.text(shown, source: true)), .init(ends.text(shown, source: false)), .init(point(flow)),
             .init(flow.bitsPerSecond.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-"),
             .init(ByteCount(flow.totals.wireBytes).text.aligned), .init(Count(flow.totals.wirePackets).text.aligned),
             .init(flow.tcp?.handshakeMicroseconds.map { Duration.microseconds($0).short } ?? "-"),
@@ -84,36 +79,5 @@ public struct FlowListView: Sendable {
     private func point(_ flow: FlowReport) -> String {
         let tags = [flow.vlan, flow.innerVLAN].compactMap { $0 }.map { ".\($0)" }.joined()
         return "\(flow.interface)\(tags) \(flow.direction == "ingress" ? "in" : "out")"
-    }
-
-    /// `10.0.0.1:443`, `[2001:db8::1]:https`; for ICMP the message at the destination.
-    func endpoint(_ tuple: TupleReport, source: Bool) -> String {
-        guard let address = source ? tuple.source : tuple.destination else { return "-" }
-        let host = name(address).map(TerminalText.printable) ?? address
-        let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        if let port = source ? tuple.sourcePort : tuple.destinationPort {
-            // Only the smaller port is a service's: the other one's number means nothing, whatever it is registered for.
-            let other = source ? tuple.destinationPort : tuple.sourcePort
-            let service = numeric || port > other ?? .max ? nil : ServiceName.of(port: port)
-            return "\(bracketed):\(service ?? String(port))"
-        }
-        if tuple.portsUnknown != nil { return "\(bracketed):?" }
-        if !source, let type = tuple.icmpType, let code = tuple.icmpCode { return "\(host) \(Self.message(tuple, type, code))" }
-        return host
-    }
-
-    private static func message(_ tuple: TupleReport, _ type: UInt8, _ code: UInt8) -> String {
-        switch (tuple.protocol, type) {
-        case ("icmp", 8), ("icmp6", 128): "echo-request"
-        case ("icmp", 0), ("icmp6", 129): "echo-reply"
-        case ("icmp", 3), ("icmp6", 1): "unreachable/\(code)"
-        case ("icmp6", 2): "too-big"
-        case ("icmp", 11), ("icmp6", 3): "time-exceeded"
-        case ("icmp6", 133): "router-solicitation"
-        case ("icmp6", 134): "router-advertisement"
-        case ("icmp6", 135): "neighbour-solicitation"
-        case ("icmp6", 136): "neighbour-advertisement"
-        default: "type \(type)/\(code)"
-        }
     }
 }
