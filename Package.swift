@@ -35,7 +35,8 @@ let edges: [Target] = [  // 3
 ]
 
 let surfaces: [Target] = [  // 4
-    .target(name: "Terminal")
+    .target(name: "Terminal"),
+    .target(name: "Commands", dependencies: ["Flows", "NetworkTypes", "Reports", "Terminal"]),
 ]
 
 let executables: [Target] = [  // 5
@@ -54,6 +55,7 @@ let tests: [Target] = [
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
+    .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
 ]
 
 let build: [Target] = [

@@ -1,0 +1,40 @@
+/// How the process ends. Scripts decide on these, never on text.
+public enum ExitCode: Int32, Sendable, CaseIterable {
+    case success = 0
+    case failed = 1
+    /// The command line or the configuration is not understood.
+    case usage = 2
+    case permission = 3
+    case agentUnreachable = 4
+
+    public var meaning: String {
+        switch self {
+        case .success: "fine"
+        case .failed: "failed"
+        case .usage: "the command line or the configuration is not understood"
+        case .permission: "permission is missing"
+        case .agentUnreachable: "the agent cannot be reached"
+        }
+    }
+}
+
+/// Why a command did not do what was asked, in words for a person.
+public struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What failed: `attach to eth0`.
+    public var what: String
+    /// Why: `no such device`.
+    public var why: String
+    /// What to do about it.
+    public var hint: String?
+    public var code: ExitCode
+
+    public init(_ what: String, _ why: String, hint: String? = nil, code: ExitCode = .failed) {
+        self.what = what
+        self.why = why
+        self.hint = hint
+        self.code = code
+    }
+
+    /// `nilo: what failed: why`, and a line `hint: …`. Without a line end.
+    public var description: String { "nilo: \(what): \(why)" + (hint.map { "\nhint: \($0)" } ?? "") }
+}

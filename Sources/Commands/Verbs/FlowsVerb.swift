@@ -1,0 +1,90 @@
+import Flows
+import NetworkTypes
+
+/// `nilo flows`: what may be asked. The answer is a `FlowListReport`, shown by `FlowListView`.
+public struct FlowsVerb: Hashable, Sendable {
+    public var filter: FlowFilter
+    public var order: FlowOrder
+    /// Add flows up by subject; the answer is then a `FlowGroupListReport`, shown by `FlowGroupListView`.
+    public var grouping: FlowGrouping?
+    public var tuple: TupleChoice
+    public var count: Int
+    public var json: Bool
+    public var follow: Bool
+    public var interval: Duration
+    public var wide: Bool
+    /// Look up names of addresses.
+    public var resolve: Bool
+    /// Show ports as numbers.
+    public var numeric: Bool
+
+    public static let specification = CommandSpecification(
+        "flows", summary: "List flows with their exact counts",
+        discussion: """
+            A flow is seen at one observation point: an interface and a direction. A packet
+            that passes several interfaces is counted on each: lines of different interfaces
+            are not to be added up. Bytes are Ethernet frames without FCS.
+
+            With --by, flows are added up: interface by interface, and each flow from one
+            of an interface's two points only, so that no packet is in a row twice.
+
+            Filters are close to pcap-filter(7): host, net, port, tcp, udp, vlan, vni,
+            interface, ingress, …, joined by and, or, not.
+            """,
+        options: [
+            OptionSpecification("top", short: "n", value: "N", help: "how many to list (20)"),
+            OptionSpecification(
+                "sort", short: "s", value: "BY", choices: FlowMeasure.allCases.map(\.rawValue),
+                help: "what to sort by (rate), largest first"),
+            OptionSpecification(
+                "by", short: "b", value: "WHAT", choices: FlowGrouping.allCases.map(\.rawValue), help: "add flows up by subject"),
+            OptionSpecification("innermost", help: "with --by: take subjects from inside VXLAN"),
+            OptionSpecification("reverse", short: "r", help: "smallest first"),
+            OptionSpecification("follow", short: "f", help: "list again and again until interrupted"),
+            OptionSpecification("interval", short: "i", value: "TIME", help: "how often, with --follow (2s)"),
+            OptionSpecification("wide", short: "w", help: "all columns, however wide the terminal is"),
+            OptionSpecification("names", help: "look up the names of addresses"),
+            OptionSpecification("numeric", help: "ports as numbers"),
+            .json,
+        ],
+        operand: .init("FILTER", count: 0...1000, help: "which flows, as: host 10.0.0.1 and tcp port 443"),
+        examples: [
+            .init("nilo flows", "the 20 flows of the highest rate"),
+            .init("nilo flows host 10.0.0.1 and tcp port 443", "what one host says over HTTPS"),
+            .init("nilo flows --sort bytes --top 5 interface eth0 and ingress", "the five largest that came in by eth0"),
+            .init("nilo flows 'inner net 10.1.0.0/16 and not (udp or icmp)'", "inside VXLAN; quotes keep the shell away from parentheses"),
+            .init("nilo flows --by host interface eth0", "how much each host sends and receives on eth0"),
+            .init("nilo flows --json --sort retransmissions", "for a script"),
+        ])
+
+    public init(_ arguments: ParsedArguments) throws(CommandFailure) {
+        filter = try Self.filter(arguments)
+        let measure = arguments.value("sort").flatMap(FlowMeasure.init) ?? .rate
+        order = FlowOrder(measure, ascending: arguments.has("reverse"))
+        grouping = arguments.value("by").flatMap(FlowGrouping.init)
+        tuple = arguments.has("innermost") ? .innermost : .outer
+        if arguments.has("innermost"), grouping == nil {
+            throw CommandFailure("flows", "--innermost says what to add up by", hint: "add --by, as --by host", code: .usage)
+        }
+        count = try arguments.number("top", in: 1...1_000_000) ?? 20
+        json = arguments.has("json")
+        follow = arguments.has("follow")
+        interval = try arguments.duration("interval", in: .milliseconds(100)...(.seconds(3600))) ?? .seconds(2)
+        wide = arguments.has("wide")
+        resolve = arguments.has("names")
+        numeric = arguments.has("numeric")
+        if arguments.has("interval"), !follow {
+            throw CommandFailure("flows", "--interval says how often to follow", hint: "add --follow", code: .usage)
+        }
+    }
+
+    /// The words of a filter, with or without quotes around them; a mistake is shown in its place.
+    static func filter(_ arguments: ParsedArguments) throws(CommandFailure) -> FlowFilter {
+        let text = arguments.operands.joined(separator: " ")
+        do throws(FlowFilterError) { return try FlowFilter(parsing: text) } catch {
+            let marked = error.marked(in: text).split(separator: "\n").map { "    \($0)" }.joined(separator: "\n")
+            throw CommandFailure(
+                "filter", "\(error)\n\(marked)", hint: error.hint ?? "nilo help flows shows examples", code: .usage)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import NetworkTypes
+import Reports
+import Terminal
+
+/// A list of flows as a table.
+public struct FlowListView: Sendable {
+    public var output: TerminalOutput
+    /// All columns.
+    public var wide: Bool
+    public var ends: EndpointText
+
+    public init(output: TerminalOutput, wide: Bool = false, ends: EndpointText = EndpointText()) {
+        self.output = output
+        self.wide = wide
+        self.ends = ends
+    }
+
+    /// The table, and a line that tells what it leaves out.
+    public func text(_ list: FlowListReport) -> String {
+        guard !list.flows.isEmpty else {
+            let why =
+                list.known == 0 ? "no flows yet" : "none of \(list.known) flows matches\(list.filter.isEmpty ? "" : ": \(list.filter)")"
+            return why + "\n"
+        }
+        var table = Table(columns)
+        for flow in list.flows { table.append(row(flow)) }
+        let points = Set(list.flows.map { "\($0.interface) \($0.direction)" })
+        var closing = "\(list.flows.count) of \(list.matched) flows"
+        if list.matched != list.known { closing += " that match, \(list.known) known" }
+        closing += "; by \(list.sort)"
+        if points.count > 1 { closing += "; seen at \(points.count) points: a packet can be in several lines" }
+        return table.text(for: wide ? TerminalOutput(isTerminal: output.isTerminal, width: 0, color: output.color) : output)
+            + output.styled(TerminalText.truncated(closing, to: output.width > 0 ? output.width : .max), .dim) + "\n"
+    }
+
+    private var columns: [Table.Column] {
+        var columns: [Table.Column] = [
+            .init("PROTO"), .init("SOURCE", shrinksTo: 9), .init("DESTINATION", shrinksTo: 9), .init("AT", shrinksTo: 6),
+            .init("RATE", right: true), .init("BYTES", right: true), .init("PACKETS", right: true), .init("RTT", right: true),
+            .init("RETR", right: true),
+        ]
+        if wide {
+            columns += [
+                .init("PPS", right: true), .init("SKBS", right: true), .init("FLAGS"), .init("TTL", right: true), .init("DSCP"),
+                .init("FIRST"), .init("LAST"), .init("NOTES"),
+            ]
+        }
+        return columns
+    }
+
+    private func row(_ flow: FlowReport) -> [Table.Cell] {
+        let shown = flow.inner ?? flow.tuple
+        let retransmitted = flow.tcp?.retransmitted ?? 0
+        var row: [Table.Cell] = [
+            .init(protocolText(flow)), .init(ends.text(shown, source: true)), .init(ends.text(shown, source: false)), .init(point(flow)),
+            .init(flow.bitsPerSecond.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-"),
+            .init(ByteCount(flow.totals.wireBytes).text.aligned), .init(Count(flow.totals.wirePackets).text.aligned),
+            .init(flow.tcp?.handshakeMicroseconds.map { Duration.microseconds($0).short } ?? "-"),
+            .init(flow.tcp == nil ? "-" : String(retransmitted), retransmitted > 0 ? .yellow : nil),
+        ]
+        if wide {
+            let ttl = flow.ttlMinimum == flow.ttlMaximum ? "\(flow.ttlMaximum)" : "\(flow.ttlMinimum)-\(flow.ttlMaximum)"
+            row += [
+                .init(flow.packetsPerSecond.map { PacketRate(packetsPerSecond: $0).text.aligned } ?? "-"), .init(String(flow.totals.skbs)),
+                .init(flow.tcp?.flags.joined(separator: ",") ?? "-"), .init(ttl), .init(DSCPName.of(flow.dscp) ?? String(flow.dscp)),
+                .init(flow.first), .init(flow.last), .init(flow.notes.joined(separator: ",")),
+            ]
+        }
+        return row
+    }
+
+    /// `tcp`, `arp`; inside VXLAN `tcp/vni42`.
+    private func protocolText(_ flow: FlowReport) -> String {
+        let shown = flow.inner ?? flow.tuple
+        return (shown.protocol ?? shown.etherType) + (flow.vni.map { "/vni\($0)" } ?? "")
+    }
+
+    /// `eth0 in`, `eth0.100 out`.
+    private func point(_ flow: FlowReport) -> String {
+        let tags = [flow.vlan, flow.innerVLAN].compactMap { $0 }.map { ".\($0)" }.joined()
+        return "\(flow.interface)\(tags) \(flow.direction == "ingress" ? "in" : "out")"
+    }
+}

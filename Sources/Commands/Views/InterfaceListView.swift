@@ -1,0 +1,104 @@
+import NetworkTypes
+import Reports
+import Terminal
+
+/// Interfaces as a table, or each with its whole ledger.
+public struct InterfaceListView: Sendable {
+    public var output: TerminalOutput
+    public init(output: TerminalOutput) { self.output = output }
+
+    public func text(_ list: InterfaceListReport) -> String {
+        guard !list.interfaces.isEmpty else { return "no interfaces are measured\n" }
+        var table = Table([
+            .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4), .init("BY"), .init("IN", right: true),
+            .init("OUT", right: true),
+            .init("IN TOTAL", right: true), .init("OUT TOTAL", right: true), .init("NO FLOW", right: true), .init("BOOKS"),
+        ])
+        for interface in list.interfaces {
+            let overflow = [interface.ingress, interface.egress].flatMap(\.overflow).reduce(0) { $0 + $1.totals.skbs }
+            table.append([
+                .init(interface.name, interface.closedAt == nil ? nil : .dim), .init(interface.namespace ?? "-"),
+                .init(interface.attachment),
+                .init(Self.rate(interface.ingressBitsPerSecond)), .init(Self.rate(interface.egressBitsPerSecond)),
+                .init(ByteCount(interface.ingress.seen.wireBytes).text.aligned),
+                .init(ByteCount(interface.egress.seen.wireBytes).text.aligned),
+                .init(String(overflow), overflow > 0 ? .yellow : nil), Self.verdict(interface),
+            ])
+        }
+        return table.text(for: output)
+    }
+
+    private static func rate(_ bits: Double?) -> String { bits.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-" }
+
+    /// Whether the books of both directions close, and agree with the device.
+    static func verdict(_ interface: InterfaceReport) -> Table.Cell {
+        let both = [interface.ingress, interface.egress]
+        if !both.allSatisfy(\.closes) { return .init("do not close", .red) }
+        if both.contains(where: { $0.agreesWithDevice == false }) { return .init("device differs", .yellow) }
+        return interface.closedAt == nil ? .init("close", .green) : .init("closed", .dim)
+    }
+
+    /// Every term of the books of one interface.
+    public func ledger(_ interface: InterfaceReport) -> String {
+        var text = output.styled(TerminalText.printable(interface.name), .bold) + " (\(interface.attachment), since \(interface.attachedAt)"
+        if let closed = interface.closedAt { text += ", until \(closed)" }
+        if let namespace = interface.namespace { text += ", in \(TerminalText.printable(namespace))" }
+        text += ")\n"
+        for (name, ledger) in [("ingress", interface.ingress), ("egress", interface.egress)] {
+            text += output.styled(name, .bold) + "\n" + table(ledger).text(for: output)
+            let remarks = ledger.remarks.filter { $0.count > 0 }.map { "\($0.remark) \($0.count)" }
+            if !remarks.isEmpty { text += output.styled("  of these: " + remarks.joined(separator: ", "), .dim) + "\n" }
+        }
+        return text
+    }
+
+    private func table(_ ledger: LedgerReport) -> Table {
+        var table = Table([
+            .init("  TERM"), .init("SKBS", right: true), .init("BYTES", right: true), .init("WIRE PACKETS", right: true),
+            .init("WIRE BYTES", right: true),
+        ])
+        func add(_ name: String, _ totals: TotalsReport, _ style: TextStyle? = nil) {
+            table.append([
+                .init("  " + name, style), .init(String(totals.skbs)), .init(String(totals.skbBytes)), .init(String(totals.wirePackets)),
+                .init(String(totals.wireBytes)),
+            ])
+        }
+        func rest(_ name: String, _ rest: LedgerReport.Rest, wire: LedgerReport.Rest? = nil, _ style: TextStyle?) {
+            table.append([
+                .init("  " + name, style), .init(Self.signed(rest.packets)), .init(Self.signed(rest.bytes)),
+                .init(wire.map { Self.signed($0.packets) } ?? ""), .init(wire.map { Self.signed($0.bytes) } ?? ""),
+            ])
+        }
+        add("seen", ledger.seen)
+        add("  in slots", ledger.inSlots)
+        add("  retired", ledger.retired)
+        for overflow in ledger.overflow { add("  no flow: \(overflow.reason)", overflow.totals, overflow.totals.skbs > 0 ? .yellow : nil) }
+        rest("  unaccounted", ledger.unaccounted, wire: ledger.unaccountedWire, ledger.closes ? nil : .red)
+        for difference in ledger.differences where difference.packets != 0 || difference.bytes ?? 0 != 0 {
+            table.append([
+                .init("  \(difference.name)"), .init(Self.signed(difference.packets)), .init(difference.bytes.map(Self.signed) ?? "?"), "",
+                "",
+            ])
+        }
+        if let notSeen = ledger.notSeenAtHook {
+            rest("not seen at the hook", notSeen, ledger.agreesWithDevice == true ? nil : .yellow)
+        }
+        if let device = ledger.device {
+            let wire = device.counts == LedgerReport.Counting.wire.rawValue
+            let (packets, bytes) = (String(device.packets &- device.baselinePackets), String(device.bytes &- device.baselineBytes))
+            table.append([
+                .init("  device, since attached"), .init(wire ? "" : packets), .init(wire ? "" : bytes), .init(wire ? packets : ""),
+                .init(wire ? bytes : ""),
+            ])
+            if device.baselineUnsurePackets > 0 {
+                table.append([
+                    .init("    baseline unsure by"), .init("±\(device.baselineUnsurePackets)"), .init("±\(device.baselineUnsureBytes)"), "",
+                    "",
+                ])
+            }
+        }
+        return table
+    }
+
+    private static func signed(_ value: Int64) -> String { value > 0 ? "+\(value)" : String(value) }
+}

@@ -1,0 +1,51 @@
+import NetworkTypes
+import Reports
+import Terminal
+
+/// The agent's state on one screen.
+public struct StatusView: Sendable {
+    public var output: TerminalOutput
+    public init(output: TerminalOutput) { self.output = output }
+
+    public func text(_ status: StatusReport) -> String {
+        let memory = status.memory
+        let collector = status.collector
+        var lines: [(String, String)] = [
+            ("agent", "nilo \(status.version), pid \(status.pid), up \(Duration.seconds(status.uptimeSeconds).short)"),
+            (
+                "kernel",
+                "\(status.kernel), records of version \(status.recordVersion)\(status.tookOver ? ", took over earlier counts" : "")"
+            ),
+            ("interfaces", "\(status.interfaces) measured, " + books(status.interfacesInDoubt)),
+            ("flows", "\(status.flows) of at most \(status.flowLimit)"),
+            ("slots", "\(collector.slotsUsed) of \(collector.slots) used, spill log at most \(percent(collector.fullestLog)) full"),
+            (
+                "collector",
+                "\(collector.readings) readings, the last took \(Duration.seconds(collector.lastReadingMilliseconds / 1000).short)"
+            ),
+            ("memory", "\(ByteCount(memory.privateBytes)) private, \(ByteCount(memory.mapBytes)) in kernel maps"),
+            (
+                "cost",
+                status.nanosecondsPerPacket.map { "\(Int($0.rounded())) ns per packet" }
+                    ?? "unknown: the kernel keeps no run-time statistics (sysctl kernel.bpf_stats_enabled=1)"
+            ),
+        ]
+        for export in status.exports {
+            var text = "\(export.target): \(export.records) records, \(export.messages) messages"
+            if export.notSent > 0 { text += ", \(export.notSent) not sent" }
+            if let problem = export.problem { text += "; " + output.styled(TerminalText.printable(problem), .yellow) }
+            lines.append(("export", text))
+        }
+        for warning in status.warnings { lines.append(("warning", output.styled(TerminalText.printable(warning), .yellow))) }
+        let width = lines.map(\.0.count).max() ?? 0
+        return lines.map { output.styled(TerminalText.padded($0.0, to: width), .bold) + "  \($0.1)\n" }.joined()
+    }
+
+    private func books(_ doubtful: [String]) -> String {
+        if doubtful.isEmpty { return output.styled("all books close", .green) }
+        let names = doubtful.map(TerminalText.printable).joined(separator: ", ")
+        return output.styled("to be looked at: \(names)", .yellow) + " (nilo interfaces --ledger)"
+    }
+
+    private func percent(_ part: Double) -> String { part.isFinite ? "\(Int((min(1, max(0, part)) * 100).rounded()))%" : "?" }
+}

@@ -1,0 +1,181 @@
+import Commands
+import Flows
+import NetworkTypes
+import Reports
+import Terminal
+import Testing
+
+@Suite struct ViewTests {
+    private static let plain = TerminalOutput(isTerminal: false, width: 0, color: false)
+
+    private static func flow(
+        _ tuple: FlowTuple, inner: FlowTuple? = nil, on interface: String = "eth0", direction: Direction = .ingress,
+        retransmitted: UInt64 = 0
+    ) -> FlowReport {
+        let key = FlowKey(outer: tuple, interface: InterfaceID(rawValue: 1), direction: direction, vlan: 100, vxlan: inner.map { (42, $0) })
+        let traits = FlowTraits(
+            first: Timestamp(nanoseconds: 0), last: Timestamp(nanoseconds: 0), handshakeMicroseconds: 1200, tcpFlags: [.syn],
+            ttlMinimum: 63,
+            ttlMaximum: 64)
+        let record = FlowRecord(
+            key: key, totals: Totals(skbs: 2, skbBytes: 3, wirePackets: 12_345, wireBytes: 3_400_000),
+            transport: TransportCounts(retransmitted: retransmitted),
+            traits: traits)
+        return FlowReport(
+            FlowReading(record: record, change: Totals(wirePackets: 1, wireBytes: 125_000_000), interval: .seconds(1)), interface: interface
+        )
+    }
+    private static func tuple(
+        _ a: String, _ b: String, _ proto: IPProtocol = .tcp, _ ports: (UInt16, UInt16) = (40_000, 443), form: TupleForm = .ports
+    )
+        -> FlowTuple
+    {
+        FlowTuple(
+            source: IPAddress(a), destination: IPAddress(b), sourcePort: ports.0, destinationPort: ports.1, protocol: proto, form: form,
+            etherType: IPAddress(a)!.isV4 ? .ipv4 : .ipv6)
+    }
+    private static func list(_ flows: [FlowReport], known: Int = 9) throws -> FlowListReport {
+        FlowListReport(
+            at: Timestamp(nanoseconds: 0), interval: .seconds(1), filter: try FlowFilter(parsing: "tcp"), order: FlowOrder(.rate),
+            matched: flows.count, known: known,
+            flows: flows)
+    }
+
+    @Test func flows() throws {
+        let list = try Self.list([
+            Self.flow(Self.tuple("10.0.0.1", "10.0.0.2"), retransmitted: 7),
+            Self.flow(Self.tuple("2001:db8::1", "2001:db8::2"), direction: .egress),
+        ])
+        let lines = FlowListView(output: Self.plain).text(list).split(separator: "\n").map(String.init)
+        #expect(lines[0].split(separator: " ") == ["PROTO", "SOURCE", "DESTINATION", "AT", "RATE", "BYTES", "PACKETS", "RTT", "RETR"])
+        #expect(
+            lines[1].split(separator: " ").joined(separator: " ")
+                == "tcp 10.0.0.1:40000 10.0.0.2:https eth0.100 in 1.0 Gb/s 3.4 MB 12.3 k 1.2 ms 7")
+        #expect(lines[2].contains("[2001:db8::2]:https"))
+        #expect(lines[3] == "2 of 2 flows that match, 9 known; by rate; seen at 2 points: a packet can be in several lines")
+        let narrow = FlowListView(output: TerminalOutput(isTerminal: true, width: 80, color: false)).text(list).split(separator: "\n")
+        #expect(narrow.allSatisfy { TerminalText.width(String($0)) <= 80 })
+        #expect(narrow[1].contains("1.0 Gb/s"))
+        let wide = FlowListView(output: TerminalOutput(isTerminal: true, width: 80, color: false), wide: true).text(list)
+        #expect(wide.contains("63-64") && wide.contains("1970-01-01T00:00:00.000Z"))
+        #expect(try FlowListView(output: Self.plain).text(Self.list([])) == "none of 9 flows matches: tcp\n")
+        #expect(try FlowListView(output: Self.plain).text(Self.list([], known: 0)) == "no flows yet\n")
+    }
+
+    @Test func endpoints() throws {
+        func text(_ flow: FlowReport, numeric: Bool = false, name: @escaping @Sendable (String) -> String? = { _ in nil }) throws -> String
+        {
+            try FlowListView(output: Self.plain, ends: EndpointText(numeric: numeric, name: name)).text(Self.list([flow]))
+        }
+        #expect(try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2")), numeric: true).contains("10.0.0.2:443"))
+        // The client's port happens to be registered: that means nothing.
+        #expect(try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2", .tcp, (5432, 22)))).contains("10.0.0.1:5432"))
+        #expect(try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2", .icmp, (7, 8 << 8), form: .icmp))).contains("10.0.0.2 echo-request"))
+        #expect(try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2", .udp, (0, 0), form: .fragment))).contains("10.0.0.2:?"))
+        let tunnel = try text(
+            Self.flow(Self.tuple("192.0.2.1", "192.0.2.2", .udp, (50_000, 4789)), inner: Self.tuple("10.0.0.1", "10.0.0.2")))
+        #expect(tunnel.contains("tcp/vni42") && tunnel.contains("10.0.0.2:https") && !tunnel.contains("192.0.2.2"))
+        #expect(
+            try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2"))) { $0 == "10.0.0.1" ? "evil\u{1B}[2J" : nil }.contains(
+                "evil\u{FFFD}[2J:40000"))
+    }
+
+    @Test func groups() throws {
+        let tuple = Self.tuple("10.0.0.9", "10.0.0.1")
+        func reading(_ tuple: FlowTuple, _ direction: Direction, _ packets: UInt64) -> FlowReading {
+            let key = FlowKey(outer: tuple, interface: InterfaceID(rawValue: 1), direction: direction)
+            let traits = FlowTraits(first: Timestamp(nanoseconds: 0), last: Timestamp(nanoseconds: 0), handshakeMicroseconds: 400)
+            let record = FlowRecord(
+                key: key, totals: Totals(wirePackets: packets, wireBytes: packets * 1000), transport: TransportCounts(), traits: traits)
+            return FlowReading(record: record, change: Totals(wireBytes: packets * 125), interval: .seconds(1))
+        }
+        let readings = [reading(tuple, .egress, 10), reading(tuple.reversed, .ingress, 30)]
+        func lines(_ grouping: FlowGrouping) throws -> [String] {
+            let groups = FlowView.first(10, of: FlowView.groups(of: readings, by: grouping), by: .bytes, interval: .seconds(1))
+            let report = FlowGroupListReport(
+                at: Timestamp(nanoseconds: 0), interval: .seconds(1), filter: .everything, by: grouping, tuple: .outer,
+                order: FlowOrder(.bytes),
+                rows: groups.count, groups: groups.map { FlowGroupReport($0, interface: "eth0", interval: .seconds(1)) })
+            let text = FlowGroupListView(output: Self.plain).text(report)
+            return text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+        }
+        #expect(
+            try lines(.conversation) == [
+                "PROTO CLIENT SERVER AT SENT/s RECV/s SENT RECEIVED FLOWS RTT",
+                "tcp 10.0.0.9:40000 10.0.0.1:https eth0 10.0 kb/s 30.0 kb/s 10.0 kB 30.0 kB 2 400 µs",
+                "1 of 1 rows by conversation; sorted by bytes",
+            ])
+        #expect(try lines(.host).dropFirst().first == "10.0.0.1 eth0 30.0 kb/s 10.0 kb/s 30.0 kB 10.0 kB 2 400 µs")
+        #expect(try lines(.port).dropFirst().first == "tcp https eth0 30.0 kb/s 10.0 kb/s 30.0 kB 10.0 kB 2 400 µs")
+        #expect(try lines(.interface).count == 4)
+        #expect(try lines(.interface)[1].hasPrefix("eth0 in 30.0 kb/s"))
+    }
+
+    private static func interface(seen: UInt64, flows: UInt64, device: UInt64, differences: [LedgerReport.Difference] = [])
+        -> InterfaceReport
+    {
+        func totals(_ n: UInt64) -> Totals { Totals(skbs: n, skbBytes: n * 100, wirePackets: n, wireBytes: n * 100) }
+        let ledger = LedgerReport(
+            seen: totals(seen), inSlots: totals(flows), retired: Totals(), overflow: [.init(reason: .logFull, totals: totals(5))],
+            remarks: [.init(.spilled, count: 3), .init(.tableFull, count: 0)],
+            device: .init(packets: device + 7, bytes: (device + 7) * 100, baselinePackets: 7, baselineBytes: 700, counts: .skbs),
+            differences: differences)
+        return InterfaceReport(
+            name: "eth0", id: InterfaceID(rawValue: 1), index: 2, attachment: "tcx", attachedAt: Timestamp(nanoseconds: 0), ingress: ledger,
+            egress: ledger)
+    }
+
+    @Test func ledger() {
+        let view = InterfaceListView(output: Self.plain)
+        let text = view.ledger(
+            Self.interface(seen: 105, flows: 100, device: 95, differences: [.init(.qdiscDrops, packets: 10, bytes: nil)]))
+        func term(_ name: String) -> String? {
+            text.split(separator: "\n").map(String.init).first { $0.contains(name) }?.split(separator: " ").dropFirst(
+                name.split(separator: " ").count
+            )
+            .joined(separator: " ")
+        }
+        #expect(term("seen") == "105 10500 105 10500")
+        #expect(term("no flow: log-full") == "5 500 5 500")
+        #expect(term("unaccounted") == "0 0 0 0")
+        #expect(term("dropped-by-qdisc") == "-10 ?")
+        #expect(term("not seen at the hook") == "0 -1000")
+        #expect(term("device, since attached") == "95 9500")
+        #expect(text.contains("of these: flows-spilled 3\n"))
+        #expect(!text.contains("table-full"))
+    }
+
+    @Test func books() {
+        let view = InterfaceListView(output: Self.plain)
+        func text(_ interface: InterfaceReport) -> String {
+            view.text(InterfaceListReport(at: Timestamp(nanoseconds: 0), interval: .zero, interfaces: [interface]))
+        }
+        #expect(text(Self.interface(seen: 105, flows: 100, device: 105)).hasSuffix(" close\n"))
+        #expect(text(Self.interface(seen: 106, flows: 100, device: 106)).hasSuffix(" do not close\n"))
+        #expect(text(Self.interface(seen: 105, flows: 100, device: 106)).hasSuffix(" device differs\n"))
+        #expect(
+            view.text(InterfaceListReport(at: Timestamp(nanoseconds: 0), interval: .zero, interfaces: [])) == "no interfaces are measured\n"
+        )
+    }
+
+    @Test func status() throws {
+        let status = StatusReport(
+            version: "1.0", pid: 12, kernel: "6.18.0", startedAt: Timestamp(nanoseconds: 0), now: Timestamp(nanoseconds: 3_700_000_000_000),
+            recordVersion: 1,
+            tookOver: true, interfaces: 2, interfacesInDoubt: ["eth1"], flows: 10, flowLimit: 1000,
+            memory: .init(privateBytes: 34_000_000, mapBytes: 120_000_000),
+            collector: .init(slotsUsed: 5, slots: 100, fullestLog: 0.256, readings: 99, lastReadingMilliseconds: 1.25),
+            nanosecondsPerPacket: nil,
+            exports: [.init(target: "ipfix udp 192.0.2.1:4739", records: 3, messages: 2, notSent: 1, problem: "connection refused")],
+            warnings: ["look at it"])
+        let text = StatusView(output: Self.plain).text(status)
+        for part in [
+            "up 1h 01m", "34.0 MB private, 120 MB", "26% full", "eth1", "1 not sent; connection refused", "look at it", "took over",
+            "bpf_stats_enabled",
+        ] {
+            #expect(text.contains(part), "\(part)")
+        }
+        let json = try JSONOutput.text(status, pretty: false)
+        #expect(json.contains("\"target\":\"ipfix udp 192.0.2.1:4739\"") && json.hasSuffix("}\n") && !json.dropLast().contains("\n"))
+    }
+}
