@@ -92,7 +92,7 @@ extension NetlinkSocket {
                     }
                 }
             }
-        } catch where error.code == ENOENT { return [] }  // deleted since the dump
+        } catch  where error.code == ENOENT { return [] }  // deleted since the dump
         if depth == 0 { for member in members { found += try interfaces(ofNexthop: member, depth: 1) } }
         return found
     }

@@ -60,7 +60,8 @@ public final class LinkMonitor {
         var changes = Changes()
         for _ in 0..<Self.datagramsPerDrain {
             do throws(NetlinkError) {
-                let datagram = try receiveFromKernel(descriptor, buffer, flags: Int32(truncatingIfNeeded: MSG_DONTWAIT), "read link changes")
+                let datagram = try receiveFromKernel(
+                    descriptor, buffer, flags: Int32(truncatingIfNeeded: MSG_DONTWAIT), "read link changes")
                 guard let datagram else { continue }
                 for message in NetlinkMessage.Datagram(datagram) { changes.note(message) }
             } catch {

@@ -172,7 +172,7 @@ extension NetlinkSocket {
         var link: LinkObservation?
         do throws(NetlinkError) {
             try request(RTM_GETLINK, header, [], "read link \(index)") { if $0.type == RTM_NEWLINK { link = LinkObservation($0.payload) } }
-        } catch where error.code == ENODEV { return nil }
+        } catch  where error.code == ENODEV { return nil }
         return link
     }
 }

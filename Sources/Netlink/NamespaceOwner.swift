@@ -74,7 +74,9 @@ extension NamespaceOwner {
     /// OCI runtimes name containers by 64 hexadecimal digits; that is also what keeps `docker-proxy.scope` or a conmon scope out.
     private static func isContainerID(_ text: Substring) -> Bool {
         text.utf8.count == 64
-            && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
     }
 
     private static func unit(_ parts: [Substring]) -> String? {

@@ -22,7 +22,7 @@ public struct NamespaceSighting: Sendable, Equatable {
         do throws(NetlinkError) {
             let namespace = try open()
             return namespace.id == id ? namespace : nil
-        } catch where error.code == ENOENT || error.code == ESRCH || error.code == EINVAL { return nil }
+        } catch  where error.code == ENOENT || error.code == ESRCH || error.code == EINVAL { return nil }
     }
 }
 

@@ -133,7 +133,7 @@ func receiveFromKernel(
     var sender = sockaddr_nl()
     var size = socklen_t(MemoryLayout<sockaddr_nl>.size)
     let count = withUnsafeMutablePointer(to: &sender) { sender in
-        sender.withMemoryRebound(to: sockaddr.self, capacity: 1) { 
+        sender.withMemoryRebound(to: sockaddr.self, capacity: 1) {
             recvfrom(descriptor, buffer.baseAddress, buffer.count, flags | Int32(truncatingIfNeeded: MSG_TRUNC), $0, &size)
         }
     }

@@ -83,7 +83,7 @@ private struct IPLink: Decodable {
         #expect(tun.isLayer3 && tun.kind == "tun" && tun.address.isEmpty)
     }
 
-    @Test(.enabled(if: Requirement.vxlan.isMet && Requirement.bridge.isMet)) func vxlanAndBridge() async throws {
+    @Test(.requires(.vxlan, .bridge)) func vxlanAndBridge() async throws {
         let namespace = try await TestNamespace(ipv6: true)
         try await namespace.sh(
             """
@@ -126,7 +126,9 @@ private struct IPLink: Decodable {
 
     @Test func namespacesThatAreNotThereSaySo() async throws {
         try await onOwnThread {
-            #expect(throws: NetlinkError("open network namespace no-such-name", code: ENOENT)) { try Netlink.NetworkNamespace.named("no-such-name") }
+            #expect(throws: NetlinkError("open network namespace no-such-name", code: ENOENT)) {
+                try Netlink.NetworkNamespace.named("no-such-name")
+            }
             #expect(throws: NetlinkError.self) { try Netlink.NetworkNamespace.named("../../proc/self/ns/net") }
             #expect(throws: NetlinkError.self) { try Netlink.NetworkNamespace.at(path: "/proc/self/ns/uts").inside {} }
             struct Away: Error {}
@@ -170,7 +172,9 @@ private struct IPLink: Decodable {
         try await namespace.sh(
             """
             echo 0 > /proc/sys/net/ipv4/nexthop_compat_mode
-            for i in 1 2; do ip link add e$i type veth peer name p$i; ip link set p$i up; ip addr add 10.0.$i.1/24 dev e$i; ip link set e$i up; done
+            for i in 1 2; do
+                ip link add e$i type veth peer name p$i; ip link set p$i up; ip addr add 10.0.$i.1/24 dev e$i; ip link set e$i up
+            done
             ip nexthop add id 1 via 10.0.1.254 dev e1; ip nexthop add id 2 via 10.0.2.254 dev e2; ip nexthop add id 9 group 1/2
             ip route add default nhid 9
             """)

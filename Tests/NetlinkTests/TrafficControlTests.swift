@@ -1,12 +1,14 @@
+import CLibBPF
 import CLinux
 import CNetlink
+import Glibc
 import TestSupport
 import Testing
 
 @testable import Netlink
 
 @Suite struct QdiscTests {
-    @Test(.enabled(if: Requirement.htb.isMet)) func htbWithItsDrops() async throws {
+    @Test(.requires(.htb)) func htbWithItsDrops() async throws {
         let pair = try await Pair()
         // 8 kbit/s with a queue of one packet: of 50 sent at once nearly all are dropped.
         try await pair.a.sh(
@@ -15,7 +17,7 @@ import Testing
             tc class add dev va parent 1: classid 1:1 htb rate 8kbit burst 1600
             tc qdisc add dev va parent 1:1 handle 10: pfifo limit 1
             """)
-        // A local sender is told of the drop (ENOBUFS) only with IP_RECVERR; sendto succeeds.
+        // A sender is told of a drop here (ENOBUFS) only with IP_RECVERR.
         try await pair.a.sendUDP(50, size: 1000, to: Pair.addressB, port: 4000)
         let index = Int32(try await pair.a.index(of: "va"))
         let (qdiscs, everywhere) = try await pair.a.withSocket { (try $0.qdiscs(of: index), try $0.qdiscs()) }
@@ -32,7 +34,7 @@ import Testing
         #expect(shown.contains("dropped \(root.counters.drops), overlimits "))
     }
 
-    @Test(.enabled(if: Requirement.tbf.isMet)) func tbfCountsBytes() async throws {
+    @Test(.requires(.tbf)) func tbfCountsBytes() async throws {
         let pair = try await Pair()
         try await pair.a.sh("tc qdisc add dev va root handle 7: tbf rate 1gbit burst 100k latency 100ms")
         try await pair.a.sendUDP(20, size: 100, to: Pair.addressB, port: 4000)
@@ -43,7 +45,7 @@ import Testing
     }
 }
 
-@Suite(.enabled(if: Requirement.clsact.isMet)) struct ClsactTests {
+@Suite(.requires(.clsact)) struct ClsactTests {
     @Test func filtersAreListedAndAnEmptyClsactCanGo() async throws {
         let namespace = try await TestNamespace()
         try await namespace.sh("ip link add va type veth peer name vb; tc qdisc add dev va clsact")
@@ -68,21 +70,44 @@ import Testing
         }
     }
 
-    @Test func bpfFiltersShowTheirProgram() async throws {
-        let namespace = try await TestNamespace()
-        try await namespace.sh("ip link add va type veth peer name vb")
-        let index = try await namespace.index(of: "va")
-        let program = try TinyProgram.passing()
-        let id = try program.id()
-        let (filters, other) = try await namespace.run {
-            try program.attachClsact(index, ingress: true)
+    @Test func bpfFiltersShowTheirProgramAndClsactItsDrops() async throws {
+        let pair = try await Pair()
+        let index = Int32(try await pair.a.index(of: "va"))
+        let programs = (passing: try TinyProgram.passing(), dropping: try TinyProgram.dropping())
+        let id = try programID(programs.passing)
+        let (ingress, egress) = try await pair.a.run {
+            try attach(programs.passing, to: index, BPF_TC_INGRESS, priority: 5)
+            try attach(programs.dropping, to: index, BPF_TC_EGRESS, priority: 6)
             let socket = try NetlinkSocket()
-            return (try socket.filters(of: Int32(index), at: .ingress), try socket.filters(of: Int32(index), at: .egress))
+            return (try socket.filters(of: index, at: .ingress), try socket.filters(of: index, at: .egress))
         }
-        let filter = try #require(filters.first)
-        #expect(filters.count == 1 && other.isEmpty && filter.kind == "bpf" && filter.protocolNumber == UInt16(ETH_P_ALL))
-        let found = try #require(filter.program)
-        #expect(found.id == id && found.isDirectAction && found.tag.count == 8 && !found.name.isEmpty)
+        #expect(ingress.count == 1 && egress.count == 1)
+        let filter = try #require(ingress.first)
+        #expect(filter.kind == "bpf" && filter.protocolNumber == UInt16(ETH_P_ALL) && filter.priority == 5 && filter.handle == 1)
+        let program = try #require(filter.program)
+        #expect(program.id == id && program.isDirectAction && program.tag.count == 8 && !program.name.isEmpty)
+        #expect(egress.first?.program?.id != nil && egress.first?.program?.id != id)
+
+        try await pair.a.sendUDP(3, size: 10, to: Pair.addressB, port: 4000)
+        let clsact = try #require(try await pair.a.withSocket { try $0.qdiscs(of: index) }.first { $0.isClsact })
+        #expect(clsact.counters.drops == 3)
+    }
+
+    @Test func xdpIsSeen() async throws {
+        let pair = try await Pair()
+        let index = Int32(try await pair.a.index(of: "va"))
+        #expect(try await pair.a.withSocket { try $0.link(index) }?.xdpProgram == nil)
+        let (seen, id) = try await pair.a.run {
+            var pass: [UInt64] = [0xB7 | 2 << 32, 0x95]  // return XDP_PASS
+            let fd = pass.withUnsafeMutableBytes { bytes in
+                bpf_prog_load(BPF_PROG_TYPE_XDP, nil, "GPL", bytes.baseAddress?.assumingMemoryBound(to: bpf_insn.self), 2, nil)
+            }
+            try succeeded(fd, "bpf_prog_load")
+            defer { close(fd) }
+            #expect(bpf_xdp_attach(index, fd, 1 << 1, nil) == 0)  // XDP_FLAGS_SKB_MODE
+            return (try NetlinkSocket().link(index)?.xdpProgram, try programID(fd))
+        }
+        #expect(seen == id)
     }
 
     @Test func refusalsCarryTheKernelsWords() async throws {
@@ -100,4 +125,29 @@ import Testing
             #expect(try socket.filters(of: index, at: .ingress).isEmpty)
         }
     }
+}
+
+/// `tc filter add dev INTERFACE ingress bpf direct-action …`, in the calling thread's namespace.
+private func attach(_ program: TinyProgram, to interface: Int32, _ point: bpf_tc_attach_point, priority: UInt32) throws {
+    var hook = bpf_tc_hook()
+    hook.sz = MemoryLayout<bpf_tc_hook>.size
+    hook.ifindex = interface
+    hook.attach_point = point
+    let made = bpf_tc_hook_create(&hook)
+    if made != -EEXIST { try succeeded(made, "bpf_tc_hook_create") }
+    var options = bpf_tc_opts()
+    options.sz = MemoryLayout<bpf_tc_opts>.size
+    options.prog_fd = program.descriptor
+    options.handle = 1
+    options.priority = priority
+    try succeeded(bpf_tc_attach(&hook, &options), "bpf_tc_attach")
+}
+
+private func programID(_ program: TinyProgram) throws -> UInt32 { try programID(program.descriptor) }
+
+private func programID(_ descriptor: Int32) throws -> UInt32 {
+    var info = bpf_prog_info()
+    var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+    try succeeded(bpf_obj_get_info_by_fd(descriptor, &info, &size), "bpf_obj_get_info_by_fd")
+    return info.id
 }
