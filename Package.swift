@@ -31,6 +31,7 @@ let pure: [Target] = [  // 2
 ]
 
 let edges: [Target] = [  // 3
+    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"])
 ]
 
@@ -49,6 +50,7 @@ let executables: [Target] = [  // 5
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "Datapath", "TestSupport"]),
+    .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
