@@ -30,10 +30,14 @@ let pure: [Target] = [  // 2
 ]
 
 let edges: [Target] = [  // 3
-    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"])
+    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"]),
+    .target(name: "Configuration", dependencies: ["CYAML"]),
+    .target(name: "Logging"),
+    .target(name: "Privileges", dependencies: ["CCapNG", "CSystemd"]),
 ]
 
 let surfaces: [Target] = [  // 4
+    .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
 ]
 
 let executables: [Target] = [  // 5
@@ -47,6 +51,11 @@ let tests: [Target] = [
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes"]),
+    .testTarget(name: "APITests", dependencies: ["API"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
+    .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
+    .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes"]),
 ]
 
