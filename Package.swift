@@ -33,7 +33,7 @@ let edges: [Target] = [  // 3
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML"]),
     .target(name: "Logging"),
-    .target(name: "Privileges", dependencies: ["CCapNG", "CSystemd"]),
+    .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
 ]
 
 let surfaces: [Target] = [  // 4
