@@ -10,12 +10,14 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
 let kernelAndLibraries: [Target] = [  // 0
     .target(name: "CDatapath", path: "bpf", exclude: ["lib"], sources: ["host"], publicHeadersPath: "abi", plugins: ["BPFCompile"]),
     .target(name: "CLinux"),
+    .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
     library("CLibBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),
     library("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
     library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
     library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
-    library("CCurses", pkgConfig: "ncursesw", apt: "libncurses-dev"),
+    // Not by pkg-config: it passes macros that SwiftPM does not allow.
+    .systemLibrary(name: "CCurses", providers: [.apt(["libncurses-dev"])]),
     library("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
     library("CCapNG", pkgConfig: "libcap-ng", apt: "libcap-ng-dev"),
 ]
@@ -25,39 +27,51 @@ let types: [Target] = [  // 1
 ]
 
 let pure: [Target] = [  // 2
-    .target(name: "Flows", dependencies: ["NetworkTypes"]),
-    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
-    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Flows", dependencies: ["NetworkTypes"])
 ]
 
 let edges: [Target] = [  // 3
+    .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
+    .target(name: "Configuration", dependencies: ["CYAML"]),
+    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"]),
+    .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Logging"),
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes"]),
-    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"])
+    .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
+    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Terminal"),
 ]
 
 let surfaces: [Target] = [  // 4
-    .target(name: "Terminal"),
-    .target(name: "Commands", dependencies: ["Flows", "NetworkTypes", "Reports", "Terminal"]),
+    .target(
+        name: "Agent",
+        dependencies: [
+            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Privileges",
+            "Reports",
+        ]),
+    .target(name: "Commands", dependencies: ["API", "CCurses", "Flows", "NetworkTypes", "Reports", "Terminal"]),
 ]
 
 let executables: [Target] = [  // 5
-    .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
     .executableTarget(
         name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
-    .executableTarget(name: "nilo", dependencies: ["Datapath"]),
+    .executableTarget(name: "nilo", dependencies: ["Agent", "Commands"]),
+    .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
+    .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "Datapath", "TestSupport"]),
-    .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
-    .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
-    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
+    .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
-    .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+    .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
 ]
 
 let build: [Target] = [

@@ -46,7 +46,7 @@ final class EventLoop {
 
     /// A timer that fires once when set.
     func timer(_ handler: @escaping () throws -> Void) throws -> LoopTimer {
-        let fd = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC.rawValue | TFD_NONBLOCK.rawValue))
+        let fd = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
         guard fd >= 0 else { throw LoopError(operation: "make a timer", code: errno) }
         owned.append(fd)
         try watch(fd) {
@@ -63,7 +63,7 @@ final class EventLoop {
         sigemptyset(&set)
         for number in numbers { sigaddset(&set, number) }
         pthread_sigmask(SIG_BLOCK, &set, nil)
-        let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC.rawValue | SFD_NONBLOCK.rawValue))
+        let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         guard fd >= 0 else { throw LoopError(operation: "take signals as events", code: errno) }
         owned.append(fd)
         try watch(fd) {
@@ -114,7 +114,7 @@ final class JobQueue: Sendable {
     let descriptor: Int32
 
     init() throws {
-        descriptor = eventfd(0, Int32(EFD_CLOEXEC.rawValue | EFD_NONBLOCK.rawValue))
+        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         guard descriptor >= 0 else { throw EventLoop.LoopError(operation: "make a job queue", code: errno) }
     }
 

@@ -11,7 +11,7 @@ import NetworkTypes
 final class InterfaceFollower {
     private let configuration: AgentConfiguration
     private let datapath: Datapath
-    private let log: Logger
+    private let log: Log
     private let finder: NamespaceFinder?
     private(set) var namespaces: [NamespaceID: FollowedNamespace] = [:]
     private let home: NamespaceID
@@ -23,7 +23,7 @@ final class InterfaceFollower {
     private static let processesPerStep = 2000
 
     init(
-        _ configuration: AgentConfiguration, _ datapath: Datapath, _ log: Logger, onWatch: @escaping (FollowedNamespace) throws -> Void,
+        _ configuration: AgentConfiguration, _ datapath: Datapath, _ log: Log, onWatch: @escaping (FollowedNamespace) throws -> Void,
         onUnwatch: @escaping (FollowedNamespace) -> Void, onClose: @escaping (InterfaceID) -> Void
     ) throws {
         self.configuration = configuration
@@ -59,16 +59,16 @@ final class InterfaceFollower {
         for sighting in changes.appeared + changes.updated where namespaces[sighting.id] == nil && wants(sighting) {
             do {
                 try follow(sighting.open(), owner: sighting.owner.description)
-                log.info("namespace followed", ["namespace": sighting.owner.description])
+                log.info("namespace followed", ["namespace": LogValue(sighting.owner.description)])
             } catch {
-                log.warn("namespace not followed", ["namespace": sighting.owner.description, "reason": "\(error)"])
+                log.warning("namespace not followed", ["namespace": LogValue(sighting.owner.description), "reason": LogValue("\(error)")])
             }
         }
         for sighting in changes.vanished {
             guard sighting.id != home, let followed = namespaces.removeValue(forKey: sighting.id) else { continue }
             for (_, id) in followed.attached { vanish(id) }
             onUnwatch(followed)
-            log.info("namespace gone", ["namespace": sighting.owner.description])
+            log.info("namespace gone", ["namespace": LogValue(sighting.owner.description)])
         }
     }
 
@@ -104,7 +104,7 @@ final class InterfaceFollower {
             followed.refused = followed.refused.filter { present.contains($0.key) }
             for link in wanted where followed.attached[link.index] == nil { attach(link, followed) }
         } catch {
-            log.warn("interfaces not read", ["namespace": followed.owner ?? "host", "reason": "\(error)"])
+            log.warning("interfaces not read", ["namespace": LogValue(followed.owner ?? "host"), "reason": LogValue("\(error)")])
         }
     }
 
@@ -129,11 +129,11 @@ final class InterfaceFollower {
             }
             followed.attached[link.index] = id
             followed.refused[link.index] = nil
-            log.info("interface attached", ["interface": link.name, "namespace": followed.owner ?? "host", "id": "\(id.rawValue)"])
+            log.info("interface attached", ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "id": LogValue(id.rawValue)])
         } catch {
             let reason = "\(error)"
             if followed.refused.updateValue(reason, forKey: link.index) != reason {
-                log.error("interface not attached", ["interface": link.name, "namespace": followed.owner ?? "host", "reason": reason])
+                log.error("interface not attached", ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "reason": LogValue(reason)])
             }
         }
     }
@@ -146,9 +146,9 @@ final class InterfaceFollower {
                 if datapath.madeClsact(id), try followed.socket.isClsactEmpty(on: index) { try followed.socket.removeClsact(from: index) }
             }
             onClose(id)
-            log.info("interface detached", ["id": "\(id.rawValue)"])
+            log.info("interface detached", ["id": LogValue(id.rawValue)])
         } catch {
-            log.error("interface not detached", ["id": "\(id.rawValue)", "reason": "\(error)"])
+            log.error("interface not detached", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
         }
     }
 
@@ -156,9 +156,9 @@ final class InterfaceFollower {
         do {
             try datapath.vanished(id)
             onClose(id)
-            log.info("interface gone", ["id": "\(id.rawValue)"])
+            log.info("interface gone", ["id": LogValue(id.rawValue)])
         } catch {
-            log.error("books not closed", ["id": "\(id.rawValue)", "reason": "\(error)"])
+            log.error("books not closed", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
         }
     }
 

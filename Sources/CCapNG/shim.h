@@ -1,2 +1,6 @@
 #pragma once
 #include <cap-ng.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+/* prctl is variadic: Swift cannot see it. -1 and errno on failure. */
+static inline int prctl_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L); }

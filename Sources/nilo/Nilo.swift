@@ -1,4 +1,5 @@
-import Datapath
+import Agent
+import Commands
 
 @main struct Nilo {
     static func main() {}

@@ -18,7 +18,7 @@ struct Bookkeeper {
             self.ledger(interface, direction, resident: resident, device: counters?[Int(direction.rawValue)], link: link)
         }
         return InterfaceReport(
-            name: interface.name, id: interface.id.rawValue, index: interface.ifindex, namespace: place?.namespace.owner,
+            name: interface.name, id: interface.id, index: interface.ifindex, namespace: place?.namespace.owner,
             attachment: interface.mode.rawValue, attachedAt: interface.attachedAt, closedAt: closedAt, ingress: ledger(.ingress),
             egress: ledger(.egress))
     }

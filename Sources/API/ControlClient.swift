@@ -1,0 +1,214 @@
+import CCurl
+import FoundationEssentials
+import Glibc
+
+/// Why a request to the agent failed, decided by codes.
+public enum ControlClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// No socket, or nobody listens on it.
+    case notRunning(socket: String)
+    case notPermitted(socket: String)
+    case timedOut(socket: String)
+    /// The agent answered that it will not: an HTTP status from 400 and its words.
+    case refused(status: Int, error: String, hint: String?)
+    /// More than the client takes.
+    case tooLarge(bytes: Int)
+    /// The connection broke, or what answers is no agent.
+    case transport(String)
+
+    /// 3 permission, 4 agent not reachable, 1 anything else.
+    public var exitCode: Int32 {
+        switch self {
+        case .notRunning, .timedOut: 4
+        case .notPermitted: 3
+        case .refused(let status, _, _): status == 403 ? 3 : 1
+        case .tooLarge, .transport: 1
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .notRunning(let socket): "the agent is not running: nothing answers on \(socket)"
+        case .notPermitted(let socket): "permission denied on \(socket)"
+        case .timedOut(let socket): "the agent did not answer in time on \(socket)"
+        case .refused(_, let error, _): error
+        case .tooLarge(let bytes): "the answer is larger than \(bytes) bytes"
+        case .transport(let text): "talking to the agent failed: \(text)"
+        }
+    }
+
+    public var hint: String? {
+        switch self {
+        case .notRunning: "start it with: systemctl start nilo, or: nilo agent"
+        case .notPermitted: "run as root, or join the group that owns the socket"
+        case .timedOut: "see its log: journalctl -u nilo"
+        case .refused(_, _, let hint): hint
+        case .tooLarge: "ask for less with a filter"
+        case .transport: nil
+        }
+    }
+}
+
+/// Asks the agent over its Unix socket: libcurl, blocking, one connection for each call.
+public struct ControlClient: Sendable {
+    public var socket: String
+    /// Of an answer that is no stream.
+    public var maximumBytes = 1 << 30
+
+    public init(socket: String) { self.socket = socket }
+
+    public func get(_ path: String, query: [(String, String)] = [], timeout: Duration = .seconds(10)) throws(ControlClientError) -> [UInt8] {
+        try perform(path, query, body: nil, timeout: timeout, sink: Sink(limit: maximumBytes, line: nil))
+    }
+
+    public func post(_ path: String, query: [(String, String)] = [], body: [UInt8] = [], timeout: Duration = .seconds(10))
+        throws(ControlClientError) -> [UInt8]
+    {
+        try perform(path, query, body: body, timeout: timeout, sink: Sink(limit: maximumBytes, line: nil))
+    }
+
+    /// Hands each line, without its newline, to `line` as it comes, until that returns false or the agent ends the stream.
+    public func lines(_ path: String, query: [(String, String)] = [], _ line: (String) -> Bool) throws(ControlClientError) {
+        try withoutActuallyEscaping(line) { escaping throws(ControlClientError) in
+            _ = try perform(path, query, body: nil, timeout: nil, sink: Sink(limit: maximumBytes, line: escaping))
+        }
+    }
+
+    private func perform(_ path: String, _ query: [(String, String)], body: [UInt8]?, timeout: Duration?, sink: Sink)
+        throws(ControlClientError) -> [UInt8]
+    {
+        // Once for the process, before any thread's first use.
+        guard globalInit == CURLE_OK, let handle = curl_easy_init() else { throw .transport("libcurl does not start") }
+        defer { curl_easy_cleanup(handle) }
+        sink.handle = handle
+        var url = "http://localhost" + escaped(path, keeping: "/")
+        for (index, (name, value)) in query.enumerated() {
+            url += (index == 0 ? "?" : "&") + escaped(name) + "=" + escaped(value)
+        }
+        let milliseconds = timeout.map { Int($0.components.seconds * 1000 + $0.components.attoseconds / 1_000_000_000_000_000) } ?? 0
+        var codes = [
+            curl_setopt_string(handle, CURLOPT_URL, url), curl_setopt_string(handle, CURLOPT_UNIX_SOCKET_PATH, socket),
+            // A proxy in the environment is not for this.
+            curl_setopt_string(handle, CURLOPT_PROXY, ""), curl_setopt_long(handle, CURLOPT_NOSIGNAL, 1),
+            curl_setopt_long(handle, CURLOPT_TIMEOUT_MS, milliseconds), curl_setopt_long(handle, CURLOPT_CONNECTTIMEOUT_MS, 5000),
+            curl_setopt_write(handle, received), curl_setopt_pointer(handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(sink).toOpaque()),
+        ]
+        let result: CURLcode
+        if let body {
+            codes.append(curl_setopt_long(handle, CURLOPT_POST, 1))
+            codes.append(curl_setopt_long(handle, CURLOPT_POSTFIELDSIZE, body.count))
+            // curl_easy_perform reads the body in place: it is over when this returns.
+            result = body.withUnsafeBufferPointer { bytes in
+                let empty: StaticString = ""
+                let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? empty.utf8Start)
+                codes.append(curl_setopt_pointer(handle, CURLOPT_POSTFIELDS, start))
+                return codes.first { $0 != CURLE_OK } ?? curl_easy_perform(handle)
+            }
+        } else {
+            result = codes.first { $0 != CURLE_OK } ?? curl_easy_perform(handle)
+        }
+        return try withExtendedLifetime(sink) { () throws(ControlClientError) in try conclude(handle, result, sink) }
+    }
+
+    private func conclude(_ handle: UnsafeMutableRawPointer, _ result: CURLcode, _ sink: Sink) throws(ControlClientError) -> [UInt8] {
+        var status = 0
+        _ = curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &status)
+        if result != CURLE_OK, !(result == CURLE_WRITE_ERROR && sink.stopped) {
+            if sink.overflowed { throw .tooLarge(bytes: maximumBytes) }
+            throw failure(handle, result)
+        }
+        if status >= 400 {
+            struct Answer: Decodable {
+                var error: String
+                var hint: String?
+            }
+            if let answer = try? JSONDecoder().decode(Answer.self, from: Data(sink.bytes)) {
+                throw .refused(status: status, error: answer.error, hint: answer.hint)
+            }
+            throw .refused(status: status, error: "the agent answered with HTTP status \(status)", hint: nil)
+        }
+        sink.flushLine()
+        return sink.bytes
+    }
+
+    private func failure(_ handle: UnsafeMutableRawPointer, _ result: CURLcode) -> ControlClientError {
+        var code = 0
+        switch result {
+        case CURLE_COULDNT_CONNECT:
+            _ = curl_getinfo_long(handle, CURLINFO_OS_ERRNO, &code)
+            switch Int32(code) {
+            case EACCES, EPERM: return .notPermitted(socket: socket)
+            case ENOENT, ECONNREFUSED, ENOTDIR: return .notRunning(socket: socket)
+            default: return .transport("connect to \(socket): \(code == 0 ? "failed" : String(cString: strerror(Int32(code))))")
+            }
+        case CURLE_OPERATION_TIMEDOUT: return .timedOut(socket: socket)
+        default: return .transport(String(cString: curl_easy_strerror(result)))
+        }
+    }
+}
+
+private let globalInit = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+
+/// Percent-encoding of all but RFC 3986's unreserved characters.
+private func escaped(_ text: String, keeping kept: String = "") -> String {
+    var result = ""
+    for byte in text.utf8 {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+            result.unicodeScalars.append(Unicode.Scalar(byte))
+        case _ where kept.utf8.contains(byte): result.unicodeScalars.append(Unicode.Scalar(byte))
+        default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }
+    }
+    return result
+}
+
+/// Where an answer goes: all of it, or line by line. Errors (status 400 and above) are always kept whole.
+private final class Sink {
+    var handle: UnsafeMutableRawPointer?
+    var bytes: [UInt8] = []
+    var overflowed = false
+    /// The reader of lines had enough.
+    var stopped = false
+    private let limit: Int
+    private let line: ((String) -> Bool)?
+
+    init(limit: Int, line: ((String) -> Bool)?) {
+        self.limit = limit
+        self.line = line
+    }
+
+    func take(_ piece: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count + piece.count <= limit else {
+            overflowed = true
+            return false
+        }
+        bytes.append(contentsOf: piece)
+        guard let line else { return true }
+        var status = 0
+        _ = curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &status)
+        if status >= 400 { return true }
+        var start = 0
+        while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+            let text = String(decoding: bytes[start..<end], as: UTF8.self)
+            start = end + 1
+            if !line(text) {
+                stopped = true
+                break
+            }
+        }
+        bytes.removeFirst(start)
+        return !stopped
+    }
+
+    /// A last line without its newline.
+    func flushLine() {
+        guard let line, !stopped, !bytes.isEmpty else { return }
+        _ = line(String(decoding: bytes, as: UTF8.self))
+        bytes = []
+    }
+}
+
+private let received: @convention(c) (UnsafeMutablePointer<CChar>?, Int, Int, UnsafeMutableRawPointer?) -> Int = { @Sendable data, size, count, context in
+    let sink = Unmanaged<Sink>.fromOpaque(context!).takeUnretainedValue()
+    return sink.take(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
+}

@@ -1,0 +1,122 @@
+extension AgentConfiguration {
+    /// The whole configuration as commented YAML that ``parse(_:file:)`` reads back as an equal value.
+    public func render() -> String {
+        """
+        # How nilo agent behaves. A key left out keeps its default; an unknown key is an error.
+        # Durations: 500ms, 30s, 5m, 1h. Counts: 262144 or 256Ki.
+
+        # What is counted: interface names, patterns such as "veth*", default-route, all, all-but-loopback.
+        interfaces: \(list(interfaces.map(\.description)))
+        # Names and patterns left out of the above.
+        exclude: \(list(exclude.map(\.pattern)))
+        # Network namespaces: host, all, or names and patterns of names under /run/netns.
+        namespaces: \(list(namespaces.map(\.description)))
+
+        attach:
+          # tcx, clsact, or auto: tcx where the kernel has it (6.6).
+          mode: \(attach.mode.rawValue)
+          # Among other programs on the hook: first, last, or outer (nearest to the wire in both directions).
+          order: \(attach.order.rawValue)
+
+        datapath:
+          # Flow slots in the kernel, \(bounds(Datapath.flowBounds)).
+          flows: \(datapath.flows)
+          # Records of evicted flows that wait to be read, \(bounds(Datapath.logRecordBounds)).
+          log-records: \(datapath.logRecords)
+          # Interfaces counted at one time, \(bounds(Datapath.interfaceBounds)).
+          interfaces: \(datapath.interfaces)
+          # UDP ports that carry VXLAN, at most \(Datapath.maximumVXLANPorts).
+          vxlan-ports: [\(datapath.vxlanPorts.map(\.description).joined(separator: ", "))]
+          # Handshake RTT, retransmissions and reordering.
+          tcp-analysis: \(datapath.tcpAnalysis)
+
+        flows:
+          # Flows kept in memory, \(bounds(Flows.limitBounds)).
+          limit: \(flows.limit)
+          # A flow without a packet for this long is over.
+          idle-timeout: \(Configuration.render(flows.idleTimeout))
+          # A flow that goes on is reported anew after this long.
+          active-timeout: \(Configuration.render(flows.activeTimeout))
+          # How often the kernel's counters are read.
+          interval: \(Configuration.render(flows.interval))
+
+        control:
+          # The socket that may change things, and the group that may use it.
+          socket: \(scalar(control.socket))
+          group: \(scalar(control.group))
+          # The socket that only answers questions, and its group.
+          read-socket: \(scalar(control.readSocket))
+          read-group: \(scalar(control.readGroup))
+
+        metrics:
+          # A loopback address for Prometheus, or off.
+          listen: \(metricsListen.map { scalar($0.description) } ?? "off")
+
+        # IPFIX collectors (RFC 7011), each as:
+        #   - collector: 192.0.2.1:4739
+        #     protocol: udp                         # or tcp
+        #     observation-point-interfaces: [eth0]  # empty: flows of every interface
+        #     template-refresh: 60s
+        \(renderExports())
+
+        log:
+          # text or json
+          format: \(log.format.rawValue)
+          # debug, info, warn or error
+          level: \(log.level.rawValue)
+
+        # Where maps and links are pinned: the path of a BPF file system, or auto.
+        bpffs: \(renderBPFFS())
+
+        """
+    }
+
+    private func renderExports() -> String {
+        if export.isEmpty { return "export: []" }
+        return "export:\n"
+            + export.map { one in
+                """
+                  - collector: \(scalar(one.collector.description))
+                    protocol: \(one.transport.rawValue)
+                    observation-point-interfaces: \(list(one.observationPointInterfaces.map(\.pattern)))
+                    template-refresh: \(Configuration.render(one.templateRefresh))
+                """
+            }.joined(separator: "\n")
+    }
+
+    private func renderBPFFS() -> String {
+        switch bpffs {
+        case .automatic: "auto"
+        case .path(let path): scalar(path)
+        }
+    }
+}
+
+private func bounds(_ range: ClosedRange<Int>) -> String { "\(range.lowerBound) to \(range.upperBound)" }
+
+private func list(_ items: [String]) -> String { "[" + items.map(scalar).joined(separator: ", ") + "]" }
+
+/// The text as a YAML scalar: plain where that is safe in and out of a flow list, else double-quoted (YAML 1.1, 5.7 for the escapes).
+private func scalar(_ text: String) -> String {
+    func plain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"): true
+        default: false
+        }
+    }
+    let safe = !text.isEmpty && text.utf8.allSatisfy(plain) && text.utf8.first != UInt8(ascii: "-")
+    if safe, !["null", "true", "false", "yes", "no", "on", "off"].contains(text) { return text }
+    var quoted = "\""
+    for unicode in text.unicodeScalars {
+        switch unicode {
+        case "\"", "\\": quoted += "\\" + String(unicode)
+        case _ where unicode.value < 0x20 || (0x7f...0xa0).contains(unicode.value):
+            quoted += "\\x" + (unicode.value < 16 ? "0" : "") + String(unicode.value, radix: 16)
+        // Breaks of a line and marks that libyaml does not take as they are.
+        case "\u{2028}", "\u{2029}", "\u{feff}", "\u{fffe}", "\u{ffff}": quoted += "\\u" + String(unicode.value, radix: 16)
+        default: quoted.unicodeScalars.append(unicode)
+        }
+    }
+    return quoted + "\""
+}
