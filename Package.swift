@@ -42,21 +42,25 @@ let edges: [Target] = [  // 3
     .target(name: "Terminal"),
 ]
 
-let surfaces: [Target] = [  // 4
+let agent: [Target] = [  // 4
     .target(
         name: "Agent",
         dependencies: [
             "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Privileges",
             "Reports",
-        ]),
-    .target(name: "Commands", dependencies: ["API", "CCurses", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+        ])
 ]
 
-let executables: [Target] = [  // 5
+let commands: [Target] = [  // 5
+    .target(
+        name: "Commands", dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
-    .executableTarget(name: "nilo", dependencies: ["Agent", "Commands"]),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
+]
+
+let executables: [Target] = [  // 6
+    .executableTarget(name: "nilo", dependencies: ["Commands"])
 ]
 
 let tests: [Target] = [
@@ -81,6 +85,6 @@ let build: [Target] = [
 let package = Package(
     name: "nilometer",
     products: [.executable(name: "nilo", targets: ["nilo"])],
-    targets: kernelAndLibraries + types + pure + edges + surfaces + executables + tests + build,
+    targets: kernelAndLibraries + types + pure + edges + agent + commands + executables + tests + build,
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,3 @@
-import Agent
 import Commands
 
 @main struct Nilo {
