@@ -131,11 +131,7 @@ public final class NamespaceFinder {
     private func endPass(_ changes: inout NamespaceChanges) {
         for (id, entry) in known {
             if entry.sighting.pid != nil, entry.walked != pass { update(id, &changes) { $0.pid = nil } }
-            if entry.sighting.name == nil, entry.seen < pass, let gone = known.removeValue(forKey: id) {
-                changes.appeared.removeAll { $0.id == id }
-                changes.updated.removeAll { $0.id == id }
-                changes.vanished.append(gone.sighting)
-            }
+            if entry.sighting.name == nil, entry.seen < pass { forget(id, &changes) }
         }
         pass += 1
         changes.isPassComplete = true
@@ -143,11 +139,32 @@ public final class NamespaceFinder {
 
     // MARK: what is known
 
+    private func forget(_ id: NamespaceID, _ changes: inout NamespaceChanges) {
+        guard let gone = known.removeValue(forKey: id)?.sighting else { return }
+        changes.updated.removeAll { $0.id == id }
+        // One that came and went within a step is no news.
+        if let at = changes.appeared.firstIndex(where: { $0.id == id }) {
+            changes.appeared.remove(at: at)
+        } else {
+            changes.vanished.append(gone)
+        }
+    }
+
     private func update(_ id: NamespaceID, _ changes: inout NamespaceChanges, _ change: (inout NamespaceSighting) -> Void) {
-        let old = known[id]
+        var old = known[id]
         var sighting = old?.sighting ?? NamespaceSighting(id: id)
         change(&sighting)
         if sighting == old?.sighting { return }
+        // A namespace that cannot be opened keeps what is known of it; 0 says that nothing is.
+        let cookie = (try? sighting.open().cookie) ?? sighting.cookie
+        if let before = old?.sighting, before.cookie != 0, before.cookie != cookie {
+            // Another namespace under a number that was free again.
+            forget(id, &changes)
+            old = nil
+            sighting = NamespaceSighting(id: id)
+            change(&sighting)
+        }
+        sighting.cookie = cookie
         sighting.owner = owner(of: sighting, before: old?.sighting)
         known[id] = Entry(sighting: sighting, seen: old?.seen ?? pass, walked: old?.walked)
         if let at = changes.appeared.firstIndex(where: { $0.id == id }) {

@@ -3,6 +3,8 @@ import Glibc
 /// A network namespace as ``NamespaceFinder`` knows it.
 public struct NamespaceSighting: Sendable, Equatable {
     public var id: NamespaceID
+    /// ``NetworkNamespace/cookie``; 0 when it could not be entered to ask (no CAP_SYS_ADMIN, or gone already).
+    public var cookie: UInt64 = 0
     /// Its file under /run/netns; the first in order when there are several.
     public var name: String?
     /// A process in it.
@@ -26,7 +28,8 @@ public struct NamespaceSighting: Sendable, Equatable {
     }
 }
 
-/// What one step of ``NamespaceFinder/scan(processes:)`` found.
+/// What one step of ``NamespaceFinder/scan(processes:)`` found. Where a new namespace was given the number of one that had gone, the same
+/// ``NamespaceID`` is in ``vanished`` and in ``appeared``, with two cookies: handle what vanished first.
 public struct NamespaceChanges: Sendable, Equatable {
     public var appeared: [NamespaceSighting] = []
     /// Name or owner became known or changed.

@@ -94,6 +94,29 @@ private func withOwnRun(_ body: @escaping @Sendable () throws -> Void) async thr
         }
     }
 
+    /// The kernel hands out a free number at once; names made and deleted in turn share it.
+    @Test func aReusedNumberIsAnotherNamespace() async throws {
+        try await withOwnRun {
+            let finder = try NamespaceFinder()
+            _ = try sh("ip netns add old")
+            let old = try #require(try finder.scan(processes: 1).appeared.first { $0.name == "old" })
+            var reused: NamespaceSighting?
+            for _ in 0..<20 where reused == nil {
+                // Both happen between two steps: the finder sees one name in place of another.
+                _ = try sh("ip netns del \(finder.sightings.compactMap(\.name).first ?? "old"); sleep 0.05; ip netns add new$(date +%N)")
+                let before = Set(finder.sightings.map(\.id))
+                let changes = try finder.scan(processes: 1)
+                let new = try #require(changes.appeared.first { $0.name?.hasPrefix("new") == true })
+                #expect(new.cookie != old.cookie && new.cookie != 0)
+                if before.contains(new.id) {
+                    #expect(changes.vanished.contains { $0.id == new.id && $0.cookie != new.cookie })
+                    reused = new
+                }
+            }
+            if reused == nil { Skips.note("aReusedNumberIsAnotherNamespace", "no number was reused in 20 tries") }
+        }
+    }
+
     @Test func processesInNamelessNamespacesAreFoundWithin1s() async throws {
         let namespace = try await TestNamespace()
         let process = try await BackgroundProcess.start(["sleep", "60"], in: namespace)
