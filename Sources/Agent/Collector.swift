@@ -81,15 +81,16 @@ final class Collector {
         table.table.close(interface: interface) { closed in export(closed.entry, closed.end) }
     }
 
-    /// The flows that a filter matches, with their rates.
+    /// Ends every flow: the agent stops.
+    func endAll() {
+        table.table.closeAll { closed in export(closed.entry, closed.end) }
+    }
+
+    /// Every flow, with its rate.
     func readings(_ body: (FlowReading) -> Void) {
         let tick = tick
         table.table.forEach { entry in
-            let rate = entry.rate(at: tick)
-            body(
-                FlowReading(
-                    record: entry.record, change: Totals(wirePackets: rate.packets, wireBytes: rate.bytes),
-                    interval: tick == 0 ? .zero : .seconds(1)))
+            body(FlowReading(record: entry.record, rate: entry.rate(at: tick)))
         }
     }
 

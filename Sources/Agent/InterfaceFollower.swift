@@ -17,6 +17,7 @@ final class InterfaceFollower {
     private let home: NamespaceID
     private let onWatch: (FollowedNamespace) throws -> Void
     private let onUnwatch: (FollowedNamespace) -> Void
+    private let onAttach: (InterfaceID, String) -> Void
     private let onClose: (InterfaceID) -> Void
 
     /// How many processes one step of the search for namespaces looks at; four steps a second find 8,000 processes' within one.
@@ -24,18 +25,25 @@ final class InterfaceFollower {
 
     init(
         _ configuration: AgentConfiguration, _ datapath: Datapath, _ log: Log, onWatch: @escaping (FollowedNamespace) throws -> Void,
-        onUnwatch: @escaping (FollowedNamespace) -> Void, onClose: @escaping (InterfaceID) -> Void
+        onUnwatch: @escaping (FollowedNamespace) -> Void, onAttach: @escaping (InterfaceID, String) -> Void,
+        onClose: @escaping (InterfaceID) -> Void
     ) throws {
         self.configuration = configuration
         self.datapath = datapath
         self.log = log
         self.onWatch = onWatch
         self.onUnwatch = onUnwatch
+        self.onAttach = onAttach
         self.onClose = onClose
         finder = configuration.namespaces.contains { $0 != .host } ? try NamespaceFinder() : nil
-        let current = try NetworkNamespace.current()
-        home = current.id
-        if configuration.namespaces.contains(.host) || configuration.namespaces.contains(.all) { try follow(current, owner: nil) }
+        home = try NetworkNamespace.current().id
+    }
+
+    /// Attaches what is there now in the agent's own namespace, if that is followed.
+    func start() throws {
+        if configuration.namespaces.contains(.host) || configuration.namespaces.contains(.all) {
+            try follow(try NetworkNamespace.current(), owner: nil)
+        }
     }
 
     /// Readable when a namespace's name appeared or went.
@@ -56,6 +64,8 @@ final class InterfaceFollower {
     func search() throws {
         guard let finder else { return }
         let changes = try finder.scan(processes: Self.processesPerStep)
+        // First what has gone: the kernel reuses a namespace's number at once.
+        for sighting in changes.vanished { forget(sighting) }
         for sighting in changes.appeared + changes.updated where namespaces[sighting.id] == nil && wants(sighting) {
             do {
                 try follow(sighting.open(), owner: sighting.owner.description)
@@ -64,12 +74,13 @@ final class InterfaceFollower {
                 log.warning("namespace not followed", ["namespace": LogValue(sighting.owner.description), "reason": LogValue("\(error)")])
             }
         }
-        for sighting in changes.vanished {
-            guard sighting.id != home, let followed = namespaces.removeValue(forKey: sighting.id) else { continue }
-            for (_, id) in followed.attached { vanish(id) }
-            onUnwatch(followed)
-            log.info("namespace gone", ["namespace": LogValue(sighting.owner.description)])
-        }
+    }
+
+    private func forget(_ sighting: NamespaceSighting) {
+        guard sighting.id != home, let followed = namespaces.removeValue(forKey: sighting.id) else { return }
+        for (_, id) in followed.attached { vanish(id) }
+        onUnwatch(followed)
+        log.info("namespace gone", ["namespace": LogValue(sighting.owner.description)])
     }
 
     private func wants(_ sighting: NamespaceSighting) -> Bool {
@@ -129,6 +140,7 @@ final class InterfaceFollower {
             }
             followed.attached[link.index] = id
             followed.refused[link.index] = nil
+            onAttach(id, link.name)
             log.info("interface attached", ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "id": LogValue(id.rawValue)])
         } catch {
             let reason = "\(error)"
@@ -161,6 +173,9 @@ final class InterfaceFollower {
             log.error("books not closed", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
         }
     }
+
+    /// After the first synchronisation: what an earlier agent counted and is not there any more is closed.
+    func sweep() throws { try datapath.sweep() }
 
     /// Detaches everything, everywhere.
     func detachAll() {

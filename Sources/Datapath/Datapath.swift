@@ -319,6 +319,9 @@ public final class Datapath {
         records[id] = record
     }
 
+    /// Takes away every pin: with the last descriptor the maps go too.
+    public func removePins() throws(BPFError) { try options.pins?.remove() }
+
     /// Closes the books of interfaces that an earlier agent counted and that were not attached again.
     public func sweep() throws(BPFError) {
         for (id, record) in records where record.isAlive && attachments[id] == nil { try close(id) }

@@ -45,7 +45,7 @@ struct JiffyClock {
 
 extension Timestamp {
     /// Time of day, now.
-    static var now: Timestamp {
+    public static var now: Timestamp {
         var t = timespec()
         clock_gettime(CLOCK_REALTIME, &t)
         return Timestamp(nanoseconds: Int64(t.tv_sec) * 1_000_000_000 + Int64(t.tv_nsec))

@@ -240,6 +240,11 @@ public struct FlowTable: ~Copyable {
         }
     }
 
+    /// Lets go of every flow.
+    public mutating func closeAll(onClose: (Closed) -> Void) {
+        for index in 0..<used where entries[index].isLive { onClose(remove(index, .forcedEnd)) }
+    }
+
     public func forEach(_ body: (borrowing Entry) -> Void) {
         for index in 0..<used where entries[index].isLive { body(entries[index]) }
     }

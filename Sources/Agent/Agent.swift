@@ -1,0 +1,165 @@
+import API
+import CLinux
+import Configuration
+import Datapath
+import Flows
+import Glibc
+import Logging
+import Netlink
+import NetworkTypes
+import Privileges
+import Reports
+
+/// The agent: owns the kernel side, keeps the flow table, answers questions.
+///
+/// Everything here runs on one thread, that of the event loop; questions come in as jobs (`ask`) and leave as values.
+final class Agent {
+    static let version = "0.1.0"
+
+    let configuration: AgentConfiguration
+    let log: Log
+    let audit: AuditLog?
+    let loop: EventLoop
+    let datapath: Datapath
+    let collector: Collector
+    private(set) var follower: InterfaceFollower!
+    private let ring: WakeupRing
+    let targets: [ExportTarget]
+    let startedAt: Timestamp
+    private var readTimer: LoopTimer!
+    private var turnTimer: LoopTimer!
+    private var searchTimer: LoopTimer!
+    /// Keep counting in the kernel when the agent ends.
+    private(set) var keepsCounting = true
+    private(set) var previousTotals: [ObservationPoint: Totals] = [:]
+    private(set) var rates: [ObservationPoint: FlowRate] = [:]
+
+    init(_ configuration: AgentConfiguration, log: Log) throws {
+        self.configuration = configuration
+        self.log = log
+        startedAt = .now
+        audit = Self.openAudit(log)
+        loop = try EventLoop()
+        var options = Datapath.Options()
+        options.pins = try BPFFileSystem.pins(configuration.bpffs)
+        options.geometry = TableGeometry(
+            flows: configuration.datapath.flows, logRecordsPerCPU: configuration.datapath.logRecords, ledgers: configuration.datapath.interfaces)
+        options.features = configuration.datapath.tcpAnalysis ? .all : [.vxlan]
+        options.vxlanPorts = (configuration.datapath.vxlanPorts.first ?? 0, configuration.datapath.vxlanPorts.dropFirst().first ?? 0)
+        options.mode = AttachMode(rawValue: configuration.attach.mode.rawValue) ?? .auto
+        options.order = HookOrder(rawValue: configuration.attach.order.rawValue) ?? .outer
+        datapath = try Datapath(options: options)
+        collector = Collector(datapath, configuration.flows)
+        collector.isExporting = !configuration.export.isEmpty
+        ring = try WakeupRing(maps: datapath.maps)
+        targets = configuration.export.enumerated().map { ExportTarget($1, domain: UInt32($0 + 1), log: log) }
+        follower = try InterfaceFollower(
+            configuration, datapath, log,
+            onWatch: { [unowned self] followed in
+                try loop.watch(followed.monitor.descriptor) { [unowned self] in
+                    if try !followed.monitor.drain().isEmpty { follower.synchronise(followed) }
+                }
+            }, onUnwatch: { [unowned self] in loop.unwatch($0.monitor.descriptor) },
+            onAttach: { [unowned self] id, name in
+                audit?.record("attach", by: .agent("interface appeared"), result: .done, ["interface": LogValue(name), "id": LogValue(id.rawValue)])
+            },
+            onClose: { [unowned self] id in
+                // What it counted to the end is read before its flows are closed.
+                _ = try? collector.collect()
+                collector.close(id)
+                audit?.record("detach", by: .agent("interface gone"), result: .done, ["id": LogValue(id.rawValue)])
+            })
+        if datapath.tookOver { log.info("counters of an earlier agent go on", ["interfaces": LogValue(datapath.allInterfaces.count)]) }
+    }
+
+    private static func openAudit(_ log: Log) -> AuditLog? {
+        _ = mkdir("/var/log/nilo", 0o750)
+        do { return try AuditLog(path: "/var/log/nilo/audit.jsonl") } catch {
+            log.warning("no audit log", ["reason": LogValue("\(error)")])
+            return nil
+        }
+    }
+
+    // MARK: Running
+
+    /// Attaches and takes the first reading: what needs all privileges.
+    func prepare() throws {
+        try follower.start()
+        try follower.search()
+        try follower.sweep()
+        try loop.watch(ring.descriptor) { [unowned self] in
+            try ring.drain()
+            try read()
+        }
+        if let descriptor = follower.finderDescriptor {
+            try loop.watch(descriptor) { [unowned self] in try follower.search() }
+            searchTimer = try loop.timer { [unowned self] in
+                try follower.search()
+                searchTimer.fire(after: .milliseconds(250))
+            }
+            searchTimer.fire(after: .milliseconds(250))
+        }
+        readTimer = try loop.timer { [unowned self] in try read() }
+        turnTimer = try loop.timer { [unowned self] in turn() }
+        try read()
+        turnTimer.fire(after: .seconds(1))
+    }
+
+    /// Reads and answers until a signal or `stop` ends it.
+    func run() throws { try loop.run() }
+
+    private func read() throws { readTimer.fire(after: try collector.collect()) }
+
+    private func turn() {
+        turnTimer.fire(after: .seconds(1))
+        measureRates()
+        collector.turn(now: .now)
+        export()
+        log.flushSuppressed()
+        if ServiceNotification.watchdogInterval != nil { _ = try? ServiceNotification.watchdog.send() }
+    }
+
+    private func export() {
+        guard !targets.isEmpty else { return }
+        let due = collector.takeDue()
+        let interfaces = Dictionary(uniqueKeysWithValues: datapath.allInterfaces.map { ($0.id, $0) })
+        let overflow = interfaces.keys.reduce(Totals()) { sum, id in
+            Direction.allCases.reduce(sum) { $0 + (datapath.books(id, $1)?.overflowTotal ?? Totals()) }
+        }
+        for target in targets { target.send(due, interfaces: interfaces, overflow: overflow, now: .now) }
+    }
+
+    private func measureRates() {
+        for interface in datapath.interfaces {
+            for direction in Direction.allCases {
+                let point = ObservationPoint(interface: interface.id, direction: direction)
+                guard let seen = datapath.books(interface.id, direction)?.seen else { continue }
+                if let before = previousTotals[point] {
+                    rates[point] = FlowRate(packets: seen.wirePackets &- before.wirePackets, bytes: seen.wireBytes &- before.wireBytes)
+                }
+                previousTotals[point] = seen
+            }
+        }
+    }
+
+    // MARK: Ending
+
+    func stop(keep: Bool) {
+        keepsCounting = keep
+        loop.stop()
+    }
+
+    /// Ends as was asked: leaves the kernel side counting, or takes everything away.
+    func finish() throws {
+        _ = try collector.collect()
+        collector.endAll()
+        export()
+        if keepsCounting {
+            log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])
+        } else {
+            follower.detachAll()
+            try datapath.removePins()
+            log.info("stopped and removed")
+        }
+    }
+}

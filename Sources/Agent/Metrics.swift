@@ -1,0 +1,97 @@
+import Datapath
+import Flows
+import NetworkTypes
+import Reports
+
+/// The agent's numbers in Prometheus' text format (prometheus.io, exposition format 0.0.4).
+struct MetricsPage {
+    private(set) var text = ""
+
+    /// A metric with its help and samples.
+    mutating func metric(_ name: String, _ kind: String, _ help: String, _ samples: [(labels: [(String, String)], value: Double)]) {
+        guard !samples.isEmpty else { return }
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+        for sample in samples {
+            let labels = sample.labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
+            text += labels.isEmpty ? "\(name) \(Self.number(sample.value))\n" : "\(name){\(labels)} \(Self.number(sample.value))\n"
+        }
+    }
+
+    static func escaped(_ value: String) -> String {
+        value.reduce(into: "") { text, character in
+            switch character {
+            case "\\": text += "\\\\"
+            case "\"": text += "\\\""
+            case "\n": text += "\\n"
+            default: text.append(character)
+            }
+        }
+    }
+
+    /// Whole numbers without an exponent, up to where a double holds them exactly.
+    static func number(_ value: Double) -> String {
+        if let whole = Int64(exactly: value) { return String(whole) }
+        return "\(value)"
+    }
+}
+
+extension Agent {
+    func metrics() throws -> String {
+        var page = MetricsPage()
+        let interfaces = try interfaceList(closed: false).interfaces
+        let books = interfaces.flatMap { interface in
+            [("ingress", interface.ingress), ("egress", interface.egress)].map { direction, ledger in
+                (labels: [("interface", interface.name), ("namespace", interface.namespace ?? "host"), ("direction", direction)], ledger: ledger)
+            }
+        }
+        func each(_ name: String, _ help: String, kind: String = "counter", _ value: (LedgerReport) -> Double?) {
+            page.metric(name, kind, help, books.compactMap { book in value(book.ledger).map { (book.labels, $0) } })
+        }
+        each("nilo_skbs_total", "Socket buffers seen at the hook.") { Double($0.seen.skbs) }
+        each("nilo_skb_bytes_total", "Bytes of socket buffers seen at the hook, Ethernet frames without FCS.") { Double($0.seen.skbBytes) }
+        each("nilo_wire_packets_total", "Packets as on the wire: segments of super-packets counted singly.") { Double($0.seen.wirePackets) }
+        each("nilo_wire_bytes_total", "Bytes as on the wire: headers of each segment included.") { Double($0.seen.wireBytes) }
+        each("nilo_retired_skbs_total", "Socket buffers of flows that have left the table.") { Double($0.retired.skbs) }
+        each("nilo_ledger_unaccounted_skbs", "Seen, but neither in a flow nor in the overflow bucket: 0 or a defect.", kind: "gauge") {
+            Double($0.unaccounted.packets)
+        }
+        each("nilo_ledger_not_seen_at_hook_packets", "The device's count less ours and less what is explained.", kind: "gauge") {
+            $0.notSeenAtHook.map { Double($0.packets) }
+        }
+        page.metric(
+            "nilo_overflow_skbs_total", "counter", "Socket buffers counted outside of flows, by reason.",
+            books.flatMap { book in book.ledger.overflow.map { (book.labels + [("reason", $0.reason)], Double($0.totals.skbs)) } })
+        page.metric(
+            "nilo_remarks_total", "counter", "Packets (or flows) that deserve a count of their own, by remark.",
+            books.flatMap { book in book.ledger.remarks.map { (book.labels + [("remark", $0.remark)], Double($0.count)) } })
+        page.metric(
+            "nilo_ledger_difference_packets", "gauge", "Known differences between the device's count and ours, by cause.",
+            books.flatMap { book in book.ledger.differences.map { (book.labels + [("cause", $0.name)], Double($0.packets)) } })
+        try agentMetrics(&page)
+        return page.text
+    }
+
+    private func agentMetrics(_ page: inout MetricsPage) throws {
+        let status = try status()
+        func one(_ name: String, _ kind: String, _ help: String, _ value: Double?) {
+            page.metric(name, kind, help, value.map { [(labels: [], value: $0)] } ?? [])
+        }
+        page.metric("nilo_build_info", "gauge", "The agent's version.", [(labels: [("version", status.version)], value: 1)])
+        one("nilo_flows", "gauge", "Flows in the agent's table.", Double(status.flows))
+        one("nilo_slots_used", "gauge", "Slots of the kernel's table that hold a flow.", Double(status.collector.slotsUsed))
+        one("nilo_slots", "gauge", "Slots of the kernel's table.", Double(status.collector.slots))
+        one("nilo_private_memory_bytes", "gauge", "The agent's private memory.", Double(status.memory.privateBytes))
+        one("nilo_map_memory_bytes", "gauge", "Memory of the kernel's maps.", Double(status.memory.mapBytes))
+        one("nilo_collector_readings_total", "counter", "Readings of the kernel's table.", Double(status.collector.readings))
+        one("nilo_collector_spilled_flows_total", "counter", "Flows taken from the spill logs.", Double(collector.spilled))
+        one("nilo_collector_fullest_log_ratio", "gauge", "How full a spill log was found at most.", status.collector.fullestLog)
+        one("nilo_displaced_flows_total", "counter", "Flows that had to leave the agent's full table.", Double(collector.displaced))
+        one("nilo_program_nanoseconds_per_packet", "gauge", "Cost of the programs, by the kernel's statistics.", status.nanosecondsPerPacket)
+        page.metric(
+            "nilo_export_records_total", "counter", "IPFIX data records made.",
+            status.exports.map { (labels: [("target", $0.target)], value: Double($0.records)) })
+        page.metric(
+            "nilo_export_not_sent_total", "counter", "IPFIX data records that could not be delivered.",
+            status.exports.map { (labels: [("target", $0.target)], value: Double($0.notSent)) })
+    }
+}
