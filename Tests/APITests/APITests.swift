@@ -37,6 +37,15 @@ private final class Raw: Sendable {
         var limit = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
+    init(tcp port: UInt16) throws {
+        fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let fd = self.fd
+        try #require(withSocketAddress(address) { connect(fd, $0, $1) } == 0)
+    }
     deinit { close(fd) }
     @discardableResult func send(_ text: String) -> Int { send(Array(text.utf8)) }
     @discardableResult func send(_ bytes: [UInt8]) -> Int { Glibc.send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
@@ -46,7 +55,11 @@ private final class Raw: Sendable {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = recv(fd, &chunk, chunk.count, 0)
-            if count > 0 { all += chunk[..<count] } else { return count == 0 || errno == ECONNRESET ? String(decoding: all, as: UTF8.self) : nil }
+            if count > 0 {
+                all += chunk[..<count]
+            } else {
+                return count == 0 || errno == ECONNRESET ? String(decoding: all, as: UTF8.self) : nil
+            }
         }
     }
 }
@@ -69,10 +82,13 @@ private func server(
         let server = try server(path)
         #expect(try await get(path, "/flows") == "GET /flows  0 false true")
         let text = try await away {
-            String(decoding: try ControlClient(socket: path).get("/a b/é", query: [("q", "host 10.0.0.1 & x=%"), ("n", "")]), as: UTF8.self)
+            String(
+                decoding: try ControlClient(socket: path).get("/a b/é", query: [("q", "host 10.0.0.1 & x=%"), ("n", "")]), as: UTF8.self)
         }
         #expect(text == "GET /a b/é n=&q=host 10.0.0.1 & x=% 0 false true")
-        let posted = try await away { String(decoding: try ControlClient(socket: path).post("/p", body: [UInt8](repeating: 7, count: 65536)), as: UTF8.self) }
+        let posted = try await away {
+            String(decoding: try ControlClient(socket: path).post("/p", body: [UInt8](repeating: 7, count: 65536)), as: UTF8.self)
+        }
         #expect(posted == "POST /p  65536 false true")
         #expect(try await away { String(decoding: try ControlClient(socket: path).post("/p"), as: UTF8.self) } == "POST /p  0 false true")
         withExtendedLifetime(server) {}
@@ -107,7 +123,9 @@ private func server(
         #expect(throws: ListenError.notASocket(path: path)) { try server(path) }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
         unlink(path)
-        #expect(throws: ListenError.unknownGroup("no-such-group")) { try ControlServer(.unix(path: path, group: "no-such-group"), handler: echo) }
+        #expect(throws: ListenError.unknownGroup("no-such-group")) {
+            try ControlServer(.unix(path: path, group: "no-such-group"), handler: echo)
+        }
         let long = "/tmp/" + String(repeating: "x", count: 120)
         #expect(throws: ListenError.badAddress(long)) { try server(long) }
     }
@@ -139,7 +157,7 @@ private func server(
         #expect(ControlClientError.notPermitted(socket: path).exitCode == 3)
     }
 
-    /// Root may connect to anything: the client runs as nobody on a thread of its own (the raw call changes one thread's user only).
+    /// Root may connect to anything, so the client is a process of another user; curl's exit status 7 is "could not connect".
     @Test(.enabled(if: geteuid() == 0, "changes to another user")) func permissionDenied() async throws {
         let path = temporarySocket()
         let server = try server(path)
@@ -169,8 +187,9 @@ private func server(
 
     @Test func tcpIsReadOnlyAndHasNoPeer() async throws {
         let server = try ControlServer(.tcp(host: "127.0.0.1", port: 0), handler: echo)
-        let url = try #require(URL(string: "http://127.0.0.1:\(server.port)/metrics"))
-        #expect(try await away { try String(contentsOf: url, encoding: .utf8) } == "GET /metrics  0 true false")
+        let client = try Raw(tcp: server.port)
+        client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        #expect(try await away { client.readAll() }?.hasSuffix("\r\n\r\nGET /metrics  0 true false") == true)
         #expect(throws: ListenError.system(operation: "bind 127.0.0.1:\(server.port)", code: EADDRINUSE)) {
             try ControlServer(.tcp(host: "127.0.0.1", port: server.port), handler: echo)
         }
@@ -292,7 +311,10 @@ private func server(
             let client = try Raw(path)
             client.send((0..<Int.random(in: 1...3000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
-        for text in ["GET\r\n\r\n", "\0\0\0\0", "GET / HTTP/9.9\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "GET /%00%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        for text in [
+            "GET\r\n\r\n", "\0\0\0\0", "GET / HTTP/9.9\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            "GET /%00%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+        ] {
             try Raw(path).send(text)
         }
         #expect(try await get(path).hasPrefix("GET /x"))

@@ -44,7 +44,8 @@ private func productsDirectory() -> URL? {
     /// CAP_NET_ADMIN 12, CAP_PERFMON 38, CAP_BPF 39.
     @Test(arguments: ["drop", "drop-again"]) func onlyWhatIsKeptIsLeft(_ mode: String) throws {
         let (status, output) = try probe(mode)
-        #expect(status == 0 && output == "permitted=c000001000 effective=c000001000 inheritable=0 bounding=0 ambient=0 nnp=true\n", "\(output)")
+        #expect(
+            status == 0 && output == "permitted=c000001000 effective=c000001000 inheritable=0 bounding=0 ambient=0 nnp=true\n", "\(output)")
     }
 
     @Test func aThreadThatKeepsItsCapabilitiesIsFound() throws {
