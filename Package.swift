@@ -65,6 +65,7 @@ let executables: [Target] = [  // 6
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
+    .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "Datapath", "TestSupport"]),
@@ -73,6 +74,7 @@ let tests: [Target] = [
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),

@@ -56,7 +56,8 @@ public struct ControlClient: Sendable {
 
     public init(socket: String) { self.socket = socket }
 
-    public func get(_ path: String, query: [(String, String)] = [], timeout: Duration = .seconds(10)) throws(ControlClientError) -> [UInt8] {
+    public func get(_ path: String, query: [(String, String)] = [], timeout: Duration = .seconds(10)) throws(ControlClientError) -> [UInt8]
+    {
         try perform(path, query, body: nil, timeout: timeout, sink: Sink(limit: maximumBytes, line: nil))
     }
 
@@ -208,7 +209,8 @@ private final class Sink {
     }
 }
 
-private let received: @convention(c) (UnsafeMutablePointer<CChar>?, Int, Int, UnsafeMutableRawPointer?) -> Int = { @Sendable data, size, count, context in
+private let received: @convention(c) (UnsafeMutablePointer<CChar>?, Int, Int, UnsafeMutableRawPointer?) -> Int = {
+    @Sendable data, size, count, context in
     let sink = Unmanaged<Sink>.fromOpaque(context!).takeUnretainedValue()
     return sink.take(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
 }

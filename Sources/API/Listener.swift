@@ -2,7 +2,8 @@ import Glibc
 
 /// A listening socket, closed with its owner; a Unix socket's file goes with it.
 ///
-/// Takes the place of a socket whose process is gone, and never of one that answers. Between finding a socket dead and listening anew a lock on
+/// Takes the place of a socket whose process is gone, and never of one that answers. Between finding a socket dead and listening anew a
+/// lock on
 /// the directory (flock(2), which leaves no file) keeps two that start at once from removing each other's.
 struct Listener: ~Copyable {
     let fd: Int32

@@ -38,7 +38,8 @@ final class Session: Sendable {
 
     // MARK: connections
 
-    /// A new connection takes its place; those over their time lose theirs. When all are taken the one longest in its phase makes room, if it
+    /// A new connection takes its place; those over their time lose theirs. When all are taken the one longest in its phase makes room,
+    /// if it
     /// had a second; else the new one goes. libmicrohttpd's own timeout counts silence only, and a byte every second is not silent.
     func opened(_ fd: Int32) {
         let now = ContinuousClock.now
@@ -83,7 +84,9 @@ final class Session: Sendable {
             let partial = PartialRequest()
             state.pointee = Unmanaged.passRetained(partial).toOpaque()
             // Said in advance: refused before it is sent. A chunked one is found out below.
-            if let length = MHD_lookup_connection_value(connection, .HEADER_KIND, "Content-Length"), strtoull(length, nil, 10) > limits.bodyBytes {
+            if let length = MHD_lookup_connection_value(connection, .HEADER_KIND, "Content-Length"),
+                strtoull(length, nil, 10) > limits.bodyBytes
+            {
                 return send(.failure(413, "the request is larger than \(limits.bodyBytes) bytes"), connection)
             }
             return .YES

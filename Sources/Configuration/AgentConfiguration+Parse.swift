@@ -99,7 +99,8 @@ extension AgentConfiguration {
 
     private mutating func decodeExports(_ node: YAMLNode, _ decoder: inout ConfigurationDecoder) {
         guard case .sequence(let items) = node.content else {
-            return decoder.report(node, "export", "expected a list, found \(node.kind)", hint: "start each collector with \"- collector: …\"")
+            return decoder.report(
+                node, "export", "expected a list, found \(node.kind)", hint: "start each collector with \"- collector: …\"")
         }
         export = []
         for (index, item) in items.enumerated() {

@@ -20,9 +20,11 @@ struct ConfigurationDecoder {
         for entry in entries {
             let at = path.isEmpty ? entry.key : "\(path).\(entry.key)"
             if let first = lines[entry.key] {
-                problems.append(.init(line: entry.line, keyPath: at, value: nil, reason: "the key was already given in line \(first)", hint: nil))
+                problems.append(
+                    .init(line: entry.line, keyPath: at, value: nil, reason: "the key was already given in line \(first)", hint: nil))
             } else if !keys.contains(entry.key) {
-                let hint = closest(to: entry.key, among: keys).map { "did you mean \"\($0)\"?" } ?? "known keys: \(keys.joined(separator: ", "))"
+                let hint =
+                    closest(to: entry.key, among: keys).map { "did you mean \"\($0)\"?" } ?? "known keys: \(keys.joined(separator: ", "))"
                 problems.append(.init(line: entry.line, keyPath: at, value: nil, reason: "unknown key", hint: hint))
             } else if !entry.value.isNull {
                 values[entry.key] = entry.value
@@ -68,7 +70,8 @@ struct ConfigurationDecoder {
         return value
     }
 
-    mutating func choice<T: RawRepresentable & CaseIterable>(_ node: YAMLNode?, _ path: String, into target: inout T) where T.RawValue == String {
+    mutating func choice<T: RawRepresentable & CaseIterable>(_ node: YAMLNode?, _ path: String, into target: inout T)
+    where T.RawValue == String {
         guard let node, let text = text(node, path) else { return }
         if let value = T(rawValue: text) {
             target = value

@@ -7,7 +7,8 @@ public enum InterfaceSelector: Sendable, Equatable, CustomStringConvertible {
     /// An interface name, or with `*`, `?` or `[…]` a pattern of names.
     case named(Glob)
 
-    /// nil when the text can be no interface name: names have 1 to 15 bytes without `/`, `:` and white space (dev_valid_name in the kernel).
+    /// nil when the text can be no interface name: names have 1 to 15 bytes without `/`, `:` and white space (dev_valid_name in the
+    /// kernel).
     public init?(_ text: String) {
         switch text {
         case "default-route": self = .defaultRoute
@@ -15,8 +16,12 @@ public enum InterfaceSelector: Sendable, Equatable, CustomStringConvertible {
         case "all-but-loopback": self = .allButLoopback
         default:
             let glob = Glob(text)
-            guard !text.isEmpty, glob.isPattern || text.utf8.count <= 15, text != ".", text != "..", text.utf8.count <= 255 else { return nil }
-            guard !text.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") || $0 <= 0x20 || $0 == 0x7f }) else { return nil }
+            guard !text.isEmpty, glob.isPattern || text.utf8.count <= 15, text != ".", text != "..", text.utf8.count <= 255 else {
+                return nil
+            }
+            guard !text.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") || $0 <= 0x20 || $0 == 0x7f }) else {
+                return nil
+            }
             self = .named(glob)
         }
     }
@@ -104,7 +109,9 @@ public struct Glob: Sendable, Equatable {
             let negated = at < pattern.count && pattern[at] == UInt8(ascii: "!")
             if negated { at += 1 }
             // A "]" right after the opening stands for itself.
-            guard at < pattern.count, let end = pattern[(at + 1)...].firstIndex(of: UInt8(ascii: "]")) else { return byte == pattern[p] ? 1 : nil }
+            guard at < pattern.count, let end = pattern[(at + 1)...].firstIndex(of: UInt8(ascii: "]")) else {
+                return byte == pattern[p] ? 1 : nil
+            }
             var found = false
             while at < end {
                 if at + 2 < end, pattern[at + 1] == UInt8(ascii: "-") {
@@ -145,12 +152,16 @@ public struct HostPort: Sendable, Equatable, CustomStringConvertible {
         }
         guard !host.isEmpty, host.utf8.count <= 253 else { return nil }
         let extra: Set<UInt8> = [0x2d, 0x2e, 0x3a, 0x5f, 0x25]  // - . : _ %
-        guard host.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5a).contains($0 & 0xdf) || extra.contains($0) }) else { return nil }
+        guard host.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5a).contains($0 & 0xdf) || extra.contains($0) }) else {
+            return nil
+        }
         self.init(host: String(host), port: port)
     }
 
     /// Reachable from this machine only.
-    public var isLoopback: Bool { host == "::1" || host == "localhost" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4) }
+    public var isLoopback: Bool {
+        host == "::1" || host == "localhost" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
+    }
 
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -110,7 +110,9 @@ struct YAMLReader: ~Copyable {
     }
 
     private borrowing func node(_ first: Event.First, depth: Int) throws(YAMLFailure) -> YAMLNode {
-        guard depth < Self.maximumDepth else { throw YAMLFailure(line: first.line, reason: "nested deeper than \(Self.maximumDepth) levels") }
+        guard depth < Self.maximumDepth else {
+            throw YAMLFailure(line: first.line, reason: "nested deeper than \(Self.maximumDepth) levels")
+        }
         switch first.opening {
         case .scalar(let text, let plain):
             return YAMLNode(content: .scalar(text, plain: plain), line: first.line)

@@ -55,7 +55,8 @@ public final class AuditLog: Sendable {
         var all: [(name: String, value: LogValue)] = []
         switch actor {
         case .agent(let reason): all += [(name: "by", value: "agent"), (name: "reason", value: .text(reason))]
-        case .peer(let pid, let uid): all += [(name: "by", value: "peer"), (name: "pid", value: LogValue(pid)), (name: "uid", value: LogValue(uid))]
+        case .peer(let pid, let uid):
+            all += [(name: "by", value: "peer"), (name: "pid", value: LogValue(pid)), (name: "uid", value: LogValue(uid))]
         }
         switch result {
         case .done: all.append((name: "result", value: "done"))

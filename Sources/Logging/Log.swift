@@ -19,7 +19,8 @@ public final class Log: Sendable {
     private let clock: @Sendable () -> Int64
     private let state: Mutex<State>
 
-    /// At most `burst` lines of one message in each `window`, then a count of those left out. Errors are limited like the rest: what floods is
+    /// At most `burst` lines of one message in each `window`, then a count of those left out. Errors are limited like the rest: what
+    /// floods is
     /// most often an error.
     public init(
         format: Format = .text, level: LogLevel = .info, burst: Int = 10, window: Duration = .seconds(10), fd: Int32 = 2
@@ -63,7 +64,9 @@ public final class Log: Sendable {
         let time = clock()
         state.withLock { state in
             for (key, count) in state.limit.takeSuppressed() {
-                let fields: [(name: String, value: LogValue)] = [(name: "of", value: .text(key)), (name: "suppressed", value: LogValue(count))]
+                let fields: [(name: String, value: LogValue)] = [
+                    (name: "of", value: .text(key)), (name: "suppressed", value: LogValue(count)),
+                ]
                 emit(LogRecord(time: time, level: .info, message: "lines left out", fields: fields), &state)
             }
         }

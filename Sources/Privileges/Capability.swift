@@ -17,5 +17,7 @@ public struct Capability: Sendable, Hashable, CustomStringConvertible {
     /// As in the masks of /proc/PID/status.
     static func mask(_ capabilities: Set<Capability>) -> UInt64 { capabilities.reduce(0) { $0 | 1 << UInt64($1.number) } }
 
-    static func set(_ mask: UInt64) -> Set<Capability> { Set((0..<64).filter { mask >> UInt64($0) & 1 == 1 }.map { Capability(number: $0) }) }
+    static func set(_ mask: UInt64) -> Set<Capability> {
+        Set((0..<64).filter { mask >> UInt64($0) & 1 == 1 }.map { Capability(number: $0) })
+    }
 }

@@ -29,7 +29,9 @@ public enum ProcessPrivileges {
         capng_clear(CAPNG_SELECT_ALL)
         let both = capng_type_t(CAPNG_EFFECTIVE.rawValue | CAPNG_PERMITTED.rawValue)
         for capability in Capability.set(wanted) {
-            guard capng_update(CAPNG_ADD, both, capability.number) == 0 else { throw .system(operation: "keep \(capability)", code: EINVAL) }
+            guard capng_update(CAPNG_ADD, both, capability.number) == 0 else {
+                throw .system(operation: "keep \(capability)", code: EINVAL)
+            }
         }
         // The bounding set first: dropping it needs CAP_SETPCAP, which the next step gives up.
         if mayBound {
@@ -79,7 +81,11 @@ public enum ProcessPrivileges {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = read(fd, &chunk, chunk.count)
-            if count > 0 { bytes += chunk[..<count] } else if count == 0 { break } else if errno != EINTR {
+            if count > 0 {
+                bytes += chunk[..<count]
+            } else if count == 0 {
+                break
+            } else if errno != EINTR {
                 throw .system(operation: "read \(path)", code: errno)
             }
         }
@@ -95,7 +101,8 @@ public enum ProcessPrivileges {
             if parts.count == 2 { values[parts[0]] = parts[1].drop { $0 == "\t" || $0 == " " } }
         }
         func mask(_ name: Substring) -> UInt64? { values[name].flatMap { UInt64($0, radix: 16) } }
-        guard let inheritable = mask("CapInh"), let permitted = mask("CapPrm"), let effective = mask("CapEff"), let bounding = mask("CapBnd"),
+        guard let inheritable = mask("CapInh"), let permitted = mask("CapPrm"), let effective = mask("CapEff"),
+            let bounding = mask("CapBnd"),
             let ambient = mask("CapAmb"), let flag = values["NoNewPrivs"]
         else { return nil }
         return ThreadState(

@@ -67,7 +67,10 @@ private func unusual() -> AgentConfiguration {
 
     @Test func anUnknownKeyNamesItsLineAndTheClosestKey() {
         let found = problems("log:\n  level: info\n\ndatapath:\n  vxlan-prots: [4789]\n")
-        #expect(found == [.init(line: 5, keyPath: "datapath.vxlan-prots", value: nil, reason: "unknown key", hint: "did you mean \"vxlan-ports\"?")])
+        #expect(
+            found == [
+                .init(line: 5, keyPath: "datapath.vxlan-prots", value: nil, reason: "unknown key", hint: "did you mean \"vxlan-ports\"?")
+            ])
         #expect(problems("zzzzzzzzz: 1")[0].hint?.hasPrefix("known keys: interfaces") == true)
     }
 
@@ -89,7 +92,10 @@ private func unusual() -> AgentConfiguration {
         ("datapath: {tcp-analysis: maybe}", "datapath.tcp-analysis", "expected true or false"),
         ("flows: {interval: 5}", "flows.interval", "expected a duration with its unit, such as 500ms, 30s, 5m or 1h"),
         ("flows: {interval: 99ms}", "flows.interval", "out of range: must be 100ms to 1m"),
-        ("interfaces: [averyveryverylongname]", "interfaces[0]", "expected an interface name of at most 15 bytes, a pattern, default-route, all or all-but-loopback"),
+        (
+            "interfaces: [averyveryverylongname]", "interfaces[0]",
+            "expected an interface name of at most 15 bytes, a pattern, default-route, all or all-but-loopback"
+        ),
         ("interfaces: {a: b}", "interfaces", "expected a list, found a mapping"),
         ("attach: {mode: xdp}", "attach.mode", "expected one of auto, tcx, clsact"),
         ("metrics: {listen: '0.0.0.0:9411'}", "metrics.listen", "expected a loopback address with its port such as 127.0.0.1:9411, or off"),
@@ -160,13 +166,18 @@ private func unusual() -> AgentConfiguration {
 
     @Test func randomBytes() throws {
         var random = SplitMix(state: 1)
-        for _ in 0..<2000 { _ = try check((0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }) }
+        for _ in 0..<2000 {
+            _ = try check((0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+        }
     }
 
     @Test func mutatedDocuments() throws {
         var random = SplitMix(state: 2)
         let seeds = [Array(AgentConfiguration().render().utf8), Array(unusual().render().utf8)]
-        let words = ["[", "]", "{", "}", "*", "&a ", "!!int ", "\n", "- ", ": ", "\"", "'", "|\n", "0", "-1", "~", "\u{feff}", "%YAML 9.9\n", "\t", "é"]
+        let words = [
+            "[", "]", "{", "}", "*", "&a ", "!!int ", "\n", "- ", ": ", "\"", "'", "|\n", "0", "-1", "~", "\u{feff}", "%YAML 9.9\n", "\t",
+            "é",
+        ]
         var accepted = 0
         for _ in 0..<1500 {
             var bytes = seeds.randomElement(using: &random)!
@@ -176,7 +187,8 @@ private func unusual() -> AgentConfiguration {
                 case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
                 case 1: bytes.removeSubrange(at..<min(bytes.count, at + Int.random(in: 1...30, using: &random)))
                 case 2: bytes.insert(contentsOf: Array(words.randomElement(using: &random)!.utf8), at: at)
-                default: bytes.insert(contentsOf: bytes[at..<min(bytes.count, at + 40)], at: Int.random(in: 0..<bytes.count, using: &random))
+                default:
+                    bytes.insert(contentsOf: bytes[at..<min(bytes.count, at + 40)], at: Int.random(in: 0..<bytes.count, using: &random))
                 }
                 if bytes.isEmpty { break }
             }

@@ -92,7 +92,9 @@ private final class Recorder: Sendable {
 
     @Test func timesAgreeWithFoundation() {
         let formatter = ISO8601DateFormatter()
-        for seconds in stride(from: Int64(-3_000_000_000), to: 7_000_000_000, by: 86_399_123) + [0, 951_782_400, 1_709_164_799, 4_107_542_400] {
+        for seconds in stride(from: Int64(-3_000_000_000), to: 7_000_000_000, by: 86_399_123) + [
+            0, 951_782_400, 1_709_164_799, 4_107_542_400,
+        ] {
             #expect(timestamp(seconds * 1_000_000_000) == formatter.string(from: Date(timeIntervalSince1970: Double(seconds))))
         }
         #expect(timestamp(-1) == "1969-12-31T23:59:59Z")
@@ -111,7 +113,9 @@ private final class Recorder: Sendable {
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
         #expect(lines.count == 4)
         let first = try #require(JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: Any])
-        #expect(first["message"] as? String == "attach" && first["uid"] as? Int == 1000 && first["pid"] as? Int == 12 && first["result"] as? String == "done")
+        #expect(
+            first["message"] as? String == "attach" && first["uid"] as? Int == 1000 && first["pid"] as? Int == 12
+                && first["result"] as? String == "done")
         #expect(lines[3].contains("\"reason\":\"configuration\"") && lines[3].contains("\"why\":\"busy\""))
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o640)
