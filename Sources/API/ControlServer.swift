@@ -33,16 +33,15 @@ public final class ControlServer: Sendable {
     /// The TCP port listened on.
     public var port: UInt16 { listener.port }
 
-    public init(_ endpoint: Endpoint, limits: Limits = Limits(), handler: @escaping Handler) throws(ListenError) {
-        let readOnly: Bool
-        switch endpoint {
-        case .unix(let path, let group, let mode, let only):
-            listener = try Listener.unix(path: path, group: group, mode: mode)
-            readOnly = only
-        case .tcp(let host, let port):
-            listener = try Listener.tcp(host: host, port: port)
-            readOnly = true
-        }
+    /// Binds and serves in one step.
+    public convenience init(_ endpoint: Endpoint, limits: Limits = Limits(), handler: @escaping Handler) throws(ListenError) {
+        try self.init(BoundEndpoint(endpoint), limits: limits, handler: handler)
+    }
+
+    /// Starts the thread that serves a listener.
+    public init(_ bound: consuming BoundEndpoint, limits: Limits = Limits(), handler: @escaping Handler) throws(ListenError) {
+        let readOnly = bound.readOnly
+        listener = bound.listener
         let session = Session(limits: limits, readOnly: readOnly, handler: handler)
         self.session = session
         // libmicrohttpd closes the listening socket when it stops, so it has a descriptor of its own.
@@ -73,6 +72,26 @@ public final class ControlServer: Sendable {
     deinit {
         session.stopStreams()
         MHD_stop_daemon(daemon)
+    }
+}
+
+/// A listener that is not served yet: whoever connects waits.
+///
+/// Binding needs privileges (the socket's group, its directory), and serving starts a thread, whose capabilities nobody could take away any
+/// more: so a process binds, drops its capabilities, and then serves.
+public struct BoundEndpoint: ~Copyable {
+    let listener: Listener
+    let readOnly: Bool
+
+    public init(_ endpoint: ControlServer.Endpoint) throws(ListenError) {
+        switch endpoint {
+        case .unix(let path, let group, let mode, let only):
+            listener = try Listener.unix(path: path, group: group, mode: mode)
+            readOnly = only
+        case .tcp(let host, let port):
+            listener = try Listener.tcp(host: host, port: port)
+            readOnly = true
+        }
     }
 }
 

@@ -29,16 +29,14 @@ public enum AgentProcess {
     }
 
     private static func serve(_ configuration: AgentConfiguration, _ log: Log) throws {
-        _ = mkdir("/run/nilo", 0o755)
-        // The socket first: it is what tells that another instance is running, before anything is touched.
-        let mailbox = Mailbox()
-        let control = try ControlServer(
-            .unix(path: configuration.control.socket, group: Group.existing(configuration.control.group, log)), handler: mailbox.answer)
-        let reading = try ControlServer(
-            .unix(path: configuration.control.readSocket, group: Group.existing(configuration.control.readGroup, log), readOnly: true),
-            handler: mailbox.answer)
+        // The sockets first: they tell whether another instance is running, before anything is touched.
+        let control = try BoundEndpoint(
+            .unix(path: configuration.control.socket, group: Group.existing(configuration.control.group, log)))
+        let reading = try BoundEndpoint(
+            .unix(path: configuration.control.readSocket, group: Group.existing(configuration.control.readGroup, log), readOnly: true))
+        let metrics = try MetricsEndpoint(configuration.metricsListen)
         let agent = try Agent(configuration, log: log)
-        // Before any thread of the agent's own is started; libmicrohttpd's block all signals themselves.
+        // Before any thread is started, so that all of them leave the signals to the loop.
         try agent.loop.signals([SIGTERM, SIGINT, SIGHUP]) { [unowned agent] number in
             if number == SIGHUP {
                 log.warning("a changed configuration takes effect at the next start")
@@ -46,12 +44,15 @@ public enum AgentProcess {
                 agent.stop(keep: false)
             }
         }
-        let metrics = try configuration.metricsListen.map { try ControlServer(.tcp(host: $0.host, port: $0.port), handler: mailbox.answerMetrics) }
-        mailbox.connect(agent)
         try agent.prepare()
         var kept: Set<Capability> = [.bpf, .netAdmin, .perfmon]
         if agent.follower.followsOthers { kept.insert(.sysAdmin) }
         _ = try ProcessPrivileges.drop(keeping: kept)
+        let mailbox = Mailbox(agent)
+        let servers = [
+            try ControlServer(control, handler: mailbox.answer), try ControlServer(reading, handler: mailbox.answer),
+            try metrics.serve(mailbox.answerMetrics),
+        ]
         _ = try? ServiceNotification.ready.send()
         log.info(
             "ready",
@@ -62,7 +63,21 @@ public enum AgentProcess {
         try agent.run()
         _ = try? ServiceNotification.stopping.send()
         try agent.finish()
-        withExtendedLifetime((control, reading, metrics)) {}
+        withExtendedLifetime(servers) {}
+    }
+}
+
+/// The metrics listener, if there is to be one.
+private struct MetricsEndpoint: ~Copyable {
+    private let bound: BoundEndpoint?
+
+    init(_ address: HostPort?) throws(ListenError) {
+        if let address { bound = try BoundEndpoint(.tcp(host: address.host, port: address.port)) } else { bound = nil }
+    }
+
+    consuming func serve(_ handler: @escaping ControlServer.Handler) throws(ListenError) -> ControlServer? {
+        guard let bound else { return nil }
+        return try ControlServer(bound, handler: handler)
     }
 }
 

@@ -4,16 +4,13 @@ import Synchronization
 
 /// Carries requests from the control sockets' threads to the agent's loop, and answers back.
 final class Mailbox: Sendable {
-    private struct State {
-        var jobs: JobQueue?
-    }
-    private let state = Mutex(State())
-    /// The agent, used on its loop's thread alone: `connect` is called there before the first job, and jobs run there.
+    private let jobs: JobQueue
+    /// Used on its loop's thread alone: only jobs touch it, and they run there.
     private nonisolated(unsafe) weak var agent: Agent?
 
-    func connect(_ agent: Agent) {
+    init(_ agent: Agent) {
+        jobs = agent.loop.jobs
         self.agent = agent
-        state.withLock { $0.jobs = agent.loop.jobs }
     }
 
     var answer: ControlServer.Handler {
@@ -29,7 +26,6 @@ final class Mailbox: Sendable {
 
     /// Runs a question on the agent's thread and waits for the answer; nil when the agent is starting or ending.
     private func ask<T: Sendable>(_ question: @escaping @Sendable (Agent) throws -> T) -> Result<T, any Error>? {
-        guard let jobs = state.withLock({ $0.jobs }) else { return nil }
         let box = AnswerBox<T>()
         let accepted = jobs.add { [self] in
             box.put(

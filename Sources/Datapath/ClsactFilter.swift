@@ -61,11 +61,25 @@ struct ClsactFilter {
     }
 
     /// tc filter del dev DEV ingress pref PRIORITY handle 0x4e49 bpf
-    func detach() throws(BPFError) {
-        guard try isOurs() else { return }
+    ///
+    /// Removes the filter if it runs `program`; another's in the same place stays. (Asking a program that one does not hold for its name
+    /// would need CAP_SYS_ADMIN.)
+    func detach(program: Int32) throws(BPFError) {
         var hook = hook
         var options = options()
-        try check(bpf_tc_detach(&hook, &options), "remove \(direction) filter of interface \(ifindex)")
+        let result = bpf_tc_query(&hook, &options)
+        if result == -ENOENT || result == -EINVAL || result == -ENODEV { return }
+        try check(result, "ask for the \(direction) filter of interface \(ifindex)")
+        guard options.prog_id == (try Self.programID(program)) else { return }
+        var removed = self.options()
+        try check(bpf_tc_detach(&hook, &removed), "remove \(direction) filter of interface \(ifindex)")
+    }
+
+    private static func programID(_ program: Int32) throws(BPFError) -> UInt32 {
+        var info = bpf_prog_info()
+        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        try check(bpf_obj_get_info_by_fd(program, &info, &size), "ask a program for its number")
+        return info.id
     }
 
     static func programName(id: UInt32) throws(BPFError) -> String {

@@ -223,7 +223,10 @@ public final class Datapath {
     private func undo(_ id: InterfaceID, _ record: nilo_interface, _ device: Device, _ group: Group, _ links: [TCXLink]) {
         for direction in Direction.allCases {
             if let pins = options.pins { unlink(pins.link(id, direction)) }
-            if !useTCX { try? ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction)).detach() }
+            if !useTCX {
+                let filter = ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction))
+                try? filter.detach(program: direction == .ingress ? group.program.ingress : group.program.egress)
+            }
         }
         group.entries.remove(device.ifindex & UInt32(NILO_PORTS - 1))
         try? group.program.clearPort(ifindex: device.ifindex)
@@ -290,7 +293,9 @@ public final class Datapath {
         guard let attachment = attachments[id] else { return }
         if attachment.record.attachment == NILO_ATTACH_CLSACT.rawValue {
             for direction in Direction.allCases {
-                try ClsactFilter(ifindex: attachment.record.ifindex, direction: direction, priority: attachment.record.priority(direction)).detach()
+                let filter = ClsactFilter(
+                    ifindex: attachment.record.ifindex, direction: direction, priority: attachment.record.priority(direction))
+                try filter.detach(program: direction == .ingress ? attachment.group.program.ingress : attachment.group.program.egress)
             }
         }
         for link in attachment.links { try link.detach() }
