@@ -50,25 +50,24 @@ extension Agent {
     private var interval: Duration { collector.tick == 0 ? .zero : .seconds(1) }
 
     func interfaceList(names: [Glob] = [], closed: Bool) throws -> InterfaceListReport {
-        let bookkeeper = Bookkeeper(datapath: datapath, follower: follower)
-        let resident = datapath.reader.resident()
         let interfaces = (closed ? datapath.allInterfaces : datapath.interfaces)
             .filter { interface in names.isEmpty || names.contains { $0.matches(interface.name) } }
-        return InterfaceListReport(
-            at: .now, interval: interval,
-            interfaces: interfaces.map { interface in
-                let closedAt = datapath.closedAt(interface.id)
-                var report = bookkeeper.report(interface, resident: resident, isAlive: closedAt == nil, closedAt: closedAt)
-                if let rate = rates[ObservationPoint(interface: interface.id, direction: .ingress)], closedAt == nil {
-                    report.ingressBitsPerSecond = Double(rate.bytes) * 8
-                    report.ingressPacketsPerSecond = Double(rate.packets)
-                }
-                if let rate = rates[ObservationPoint(interface: interface.id, direction: .egress)], closedAt == nil {
-                    report.egressBitsPerSecond = Double(rate.bytes) * 8
-                    report.egressPacketsPerSecond = Double(rate.packets)
-                }
-                return report
-            })
+        let reports = Bookkeeper(datapath: datapath, follower: follower).reports(interfaces)
+        return InterfaceListReport(at: .now, interval: interval, interfaces: zip(interfaces, reports).map { withRates($1, of: $0.id) })
+    }
+
+    private func withRates(_ report: InterfaceReport, of id: InterfaceID) -> InterfaceReport {
+        guard report.closedAt == nil else { return report }
+        var report = report
+        if let rate = rates[ObservationPoint(interface: id, direction: .ingress)] {
+            report.ingressBitsPerSecond = Double(rate.bytes) * 8
+            report.ingressPacketsPerSecond = Double(rate.packets)
+        }
+        if let rate = rates[ObservationPoint(interface: id, direction: .egress)] {
+            report.egressBitsPerSecond = Double(rate.bytes) * 8
+            report.egressPacketsPerSecond = Double(rate.packets)
+        }
+        return report
     }
 
     func status() throws -> StatusReport {

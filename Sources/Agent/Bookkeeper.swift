@@ -5,31 +5,73 @@ import NetworkTypes
 import Reports
 
 /// Draws up the ledger of an interface: the programs' books, the device's counters, and every difference by name.
+///
+/// The books go on while they are read. What is read is put between two readings of the program's own count, tried again while packets pass,
+/// and where they never pause the ledger says by how much it may be off.
 struct Bookkeeper {
     let datapath: Datapath
     let follower: InterfaceFollower
 
-    /// - Parameter resident: `SlotReader.resident()`, read once for all interfaces.
-    func report(_ interface: Datapath.Interface, resident: [Totals], isAlive: Bool, closedAt: Timestamp?) -> InterfaceReport {
-        let place = isAlive ? follower.place(of: interface.id) : nil
-        let link = place.flatMap { place in try? place.namespace.socket.link(place.index) }
-        let counters = link.flatMap { link in try? place?.namespace.counters(of: link.index) }
-        func ledger(_ direction: Direction) -> LedgerReport {
-            self.ledger(interface, direction, resident: resident, device: counters?[Int(direction.rawValue)], link: link)
-        }
-        return InterfaceReport(
-            name: interface.name, id: interface.id, index: interface.ifindex, namespace: place?.namespace.owner,
-            attachment: interface.mode.rawValue, attachedAt: interface.attachedAt, closedAt: closedAt, ingress: ledger(.ingress),
-            egress: ledger(.egress))
+    /// How often a reading that packets passed through is taken again.
+    private static let attempts = 4
+
+    /// All interfaces at about one moment: books, slots, devices, books again.
+    private struct Reading {
+        var before: [ObservationPoint: Books] = [:]
+        var resident: [Totals] = []
+        var devices: [InterfaceID: (link: LinkObservation, counters: [DeviceCounters])] = [:]
+        var after: [ObservationPoint: Books] = [:]
     }
 
-    private func ledger(
-        _ interface: Datapath.Interface, _ direction: Direction, resident: [Totals], device: DeviceCounters?, link: LinkObservation?
-    ) -> LedgerReport {
-        let books = datapath.books(interface.id, direction) ?? Books()
-        let slots = datapath.ledgerIndex(interface.id, direction).map { resident[$0] } ?? Totals()
-        let base = interface.base[Int(direction.rawValue)]
-        let unsure = interface.baseUnsure[Int(direction.rawValue)]
+    func reports(_ interfaces: [Datapath.Interface]) -> [InterfaceReport] {
+        var reading = read(interfaces)
+        for _ in 1..<Self.attempts where reading.before != reading.after { reading = read(interfaces) }
+        return interfaces.map { report($0, reading) }
+    }
+
+    private func read(_ interfaces: [Datapath.Interface]) -> Reading {
+        var reading = Reading()
+        reading.before = books(interfaces)
+        reading.resident = datapath.reader.resident()
+        for interface in interfaces {
+            // An interface that vanishes meanwhile has no counters any more; its books are all there is.
+            guard let place = follower.place(of: interface.id), let link = try? place.namespace.socket.link(place.index),
+                let counters = try? place.namespace.counters(of: place.index)
+            else { continue }
+            reading.devices[interface.id] = (link, counters)
+        }
+        reading.after = books(interfaces)
+        return reading
+    }
+
+    private func books(_ interfaces: [Datapath.Interface]) -> [ObservationPoint: Books] {
+        var books: [ObservationPoint: Books] = [:]
+        for interface in interfaces {
+            for direction in Direction.allCases {
+                books[ObservationPoint(interface: interface.id, direction: direction)] = datapath.books(interface.id, direction)
+            }
+        }
+        return books
+    }
+
+    private func report(_ interface: Datapath.Interface, _ reading: Reading) -> InterfaceReport {
+        InterfaceReport(
+            name: interface.name, id: interface.id, index: interface.ifindex, namespace: follower.place(of: interface.id)?.namespace.owner,
+            attachment: interface.mode.rawValue, attachedAt: interface.attachedAt, closedAt: datapath.closedAt(interface.id),
+            ingress: ledger(interface, .ingress, reading), egress: ledger(interface, .egress, reading))
+    }
+
+    private func ledger(_ interface: Datapath.Interface, _ direction: Direction, _ reading: Reading) -> LedgerReport {
+        let way = Int(direction.rawValue)
+        let point = ObservationPoint(interface: interface.id, direction: direction)
+        let books = reading.after[point] ?? Books()
+        let before = reading.before[point] ?? Books()
+        let resident = datapath.ledgerIndex(interface.id, direction).map { reading.resident[$0] } ?? Totals()
+        let link = reading.devices[interface.id]?.link
+        let device = reading.devices[interface.id]?.counters[way]
+        let base = interface.base[way]
+        let unsure = interface.baseUnsure[way]
+        let passed = books.seen - before.seen
         var differences: [LedgerReport.Difference] = []
         if let device, let link {
             if direction == .egress {
@@ -43,14 +85,15 @@ struct Bookkeeper {
             }
         }
         return LedgerReport(
-            seen: books.seen, inSlots: slots, retired: books.retired,
+            seen: books.seen, inSlots: resident, retired: books.retired,
             overflow: zip(LedgerReport.OverflowReason.allCases, books.overflow).filter { !$1.isZero }.map { .init(reason: $0, totals: $1) },
             remarks: zip(LedgerReport.RemarkKind.allCases, books.remarks).filter { $1 > 0 }.map { .init($0, count: $1) },
             device: device.map {
                 .init(
                     packets: $0.packets, bytes: $0.bytes, baselinePackets: base.packets, baselineBytes: base.bytes,
-                    baselineUnsurePackets: unsure.packets, baselineUnsureBytes: unsure.bytes, counts: link?.countsSegments == true ? .wire : .skbs)
-            }, differences: differences)
+                    baselineUnsurePackets: unsure.packets + passed.skbs, baselineUnsureBytes: unsure.bytes + passed.skbBytes, counts: link?.countsSegments == true ? .wire : .skbs)
+            }, differences: differences,
+            movedWhileRead: passed + (books.retired - before.retired) + (books.overflowTotal - before.overflowTotal))
     }
 }
 

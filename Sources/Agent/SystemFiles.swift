@@ -27,14 +27,11 @@ enum SystemFiles {
         return String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// The process's private memory, bytes: what ends with it (proc(5), smaps_rollup).
+    /// The process's private memory, bytes: anonymous pages, which end with it (proc(5), RssAnon). The kernel's maps are mapped into the
+    /// process too, but are not its own.
     static var privateBytes: UInt64 {
-        guard let text = read("/proc/self/smaps_rollup") else { return 0 }
-        return text.split(separator: "\n").reduce(0) { sum, line in
-            guard line.hasPrefix("Private_Dirty:") || line.hasPrefix("Private_Clean:") else { return sum }
-            let kilobytes = line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) } ?? 0
-            return sum + kilobytes * 1024
-        }
+        let line = read("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        return (line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { UInt64($0) } ?? 0) * 1024
     }
 
     static var kernelRelease: String {

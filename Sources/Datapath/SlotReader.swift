@@ -92,6 +92,8 @@ public final class SlotReader {
         return pass
     }
 
+    private var slotsPerCPU: Int { Int(config.sets_mask + 1) * Int(NILO_WAYS) }
+
     /// Records that one CPU's spill log holds.
     public var logCapacity: Int { Int(config.log_mask) + 1 }
 
@@ -194,7 +196,7 @@ public final class SlotReader {
             ecn: slot.ecn, ttlMinimum: slot.ttl_min, ttlMaximum: slot.ttl_max, notes: FlowNotes(rawValue: UInt16(slot.notes)))
         let observation = FlowObservation(
             key: withUnsafePointer(to: &slot.key) { FlowKey(copying: $0) }, totals: now - before.pointee.totals, transport: transport, traits: traits,
-            isNewStay: before.pointee.totals.isZero)
+            isNewStay: before.pointee.totals.isZero, cpu: UInt16(truncatingIfNeeded: index / slotsPerCPU))
         let hint = before.pointee.generation == slot.generation ? before.pointee.flow : .max
         let flow = observation.totals.isZero && hint != .max ? hint : table.merge(observation, hint: hint, tick: tick, onClose: onClose)
         before.pointee = Told(

@@ -8,12 +8,15 @@ public struct FlowObservation: Sendable {
     public var traits: FlowTraits
     /// The first observation of this stay. When false and the flow is no longer in the table, its beginning was reported before.
     public var isNewStay: Bool
+    /// The CPU whose part of the kernel's table the flow is in.
+    public var cpu: UInt16
 
-    public init(key: FlowKey, totals: Totals, transport: TransportCounts, traits: FlowTraits, isNewStay: Bool) {
+    public init(key: FlowKey, totals: Totals, transport: TransportCounts, traits: FlowTraits, isNewStay: Bool, cpu: UInt16 = 0) {
         self.key = key
         self.totals = totals
         self.transport = transport
         self.traits = traits
         self.isNewStay = isNewStay
+        self.cpu = cpu
     }
 }

@@ -27,6 +27,8 @@ public struct FlowTable: ~Copyable {
         var inTick = FlowRate()
         var beforeTick = FlowRate()
         var cell: UInt32
+        /// Where the flow was observed last.
+        var cpu: UInt16
         var isLive = true
     }
 
@@ -99,7 +101,12 @@ public struct FlowTable: ~Copyable {
         let entry = entries + index
         entry.pointee.record.totals += observation.totals
         entry.pointee.record.transport += observation.transport
-        entry.pointee.record.traits.merge(observation.traits)
+        var traits = observation.traits
+        // A flow that is known and shows up in another place joins there mid-flow, but its beginning has been seen.
+        if observation.isNewStay { traits.notes.remove(.sequenceLost) }
+        if entry.pointee.cpu != observation.cpu { traits.notes.insert(.severalCPUs) }
+        entry.pointee.cpu = observation.cpu
+        entry.pointee.record.traits.merge(traits)
         entry.pointee.count(observation.totals, tick: tick)
         return UInt32(index)
     }
@@ -134,7 +141,7 @@ public struct FlowTable: ~Copyable {
         // The beginning of the stay was reported with an earlier entry.
         if !observation.isNewStay { traits.first = traits.last }
         let record = FlowRecord(key: observation.key, totals: observation.totals, transport: observation.transport, traits: traits)
-        var entry = Entry(record: record, lastExport: traits.first, tick: tick, cell: 0)
+        var entry = Entry(record: record, lastExport: traits.first, tick: tick, cell: 0, cpu: observation.cpu)
         entry.count(observation.totals, tick: tick)
         entry.cell = UInt32(place(Cell(hash: hash, entry: UInt32(index) + 1)))
         (entries + index).initialize(to: entry)

@@ -20,6 +20,8 @@ public struct LedgerReport: Codable, Hashable, Sendable {
     public var device: Device?
     /// What is known to make the device's count differ from ours.
     public var differences: [Difference]
+    /// What was counted, and what left slots, while the terms were read: none of them can be off by more. Zero when nothing passed.
+    public var movedWhileRead: TotalsReport
 
     public struct Overflow: Codable, Hashable, Sendable {
         public var reason: String
@@ -122,7 +124,7 @@ public struct LedgerReport: Codable, Hashable, Sendable {
 
     public init(
         seen: Totals, inSlots: Totals, retired: Totals, overflow: [Overflow], remarks: [Remark] = [], device: Device? = nil,
-        differences: [Difference] = []
+        differences: [Difference] = [], movedWhileRead: Totals = Totals()
     ) {
         self.seen = TotalsReport(seen)
         self.inSlots = TotalsReport(inSlots)
@@ -131,6 +133,7 @@ public struct LedgerReport: Codable, Hashable, Sendable {
         self.remarks = remarks
         self.device = device
         self.differences = differences
+        self.movedWhileRead = TotalsReport(movedWhileRead)
         update()
     }
 
@@ -151,13 +154,20 @@ public struct LedgerReport: Codable, Hashable, Sendable {
     /// The device's count less ours with the named differences; nil without device counters. Bytes leave out differences without a byte count.
     public private(set) var notSeenAtHook: Rest?
 
-    /// The first step holds to the last byte.
-    public var closes: Bool { unaccounted.isZero && unaccountedWire.isZero }
+    /// The first step holds: to the last byte when nothing passed while it was read, else to within what did.
+    public var closes: Bool {
+        unaccounted.packets.magnitude <= movedWhileRead.skbs && unaccounted.bytes.magnitude <= movedWhileRead.skbBytes
+            && unaccountedWire.packets.magnitude <= movedWhileRead.wirePackets
+            && unaccountedWire.bytes.magnitude <= movedWhileRead.wireBytes
+    }
 
     /// Whether the device agrees, up to what is not sure about the baseline.
     public var agreesWithDevice: Bool? {
         guard let device, let rest = notSeenAtHook else { return nil }
-        return rest.packets.magnitude <= device.baselineUnsurePackets && rest.bytes.magnitude <= device.baselineUnsureBytes
+        // Where the kernel counts dropped packets without their bytes, bytes cannot be compared.
+        let comparesBytes = differences.allSatisfy { $0.bytes != nil }
+        return rest.packets.magnitude <= device.baselineUnsurePackets
+            && (!comparesBytes || rest.bytes.magnitude <= device.baselineUnsureBytes)
     }
 
     private mutating func update() {
