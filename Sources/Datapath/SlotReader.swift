@@ -74,7 +74,7 @@ public final class SlotReader {
     /// - Parameter onClose: a flow that had to leave the table to make room.
     public func collect(into table: inout FlowTable, tick: UInt32, onClose: (FlowTable.Closed) -> Void) throws(BPFError) -> Pass {
         var pass = Pass()
-        clock = try JiffyClock(program: program.clock)
+        clock = try JiffyClock(program: program.clock, previous: clock)
         pass.spilled += drain(into: &table, tick: tick, onClose: onClose)
         for set in 0..<config.setCount {
             let now = UnsafeRawPointer(sets.base + set)
@@ -137,7 +137,11 @@ public final class SlotReader {
         }
         if told[index].generation != slot.generation {
             // The stay before has ended; if it was dirty its last word is in the log by now, written before this stay began.
+            let known = told[index].generation
             pass.spilled += drain(into: &table, tick: tick, onClose: onClose)
+            // The stay that was just read may itself have ended by now, and then the log has told it. What came after is met again.
+            let drained = told[index].generation
+            if drained != known && Int32(bitPattern: slot.generation &- drained) <= 0 { return }
             endStay(index)
         }
         tell(index, &slot, into: &table, tick: tick, onClose)
