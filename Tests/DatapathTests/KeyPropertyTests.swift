@@ -43,7 +43,7 @@ private struct Expected: Equatable {
 }
 
 /// The reference parser's account of all packets that were sent through the programs.
-private struct Account {
+private struct ReferenceCounts {
     let parser = ReferenceParser()
     var flows: [FlowKey: Expected] = [:]
     var memories: [Direction: FragmentMemory] = [.ingress: FragmentMemory(), .egress: FragmentMemory()]
@@ -55,7 +55,7 @@ private struct Account {
     mutating func count(_ bytes: [UInt8], _ direction: Direction, times: Int) {
         let frame = memories[direction]!.resolve(parser.parse(bytes))
         let key = frame.keyBytes(
-            interface: ProgramBench.interface.rawValue, direction: direction == .ingress ? NILO_INGRESS : NILO_EGRESS)
+            interface: 7, direction: direction == .ingress ? NILO_INGRESS : NILO_EGRESS)
         flows[key.withUnsafeBytes { FlowKey(copying: $0.baseAddress!) }, default: Expected()].count(frame, times: times)
         let size = UInt64(frame.length * times)
         totals[direction]! += Totals(skbs: UInt64(times), skbBytes: size, wirePackets: UInt64(times), wireBytes: size)
@@ -70,7 +70,7 @@ private struct Account {
 @Suite(.requires(.root)) struct KeyPropertyTests {
     /// Sends frames, then compares every flow; returns how many frames there were.
     private func check(_ frames: [[UInt8]], seed: UInt64) async throws -> Int {
-        var account = Account()
+        var account = ReferenceCounts()
         var random = SplitMix64(seed: seed)
         let sent = frames.filter { $0.count >= ProgramTestRun.leastLength(of: $0) }.map {
             (bytes: $0, direction: random.once(in: 2) ? Direction.egress : .ingress, times: Int.random(in: 1...3, using: &random))

@@ -11,8 +11,12 @@ actor ProgramBench {
     private let executor: ThreadExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    static let interface = InterfaceID(rawValue: 7)
-    static let ledger: UInt32 = 1
+    /// For tests that need nothing but a fresh interface (`begin`) and do all within one `perform`: loading takes longer than most of them.
+    static let shared = Task { try ProgramBench(geometry: TableGeometry(flows: 4096, logRecordsPerCPU: 256, ledgers: 512, ghosts: 1024)) }
+
+    /// The interface that packets come by now, and its books.
+    private(set) var interface = InterfaceID(rawValue: 7)
+    private(set) var ledger: UInt32 = 1
 
     let maps: SharedMaps
     let program: FlowProgram
@@ -27,11 +31,17 @@ actor ProgramBench {
         executor = ThreadExecutor(cpu: cpu)
         maps = try SharedMaps(geometry: geometry, features: features, seed: 0x1234_5678_9abc_def1)
         program = try FlowProgram(maps: maps)
-        // The interface of a test run is the thread's lo.
-        try program.setPort(nilo_port(ifindex: 1, if_id: Self.interface.rawValue, ledger: Self.ledger, flags: 0))
         reader = try SlotReader(maps: maps, program: program)
         table = FlowTable(limit: 1 << 20)
         ledgers = try LedgerReader(maps: maps)
+        try program.setPort(nilo_port(ifindex: 1, if_id: interface.rawValue, ledger: ledger, flags: 0))
+    }
+
+    /// From here on packets come by another interface, with empty books. (The interface of a test run is the thread's `lo`.)
+    func begin() throws {
+        interface = InterfaceID(rawValue: interface.rawValue + 1)
+        ledger += 1
+        try program.setPort(nilo_port(ifindex: 1, if_id: interface.rawValue, ledger: ledger, flags: 0))
     }
 
     /// Does several things on the bench's thread without a pause between them.
@@ -60,14 +70,14 @@ actor ProgramBench {
 
     func flows() -> [FlowRecord] {
         var flows: [FlowRecord] = []
-        table.forEach { flows.append($0.record) }
+        table.forEach { if $0.record.key.interface == interface { flows.append($0.record) } }
         return flows
     }
 
-    func books(_ direction: Direction) -> Books { ledgers.books(ledger: Self.ledger, direction) }
-    func resident(_ direction: Direction) -> Totals { reader.resident()[Int(Self.ledger) * 2 + Int(direction.rawValue)] }
+    func books(_ direction: Direction) -> Books { ledgers.books(ledger: ledger, direction) }
+    func resident(_ direction: Direction) -> Totals { reader.resident()[Int(ledger) * 2 + Int(direction.rawValue)] }
     func told(_ direction: Direction) -> Totals {
-        table.live()[ObservationPoint(interface: Self.interface, direction: direction)] ?? Totals()
+        table.live()[ObservationPoint(interface: interface, direction: direction)] ?? Totals()
     }
-    func readerRetired(_ direction: Direction) -> Totals { reader.retired[Int(Self.ledger) * 2 + Int(direction.rawValue)] }
+    func readerRetired(_ direction: Direction) -> Totals { reader.retired[Int(ledger) * 2 + Int(direction.rawValue)] }
 }

@@ -48,8 +48,8 @@ struct SuperPacket: Sendable, CustomTestStringConvertible {
 @Suite(.requires(.root)) struct SegmentTests {
     /// Counts one frame as a super-packet and returns its flow.
     private func count(_ frame: Frame, segments: Int, size: Int) async throws -> (flow: FlowRecord, books: Books) {
-        let bench = try ProgramBench()
-        return try await bench.perform { bench in
+        try await ProgramBench.shared.value.perform { bench in
+            try bench.begin()
             try bench.send(frame, .egress, context: PacketContext { ($0.segments, $0.segmentSize) = (UInt32(segments), UInt32(size)) })
             try bench.collect()
             return (try #require(bench.flows().first), bench.books(.egress))

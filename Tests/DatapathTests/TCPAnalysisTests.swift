@@ -29,10 +29,11 @@ import Testing
         }
     }
 
-    private func converse(_ segments: [Segment], on bench: ProgramBench? = nil) async throws -> (asking: FlowRecord, answering: FlowRecord?)
-    {
-        let bench = try bench ?? ProgramBench()
+    /// - Parameter own: a bench that goes on with the conversation.
+    private func converse(_ segments: [Segment], on own: ProgramBench? = nil) async throws -> (asking: FlowRecord, answering: FlowRecord?) {
+        let bench = if let own { own } else { try await ProgramBench.shared.value }
         return try await bench.perform { bench in
+            if own == nil { try bench.begin() }
             for segment in segments { try segment.send(to: bench) }
             try bench.collect()
             let flows = bench.flows().filter { $0.key.outer.protocol == .tcp }
