@@ -32,12 +32,15 @@ struct CountedPair {
     var points: [(InterfaceID, Direction)] { [(a, .ingress), (a, .egress), (b, .ingress), (b, .egress)] }
 
     /// At all four points: what the programs saw is what the device counted, to the packet and byte, and what the flows hold.
-    func expectExact(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    /// - Parameter onTheWire: super-packets are cut after the egress hook: the device counts what we call wire packets.
+    func expectExact(onTheWire: Bool = false, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         func seen() async throws -> [InterfaceCounters.Direction] {
             var seen: [InterfaceCounters.Direction] = []
             for (id, direction) in points {
                 let totals = try await probe.books(id, direction).seen
-                seen.append(.init(packets: totals.skbs, bytes: totals.skbBytes))
+                seen.append(
+                    onTheWire
+                        ? .init(packets: totals.wirePackets, bytes: totals.wireBytes) : .init(packets: totals.skbs, bytes: totals.skbBytes))
             }
             return seen
         }

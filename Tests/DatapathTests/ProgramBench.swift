@@ -26,7 +26,7 @@ actor ProgramBench {
 
     init(
         geometry: TableGeometry = TableGeometry(flows: 4096, logRecordsPerCPU: 256, ledgers: 8, ghosts: 1024),
-        features: DatapathFeatures = .all, cpu: Int32 = 0
+        features: DatapathFeatures = .all, cpu: Int32? = 0
     ) throws {
         executor = ThreadExecutor(cpu: cpu)
         maps = try SharedMaps(geometry: geometry, features: features, seed: 0x1234_5678_9abc_def1)
@@ -43,6 +43,9 @@ actor ProgramBench {
         ledger += 1
         try program.setPort(nilo_port(ifindex: 1, if_id: interface.rawValue, ledger: ledger, flags: 0))
     }
+
+    /// To run the ingress program from other threads, whose CPUs count for themselves.
+    var ingress: Int32 { program.ingress }
 
     /// Does several things on the bench's thread without a pause between them.
     func perform<T: Sendable>(_ body: @Sendable (isolated ProgramBench) throws -> T) rethrows -> T { try body(self) }
@@ -74,6 +77,7 @@ actor ProgramBench {
         return flows
     }
 
+    func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
     func books(_ direction: Direction) -> Books { ledgers.books(ledger: ledger, direction) }
     func resident(_ direction: Direction) -> Totals { reader.resident()[Int(ledger) * 2 + Int(direction.rawValue)] }
     func told(_ direction: Direction) -> Totals {
