@@ -63,6 +63,10 @@ actor Probe {
 
     func interface(_ id: InterfaceID) -> Datapath.Interface? { held.allInterfaces.first { $0.id == id } }
     var tookOver: Bool { held.tookOver }
+    func sweep() throws { try held.sweep() }
+    func unknownBooks(_ direction: Direction) -> Books { held.unknownBooks(direction) }
+    /// nil: not even remembered.
+    func interfaceIsClosed(_ id: InterfaceID) throws -> Bool? { try Registry(maps: held.maps).load()[id].map { !$0.isAlive } }
 
     func books(_ id: InterfaceID, _ direction: Direction) throws -> Books {
         guard let books = held.books(id, direction) else {
