@@ -1,5 +1,6 @@
 import Flows
 import NetworkTypes
+import TestSupport
 import Testing
 
 /// The table against a dictionary that does the same without bounds or cleverness.
