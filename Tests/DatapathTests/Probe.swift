@@ -44,9 +44,10 @@ actor Probe {
         return try body()
     }
 
-    @discardableResult func attach(_ interface: String, in namespace: NetworkNamespace) throws -> InterfaceID {
+    @discardableResult func attach(_ interface: String, in namespace: NetworkNamespace, isLayer3: Bool = false) throws -> InterfaceID {
         try abroad(in: namespace) {
-            let device = Device(ifindex: try interfaceIndex(interface), name: interface, namespaceCookie: lx_netns_cookie())
+            let device = Device(
+                ifindex: try interfaceIndex(interface), name: interface, namespaceCookie: lx_netns_cookie(), isLayer3: isLayer3)
             return try held.attach(device) { try Self.counters(of: interface) }
         }
     }
