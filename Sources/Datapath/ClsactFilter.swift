@@ -13,9 +13,13 @@ struct ClsactFilter {
     let direction: Direction
     let priority: UInt32
 
+    // Up to the last field: libbpf wants zeros in all that is said to be there, and Swift does not keep padding when it copies.
+    private static let hookBytes = MemoryLayout<bpf_tc_hook>.offset(of: \.parent)! + MemoryLayout<UInt32>.size
+    private static let optionBytes = MemoryLayout<bpf_tc_opts>.offset(of: \.priority)! + MemoryLayout<UInt32>.size
+
     private var hook: bpf_tc_hook {
         var hook = bpf_tc_hook()
-        hook.sz = MemoryLayout<bpf_tc_hook>.size
+        hook.sz = Self.hookBytes
         hook.ifindex = Int32(ifindex)
         hook.attach_point = direction == .ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS
         return hook
@@ -23,7 +27,7 @@ struct ClsactFilter {
 
     private func options() -> bpf_tc_opts {
         var options = bpf_tc_opts()
-        options.sz = MemoryLayout<bpf_tc_opts>.size
+        options.sz = Self.optionBytes
         options.handle = Self.handle
         options.priority = priority
         return options

@@ -28,7 +28,8 @@ package final class FlowObject {
         log = .allocate(capacity: Self.logBytes)
         log.initialize(repeating: 0)
         var options = bpf_object_open_opts()  // LIBBPF_OPTS(): zeroed, then .sz
-        options.sz = MemoryLayout<bpf_object_open_opts>.size
+        // Up to the last field known here: libbpf wants zeros in all that is said to be there, padding too.
+        options.sz = MemoryLayout<bpf_object_open_opts>.offset(of: \.kernel_log_level)! + MemoryLayout<UInt32>.size
         options.kernel_log_buf = log.baseAddress
         options.kernel_log_size = Self.logBytes
         let opened = "nilo_flow".withCString { name in

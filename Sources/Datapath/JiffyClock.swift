@@ -16,8 +16,11 @@ struct JiffyClock {
         return Int64(resolution.tv_nsec)
     }()
 
-    /// - Parameter program: descriptor of `nilo_clock`.
-    init(program: Int32) throws(BPFError) {
+    /// - Parameters:
+    ///   - program: descriptor of `nilo_clock`.
+    ///   - previous: goes on while it is right to the jiffy, so that one stamp means one time in every pass: a reading falls anywhere
+    ///     within its jiffy, and packets of one jiffy would else change places.
+    init(program: Int32, previous: JiffyClock? = nil) throws(BPFError) {
         var frame = [UInt8](repeating: 0, count: 64)
         var options = bpf_test_run_opts()
         options.sz = MemoryLayout<bpf_test_run_opts>.size
@@ -29,7 +32,9 @@ struct JiffyClock {
         }
         try check(result, "read the kernel's clock")
         jiffies = options.retval
-        time = Timestamp.now
+        let now = Timestamp.now
+        let expected = previous?.time(ofJiffies: options.retval) ?? now
+        time = abs(now.nanoseconds - expected.nanoseconds) <= Self.nanosecondsPerJiffy ? expected : now
     }
 
     init(jiffies: UInt32, time: Timestamp) {

@@ -74,7 +74,7 @@ public final class SlotReader {
     /// - Parameter onClose: a flow that had to leave the table to make room.
     public func collect(into table: inout FlowTable, tick: UInt32, onClose: (FlowTable.Closed) -> Void) throws(BPFError) -> Pass {
         var pass = Pass()
-        clock = try JiffyClock(program: program.clock)
+        clock = try JiffyClock(program: program.clock, previous: clock)
         pass.spilled += drain(into: &table, tick: tick, onClose: onClose)
         for set in 0..<config.setCount {
             let now = UnsafeRawPointer(sets.base + set)
@@ -118,7 +118,9 @@ public final class SlotReader {
     /// Whether a pass would find anything: how the cost of finding is measured apart from copying.
     public func changedSets() -> Int {
         var changed = 0
-        for set in 0..<config.setCount where !Self.sequencesEqual(UnsafeRawPointer(sets.base + set), UnsafeRawPointer(seen.base + set)) { changed += 1 }
+        for set in 0..<config.setCount where !Self.sequencesEqual(UnsafeRawPointer(sets.base + set), UnsafeRawPointer(seen.base + set)) {
+            changed += 1
+        }
         return changed
     }
 
@@ -139,7 +141,11 @@ public final class SlotReader {
         }
         if told[index].generation != slot.generation {
             // The stay before has ended; if it was dirty its last word is in the log by now, written before this stay began.
+            let known = told[index].generation
             pass.spilled += drain(into: &table, tick: tick, onClose: onClose)
+            // The stay that was just read may itself have ended by now, and then the log has told it. What came after is met again.
+            let drained = told[index].generation
+            if drained != known && Int32(bitPattern: slot.generation &- drained) <= 0 { return }
             endStay(index)
         }
         tell(index, &slot, into: &table, tick: tick, onClose)
@@ -160,8 +166,8 @@ public final class SlotReader {
                 var slot = log.base[at].slot
                 let index = Int(log.base[at].index)
                 if told[index].generation != slot.generation { endStay(index) }
+                // What was told stays noted until the slot shows its next stay: between the log and that it still shows this one.
                 tell(index, &slot, into: &table, tick: tick, onClose)
-                endStay(index)
                 tail += 1
                 taken += 1
                 // Give the room back as we go: the programs are waiting for it.
@@ -188,15 +194,18 @@ public final class SlotReader {
         let before = told + index
         let now = Totals(skbs: slot.skbs, skbBytes: slot.skb_bytes, wirePackets: slot.wire_packets, wireBytes: slot.wire_bytes)
         let transport = TransportCounts(
-            congestionMarks: UInt64(slot.ce_packets &- before.pointee.ce), retransmitted: UInt64(slot.retransmitted &- before.pointee.retransmitted),
-            outOfOrder: UInt64(slot.out_of_order &- before.pointee.outOfOrder), zeroWindows: UInt64(slot.zero_windows &- before.pointee.zeroWindows))
+            congestionMarks: UInt64(slot.ce_packets &- before.pointee.ce),
+            retransmitted: UInt64(slot.retransmitted &- before.pointee.retransmitted),
+            outOfOrder: UInt64(slot.out_of_order &- before.pointee.outOfOrder),
+            zeroWindows: UInt64(slot.zero_windows &- before.pointee.zeroWindows))
         let traits = FlowTraits(
             first: clock.time(ofJiffies: slot.first_jiffies), last: clock.time(ofJiffies: slot.last_jiffies), smallest: slot.min_bytes,
-            largest: slot.max_bytes, handshakeMicroseconds: slot.handshake_us, tcpFlags: TCPFlags(rawValue: slot.tcp_flags), dscp: slot.tos &>> 2,
+            largest: slot.max_bytes, handshakeMicroseconds: slot.handshake_us, tcpFlags: TCPFlags(rawValue: slot.tcp_flags),
+            dscp: slot.tos &>> 2,
             ecn: slot.ecn, ttlMinimum: slot.ttl_min, ttlMaximum: slot.ttl_max, notes: FlowNotes(rawValue: UInt16(slot.notes)))
         let observation = FlowObservation(
-            key: withUnsafePointer(to: &slot.key) { FlowKey(copying: $0) }, totals: now - before.pointee.totals, transport: transport, traits: traits,
-            isNewStay: before.pointee.totals.isZero, cpu: UInt16(truncatingIfNeeded: index / slotsPerCPU))
+            key: withUnsafePointer(to: &slot.key) { FlowKey(copying: $0) }, totals: now - before.pointee.totals, transport: transport,
+            traits: traits, isNewStay: before.pointee.totals.isZero, cpu: UInt16(truncatingIfNeeded: index / slotsPerCPU))
         let hint = before.pointee.generation == slot.generation ? before.pointee.flow : .max
         let flow = observation.totals.isZero && hint != .max ? hint : table.merge(observation, hint: hint, tick: tick, onClose: onClose)
         before.pointee = Told(
@@ -209,7 +218,8 @@ public final class SlotReader {
         var sums = Array(repeating: Totals(), count: Int(config.ledgers) * 2)
         var slot = nilo_flow_slot()
         for index in 0..<config.slotCount {
-            let sequence = UnsafeRawPointer(sets.base + index / Int(NILO_WAYS)).assumingMemoryBound(to: UInt32.self) + index % Int(NILO_WAYS)
+            let sequence =
+                UnsafeRawPointer(sets.base + index / Int(NILO_WAYS)).assumingMemoryBound(to: UInt32.self) + index % Int(NILO_WAYS)
             if sequence.pointee == 0 { continue }
             while nilo_slot_read(sequence, slots.base + index, &slot) & 1 == 1 {}
             sums[Int(slot.ledger * 2 + UInt32(slot.key.direction & 1))] += Totals(

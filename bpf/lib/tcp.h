@@ -21,14 +21,14 @@ static __always_inline int nilo_seq_before(__u32 a, __u32 b)
 }
 
 /* Bytes [seq, end) of which a first part, or all, is below next_seq. `size`: payload per segment, 0 for a single one. */
-__noinline int nilo_tcp_old(struct nilo_flow_slot *slot, __u32 size, __u32 seq, __u32 end)
+__noinline int nilo_tcp_old(struct nilo_flow_slot *slot, __u32 size, __u32 seq, __u32 end, __u32 flags)
 {
 	__u32 old_end, segments = 1;
 
 	if (!slot)
 		return 0;
-	/* A keep-alive repeats one byte, or none, just below what has been sent. */
-	if (end - seq <= 1 && end == slot->next_seq)
+	/* A keep-alive repeats one byte, or none, just below what has been sent. A SYN or FIN takes a number too, and is no keep-alive. */
+	if (end - seq <= 1 && end == slot->next_seq && !(flags & (NILO_TCP_SYN | NILO_TCP_FIN)))
 		return 0;
 	old_end = nilo_seq_before(slot->next_seq, end) ? slot->next_seq : end;
 	if (size)
@@ -85,7 +85,7 @@ static __always_inline void nilo_tcp(struct nilo_facts *p, struct nilo_flow_slot
 		slot->hole_end = seq;
 		slot->next_seq = end;
 	} else {
-		nilo_tcp_old(slot, wire->segment_bytes, seq, end);
+		nilo_tcp_old(slot, wire->segment_bytes, seq, end, p->tcp_flags);
 	}
 }
 
