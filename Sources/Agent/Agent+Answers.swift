@@ -28,7 +28,11 @@ extension Agent {
             matched += 1
             best.offer((order.measure.value(of: reading), reading))
         }
-        let flows = best.inOrder().map { FlowReport($0.reading, interface: name($0.reading.record.key.interface, in: names)) }
+        let flows = best.inOrder().map { first in
+            let interface = first.reading.record.key.interface
+            return FlowReport(
+                first.reading, interface: name(interface, in: names), namespace: follower.place(of: interface)?.namespace.owner)
+        }
         return FlowListReport(
             at: .now, interval: interval, filter: filter, order: order, matched: matched, known: collector.flowCount, flows: flows)
     }
@@ -93,6 +97,8 @@ extension Agent {
         if overflow > 0 {
             warnings.append("\(overflow) packets were counted outside of flows: raise datapath.flows or datapath.log-records")
         }
+        let strangers = Direction.allCases.reduce(UInt64(0)) { $0 + datapath.unknownBooks($1).seen.skbs }
+        if strangers > 0 { warnings.append("\(strangers) packets ran through our programs on interfaces that they do not know") }
         if collector.displaced > 0 { warnings.append("\(collector.displaced) flows had to leave the full flow table: raise flows.limit") }
         for followed in follower.namespaces.values {
             for reason in followed.refused.values.sorted() { warnings.append("not attached: \(reason)") }

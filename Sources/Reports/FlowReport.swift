@@ -64,6 +64,8 @@ public struct FlowReport: Codable, Hashable, Sendable {
     /// The interface's name, and Nilometer's own number of it.
     public var interface: String
     public var interfaceID: UInt32
+    /// What the interface's namespace belongs to: a name, a container, a unit; absent for the agent's own.
+    public var namespace: String?
     /// `ingress` or `egress`.
     public var direction: String
     public var vlan: UInt16?
@@ -101,12 +103,13 @@ public struct FlowReport: Codable, Hashable, Sendable {
     }
 
     /// - Parameter interface: the name to show; `#7` or the like where there is none.
-    public init(_ reading: FlowReading, interface: String) {
+    public init(_ reading: FlowReading, interface: String, namespace: String? = nil) {
         let record = reading.record
         let key = record.key
         let traits = record.traits
         self.interface = interface
         interfaceID = key.interface.rawValue
+        self.namespace = namespace
         direction = key.direction.name
         vlan = key.vlan
         innerVLAN = key.innerVLAN
