@@ -112,6 +112,7 @@ final class Agent {
 
     private func turn() {
         turnTimer.fire(after: .seconds(1))
+        if collector.tick % 5 == 4 { follower.repair() }
         measureRates()
         collector.turn(now: .now)
         export()

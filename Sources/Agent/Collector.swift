@@ -62,7 +62,6 @@ final class Collector {
             onActive: { entry in
                 export(entry, .activeTimeout)
                 entry.exported = entry.record.totals
-                entry.exportedTransport = entry.record.transport
             }, onClose: { closed in export(closed.entry, closed.end) })
     }
 

@@ -14,6 +14,8 @@ final class InterfaceFollower {
     private let log: Log
     private let finder: NamespaceFinder?
     private(set) var namespaces: [NamespaceID: FollowedNamespace] = [:]
+    /// How often an attachment had to be made again.
+    private(set) var repaired = 0
     private let home: NamespaceID
     private let onWatch: (FollowedNamespace) throws -> Void
     private let onUnwatch: (FollowedNamespace) -> Void
@@ -112,10 +114,32 @@ final class InterfaceFollower {
                     detach(id, index, followed)
                 }
             }
+            for link in wanted {
+                if let id = followed.attached[link.index] { try datapath.rename(id, to: link.name) }
+            }
             followed.refused = followed.refused.filter { present.contains($0.key) }
             for link in wanted where followed.attached[link.index] == nil { attach(link, followed) }
         } catch {
             log.warning("interfaces not read", ["namespace": LogValue(followed.owner ?? "host"), "reason": LogValue("\(error)")])
+        }
+    }
+
+    /// Finds attachments that someone else took away, closes their books and attaches anew.
+    func repair() {
+        for followed in namespaces.values {
+            for (index, id) in followed.attached {
+                do {
+                    let isThere = try followed.namespace.inside { try datapath.isAttached(id) }
+                    guard !isThere else { continue }
+                    log.warning("programs were taken off an interface; attaching again", ["id": LogValue(id.rawValue)])
+                    repaired += 1
+                    followed.attached[index] = nil
+                    vanish(id)
+                    synchronise(followed)
+                } catch {
+                    log.warning("attachment not checked", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
+                }
+            }
         }
     }
 

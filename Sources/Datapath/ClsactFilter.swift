@@ -69,14 +69,20 @@ struct ClsactFilter {
     /// Removes the filter if it runs `program`; another's in the same place stays. (Asking a program that one does not hold for its name
     /// would need CAP_SYS_ADMIN.)
     func detach(program: Int32) throws(BPFError) {
+        guard try runs(program: program) else { return }
+        var hook = hook
+        var removed = options()
+        try check(bpf_tc_detach(&hook, &removed), "remove \(direction) filter of interface \(ifindex)")
+    }
+
+    /// Is `program` attached here?
+    func runs(program: Int32) throws(BPFError) -> Bool {
         var hook = hook
         var options = options()
         let result = bpf_tc_query(&hook, &options)
-        if result == -ENOENT || result == -EINVAL || result == -ENODEV { return }
+        if result == -ENOENT || result == -EINVAL || result == -ENODEV { return false }
         try check(result, "ask for the \(direction) filter of interface \(ifindex)")
-        guard options.prog_id == (try Self.programID(program)) else { return }
-        var removed = self.options()
-        try check(bpf_tc_detach(&hook, &removed), "remove \(direction) filter of interface \(ifindex)")
+        return options.prog_id == (try Self.programID(program))
     }
 
     private static func programID(_ program: Int32) throws(BPFError) -> UInt32 {

@@ -285,6 +285,30 @@ public final class Datapath {
         }
     }
 
+    /// Are the programs still where they were attached? Others may take them away.
+    /// - Precondition: the calling thread is in the interface's namespace.
+    public func isAttached(_ id: InterfaceID) throws(BPFError) -> Bool {
+        guard let attachment = attachments[id] else { return false }
+        for link in attachment.links where try link.ifindex() != attachment.record.ifindex { return false }
+        guard attachment.record.attachment == NILO_ATTACH_CLSACT.rawValue else { return true }
+        for direction in Direction.allCases {
+            let filter = ClsactFilter(
+                ifindex: attachment.record.ifindex, direction: direction, priority: attachment.record.priority(direction))
+            let program = direction == .ingress ? attachment.group.program.ingress : attachment.group.program.egress
+            if try !filter.runs(program: program) { return false }
+        }
+        return true
+    }
+
+    /// The interface goes by another name now.
+    public func rename(_ id: InterfaceID, to name: String) throws(BPFError) {
+        guard var record = records[id], record.deviceName != name else { return }
+        record.deviceName = name
+        try registry.store(record, id: id)
+        records[id] = record
+        attachments[id]?.record = record
+    }
+
     // MARK: Detaching
 
     /// Stops to count an interface and closes its books.

@@ -4,10 +4,11 @@ import Glibc
 
 /// The maps that all program instances share and that outlive the agent: made once, pinned in bpffs, taken over by the next agent.
 public final class SharedMaps {
-    /// Every map of the flow programs but the port table, which each instance has for itself.
+    /// Every map of the flow programs but the port table, which each instance has for itself. `nilo_meta` is the last to be pinned: where
+    /// it is, all are.
     static let names = [
-        "nilo_sets", "nilo_slots", "nilo_seen", "nilo_log", "nilo_log_heads", "nilo_log_tails", "nilo_ledgers", "nilo_registry", "nilo_meta",
-        "nilo_ghosts", "nilo_fragments", "nilo_syns", "nilo_events", "nilo_scratchpad",
+        "nilo_sets", "nilo_slots", "nilo_seen", "nilo_log", "nilo_log_heads", "nilo_log_tails", "nilo_ledgers", "nilo_registry",
+        "nilo_ghosts", "nilo_fragments", "nilo_syns", "nilo_events", "nilo_scratchpad", "nilo_meta",
     ]
 
     public let config: nilo_config
@@ -64,8 +65,11 @@ public final class SharedMaps {
         return fd
     }
 
-    /// Pins every map under its name. `directory` exists and is a bpffs.
+    /// Pins every map under its name. `directory` exists and is a bpffs; what a process that died here left in it is no use to anyone.
     func pin(in directory: String) throws(BPFError) {
+        for name in PinDirectory.entries(of: directory) where unlink("\(directory)/\(name)") != 0 {
+            throw BPFError("remove \(directory)/\(name)", code: errno)
+        }
         for name in Self.names { try check(bpf_obj_pin(descriptor(name), "\(directory)/\(name)"), "pin map \(name)") }
     }
 

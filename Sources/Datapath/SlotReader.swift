@@ -19,8 +19,8 @@ public final class SlotReader {
         var retransmitted: UInt32 = 0
         var outOfOrder: UInt32 = 0
         var zeroWindows: UInt32 = 0
-        var ledger: UInt32 = 0
-        var direction: UInt32 = 0
+        /// ledger * 2 + direction
+        var books: UInt32 = 0
     }
 
     public struct Pass: Sendable {
@@ -180,7 +180,7 @@ public final class SlotReader {
 
     /// What was told of the stay is now the programs' `retired`.
     private func endStay(_ index: Int) {
-        retired[Int(told[index].ledger * 2 + told[index].direction)] += told[index].totals
+        retired[Int(told[index].books)] += told[index].totals
         told[index].totals = Totals()
         told[index].ce = 0
         told[index].retransmitted = 0
@@ -210,7 +210,7 @@ public final class SlotReader {
         let flow = observation.totals.isZero && hint != .max ? hint : table.merge(observation, hint: hint, tick: tick, onClose: onClose)
         before.pointee = Told(
             generation: slot.generation, flow: flow, totals: now, ce: slot.ce_packets, retransmitted: slot.retransmitted,
-            outOfOrder: slot.out_of_order, zeroWindows: slot.zero_windows, ledger: slot.ledger, direction: UInt32(slot.key.direction & 1))
+            outOfOrder: slot.out_of_order, zeroWindows: slot.zero_windows, books: slot.ledger * 2 + UInt32(slot.key.direction & 1))
     }
 
     /// What all slots hold now, by ledger * 2 + direction: one side of the books. Exact when no packet passes meanwhile.

@@ -20,7 +20,6 @@ public struct FlowTable: ~Copyable {
         public var record: FlowRecord
         /// What has been exported of the totals already.
         public var exported = Totals()
-        public var exportedTransport = TransportCounts()
         public var lastExport: Timestamp
         /// The rate of the second in progress and of the one before, see `rates(at:)`.
         var tick: UInt32
