@@ -103,7 +103,7 @@ public final class Datapath {
     /// What arrived on interfaces that no instance knew.
     public func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
 
-    /// Where an interface's totals stand in `SlotReader.retired` and `SlotReader.resident()`.
+    /// Where an interface's totals stand in `SlotReader.resident()`.
     public func ledgerIndex(_ id: InterfaceID, _ direction: Direction) -> Int? {
         records[id].map { Int($0.ledger) * 2 + Int(direction.rawValue) }
     }
@@ -270,6 +270,7 @@ public final class Datapath {
             try clearLedger(record.ledger)
             try registry.remove(id)
             records[id] = nil
+            reader.forget(id)
             return record.ledger
         }
         throw BPFError("find room for one more interface", code: ENOSPC, detail: "\(maps.config.ledgers - 1) interfaces are being counted or have flows in the table")

@@ -19,8 +19,8 @@ public final class SlotReader {
         var retransmitted: UInt32 = 0
         var outOfOrder: UInt32 = 0
         var zeroWindows: UInt32 = 0
-        /// ledger * 2 + direction
-        var books: UInt32 = 0
+        /// if_id << 1 | direction
+        var point: UInt32 = 0
     }
 
     public struct Pass: Sendable {
@@ -43,8 +43,8 @@ public final class SlotReader {
     private let told: UnsafeMutablePointer<Told>
     private let toldBytes: Int
     private var isFirstPass = true
-    /// Of flows that ended their stay and were told here, by ledger * 2 + direction: the part of `retired` that this reader accounts for.
-    public private(set) var retired: [Totals]
+    /// Of flows that ended their stay and were told here. By interface: an interface's books are given to another one day.
+    private var ended: [ObservationPoint: Totals] = [:]
     private var clock: JiffyClock
     private let program: FlowProgram
 
@@ -62,7 +62,6 @@ public final class SlotReader {
         let memory = mmap(nil, toldBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard let memory, memory != MAP_FAILED else { throw BPFError("allocate the reader's memory", code: errno) }
         told = memory.assumingMemoryBound(to: Told.self)
-        retired = Array(repeating: Totals(), count: Int(config.ledgers) * 2)
         self.program = program
         clock = try JiffyClock(program: program.clock)
     }
@@ -93,6 +92,16 @@ public final class SlotReader {
     }
 
     private var slotsPerCPU: Int { Int(config.sets_mask + 1) * Int(NILO_WAYS) }
+
+    /// The part of an interface's `retired` that this reader has told.
+    public func retired(_ interface: InterfaceID, _ direction: Direction) -> Totals {
+        ended[ObservationPoint(interface: interface, direction: direction)] ?? Totals()
+    }
+
+    /// Lets go of what it remembers of an interface whose books are given to another.
+    func forget(_ interface: InterfaceID) {
+        for direction in Direction.allCases { ended[ObservationPoint(interface: interface, direction: direction)] = nil }
+    }
 
     /// Records that one CPU's spill log holds.
     public var logCapacity: Int { Int(config.log_mask) + 1 }
@@ -180,7 +189,10 @@ public final class SlotReader {
 
     /// What was told of the stay is now the programs' `retired`.
     private func endStay(_ index: Int) {
-        retired[Int(told[index].books)] += told[index].totals
+        if told[index].totals.isZero { return }
+        let point = ObservationPoint(
+            interface: InterfaceID(rawValue: told[index].point &>> 1), direction: told[index].point & 1 == 0 ? .ingress : .egress)
+        ended[point, default: Totals()] += told[index].totals
         told[index].totals = Totals()
         told[index].ce = 0
         told[index].retransmitted = 0
@@ -210,7 +222,8 @@ public final class SlotReader {
         let flow = observation.totals.isZero && hint != .max ? hint : table.merge(observation, hint: hint, tick: tick, onClose: onClose)
         before.pointee = Told(
             generation: slot.generation, flow: flow, totals: now, ce: slot.ce_packets, retransmitted: slot.retransmitted,
-            outOfOrder: slot.out_of_order, zeroWindows: slot.zero_windows, books: slot.ledger * 2 + UInt32(slot.key.direction & 1))
+            outOfOrder: slot.out_of_order, zeroWindows: slot.zero_windows,
+            point: slot.key.if_id &<< 1 | UInt32(slot.key.direction & 1))
     }
 
     /// What all slots hold now, by ledger * 2 + direction: one side of the books. Exact when no packet passes meanwhile.

@@ -1,3 +1,4 @@
+import CLinux
 import Datapath
 import Flows
 import Glibc
@@ -67,6 +68,37 @@ import Testing
         #expect(await probe.unknownBooks(.egress).seen.isZero)
     }
 
+    /// The books of an interface that was closed are given to another when nothing refers to them any more, from zero.
+    @Test(arguments: AttachMode.both) func booksAreUsedAgain(mode: AttachMode) async throws {
+        let pair = try await Pair()
+        // Books for two interfaces beside the unknown ones.
+        let probe = try Probe(mode, geometry: TableGeometry(flows: 16, logRecordsPerCPU: 64, ledgers: 3, ghosts: 64))
+        let frame = Frame(EthernetHeader(), ARPMessage())
+        let closed = try await probe.attach("va", in: pair.a)
+        try await pair.a.send(frame, times: 3, on: "va")
+        try await probe.detach(closed, in: pair.a)
+        let other = try await probe.attach("vb", in: pair.b)
+        // Its flow is still in the table: its books are needed.
+        await #expect(throws: BPFError.self) { try await probe.attach("va", in: pair.a) }
+        for cpu: Int32 in 0..<Int32(sysconf(Int32(_SC_NPROCESSORS_ONLN))) {
+            let flood = (1...300 as ClosedRange<UInt16>).map { Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: $0)).bytes }
+            for start in stride(from: 0, to: 300, by: 50) {
+                try await pair.b.send(Array(flood[start..<start + 50]), on: "vb", onCPU: cpu)
+                try await probe.collect()
+            }
+        }
+        let again = try await probe.attach("va", in: pair.a)
+        #expect(again != closed)
+        try await pair.a.send(frame, times: 5, on: "va")
+        for id in [again, other] {
+            for direction in Direction.allCases {
+                let account = try await probe.account(id, direction)
+                #expect(account.closes && account.isTold, "\(id) \(direction) \(account)")
+            }
+        }
+        #expect(try await probe.books(again, .egress).seen.skbs == 5)
+    }
+
     /// An interface that is deleted and another that takes its index, while nobody was looking.
     @Test(arguments: AttachMode.both) func anIndexThatIsUsedAgainIsAnotherInterface(mode: AttachMode) async throws {
         let files = try PrivateBPFFS()
@@ -89,6 +121,29 @@ import Testing
         try await host.send(frame, times: 8, on: "d0")
         #expect(try await second.books(id, .egress).seen.skbs == 6)
         #expect(try await second.books(again, .egress).seen.skbs == 8)
+    }
+}
+
+extension NetworkNamespace {
+    /// Sends frames from a thread that stays on one CPU: they are counted in that CPU's part of the table.
+    fileprivate func send(_ frames: [[UInt8]], on interface: String, onCPU cpu: Int32) async throws {
+        try await run {
+            guard lx_pin_to_cpu(cpu) == 0 else { throw SystemError("sched_setaffinity") }
+            let packets = socket(AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
+            if packets < 0 { throw SystemError("socket(AF_PACKET)") }
+            defer { close(packets) }
+            var address = sockaddr_ll()
+            address.sll_family = UInt16(AF_PACKET)
+            address.sll_ifindex = Int32(try interfaceIndex(interface))
+            for frame in frames {
+                let sent = withUnsafePointer(to: &address) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        sendto(packets, frame, frame.count, 0, $0, socklen_t(MemoryLayout<sockaddr_ll>.size))
+                    }
+                }
+                if sent != frame.count { throw SystemError("send on \(interface)") }
+            }
+        }
     }
 }
 

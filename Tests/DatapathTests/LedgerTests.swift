@@ -62,7 +62,8 @@ import Testing
     private final class Running: Sendable { let senders = Atomic<Int>(2) }
 
     /// Packets from two CPUs at once, read at the same time.
-    private func hammer(_ bench: ProgramBench, flows: Int, rounds: Int, repetitions: Int) async throws {
+    /// - Parameter passes: after so many a new reader goes on, as if the agent had been killed; nil: one reader all the time.
+    private func hammer(_ bench: ProgramBench, flows: Int, rounds: Int, repetitions: Int, restartingAfter passes: Int? = nil) async throws {
         let program = await bench.ingress
         let running = Running()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -76,8 +77,11 @@ import Testing
                     }
                 }
             }
+            var pass = 0
             while running.senders.load(ordering: .acquiring) > 0 {
                 _ = try await bench.collect()
+                pass += 1
+                if let passes, pass % passes == 0 { try await bench.restart() }
                 await Task.yield()
             }
             try await group.waitForAll()
@@ -106,6 +110,17 @@ import Testing
             #expect(books.seen.skbs == UInt64(60_000 * (1 + run % 2)))
             #expect(bench.told(.ingress) == books.seen - books.overflowTotal)
             #expect(bench.readerRetired(.ingress) == books.retired)
+        }
+    }
+
+    @Test func readersComeAndGoUnderOverload() async throws {
+        try #require(sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1)
+        let bench = try ProgramBench(geometry: TableGeometry(flows: 16, logRecordsPerCPU: 16, ledgers: 8, ghosts: 64), cpu: nil)
+        try await hammer(bench, flows: 300, rounds: 30_000, repetitions: 1, restartingAfter: 20)
+        await bench.perform { bench in
+            let books = expectClosed(bench)
+            #expect(books.seen.skbs == 60_000)
+            #expect(bench.told(.ingress) + (books.retired - bench.readerRetired(.ingress)) == books.seen - books.overflowTotal)
         }
     }
 

@@ -92,7 +92,8 @@ actor Probe {
         }
         return Account(
             books: try books(id, direction), resident: held.reader.resident()[index],
-            told: table.live()[ObservationPoint(interface: id, direction: direction)] ?? Totals(), readerRetired: held.reader.retired[index]
+            told: table.live()[ObservationPoint(interface: id, direction: direction)] ?? Totals(),
+            readerRetired: held.reader.retired(id, direction)
         )
     }
 

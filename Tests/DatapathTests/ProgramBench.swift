@@ -83,5 +83,5 @@ actor ProgramBench {
     func told(_ direction: Direction) -> Totals {
         table.live()[ObservationPoint(interface: interface, direction: direction)] ?? Totals()
     }
-    func readerRetired(_ direction: Direction) -> Totals { reader.retired[Int(ledger) * 2 + Int(direction.rawValue)] }
+    func readerRetired(_ direction: Direction) -> Totals { reader.retired(interface, direction) }
 }
