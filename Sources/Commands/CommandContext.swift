@@ -1,20 +1,24 @@
 import Glibc
 import Terminal
 
-/// Where a command's output goes.
+/// Where a command's output goes, and what surrounds it.
 public struct CommandContext: Sendable {
     public var output: TerminalOutput
     /// Takes finished text, for standard output.
     public var write: @Sendable (String) throws -> Void
     /// Takes finished text, for standard error.
     public var complain: @Sendable (String) -> Void
+    /// A variable of the environment; nil when it is not set.
+    public var environment: @Sendable (String) -> String?
 
     public init(
-        output: TerminalOutput, write: @escaping @Sendable (String) throws -> Void, complain: @escaping @Sendable (String) -> Void
+        output: TerminalOutput, write: @escaping @Sendable (String) throws -> Void, complain: @escaping @Sendable (String) -> Void,
+        environment: @escaping @Sendable (String) -> String? = { _ in nil }
     ) {
         self.output = output
         self.write = write
         self.complain = complain
+        self.environment = environment
     }
 
     /// This process's own. Ignores SIGPIPE from now on: a reader that has gone (`nilo flows | head`) shows as `OutputClosed`.
@@ -25,7 +29,7 @@ public struct CommandContext: Sendable {
             complain: {
                 // There is nowhere left to tell of a standard error that cannot be written to.
                 try? writeAll($0, to: STDERR_FILENO)
-            })
+            }, environment: { getenv($0).map { String(cString: $0) } })
     }
 
     /// write(2) until all is written.

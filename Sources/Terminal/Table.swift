@@ -5,11 +5,14 @@ public struct Table: Sendable {
         public var right: Bool
         /// Narrowest width this column may be cut to when the table is too wide; nil: never cut.
         public var shrinksTo: Int?
+        /// In a table that is too wide, columns with a rank are left out before any is cut, the smallest rank first; nil: never left out.
+        public var dropRank: Int?
 
-        public init(_ title: String, right: Bool = false, shrinksTo: Int? = nil) {
+        public init(_ title: String, right: Bool = false, shrinksTo: Int? = nil, dropRank: Int? = nil) {
             self.title = title
             self.right = right
             self.shrinksTo = shrinksTo
+            self.dropRank = dropRank
         }
     }
 
@@ -25,8 +28,9 @@ public struct Table: Sendable {
 
     public let columns: [Column]
     public private(set) var rows: [[Cell]] = []
-    /// Blanks between columns.
+    /// Blanks between columns, and in a table that is too wide.
     public var gap = 2
+    public var narrowGap = 2
 
     public init(_ columns: [Column]) { self.columns = columns }
 
@@ -35,49 +39,69 @@ public struct Table: Sendable {
         rows.append(row)
     }
 
-    /// The heading and a line for each row, without line ends or trailing blanks. Lines are at most `output.width` wide: first the columns
-    /// that may shrink do, the widest first, then lines are cut.
-    public func lines(for output: TerminalOutput) -> [String] {
-        var widths = columns.indices.map { i in
-            max(TerminalText.width(columns[i].title), rows.map { TerminalText.width($0[i].text) }.max() ?? 0)
-        }
-        if output.width > 0 { shrink(&widths, to: output.width) }
-        let heading = columns.map { Cell($0.title, .bold) }
-        return ([heading] + rows).map { line($0, widths, output) }
-    }
+    /// The heading and a line for each row, without line ends or trailing blanks. Lines are at most `output.width` wide: first the gaps
+    /// narrow, then columns of the lowest ranks go, then the columns that may shrink do, the widest first, then lines are cut.
+    public func lines(for output: TerminalOutput) -> [String] { styledLines(width: output.width).map { $0.text(for: output) } }
 
     public func text(for output: TerminalOutput) -> String { lines(for: output).map { $0 + "\n" }.joined() }
 
-    private func shrink(_ widths: inout [Int], to bound: Int) {
-        var excess = widths.reduce(0, +) + gap * max(0, columns.count - 1) - bound
-        while excess > 0 {
-            let room = columns.indices.filter { i in columns[i].shrinksTo.map { widths[i] > $0 } ?? false }
-            guard let widest = room.max(by: { widths[$0] < widths[$1] }) else { return }
-            widths[widest] -= 1
-            excess -= 1
+    /// The same for those who draw styles their own way. `width` 0: no bound.
+    public func styledLines(width: Int) -> [StyledLine] {
+        var layout = Layout(
+            shown: Array(columns.indices),
+            widths: columns.indices.map { i in
+                max(TerminalText.width(columns[i].title), rows.map { TerminalText.width($0[i].text) }.max() ?? 0)
+            }, gap: gap)
+        if width > 0 { fit(&layout, to: width) }
+        let heading = columns.map { Cell($0.title, .bold) }
+        return ([heading] + rows).map { line($0, layout, width) }
+    }
+
+    private struct Layout {
+        /// Indices of columns.
+        var shown: [Int]
+        /// Of all columns, shown or not.
+        var widths: [Int]
+        var gap: Int
+        var total: Int { shown.reduce(0) { $0 + widths[$1] } + gap * max(0, shown.count - 1) }
+    }
+
+    private func fit(_ layout: inout Layout, to bound: Int) {
+        if layout.total > bound { layout.gap = min(gap, narrowGap) }
+        while layout.total > bound {
+            let ranked = layout.shown.filter { columns[$0].dropRank != nil }
+            guard let least = ranked.min(by: { columns[$0].dropRank! < columns[$1].dropRank! }) else { break }
+            layout.shown.removeAll { $0 == least }
+        }
+        while layout.total > bound {
+            let room = layout.shown.filter { i in columns[i].shrinksTo.map { layout.widths[i] > $0 } ?? false }
+            guard let widest = room.max(by: { layout.widths[$0] < layout.widths[$1] }) else { return }
+            layout.widths[widest] -= 1
         }
     }
 
-    private func line(_ cells: [Cell], _ widths: [Int], _ output: TerminalOutput) -> String {
-        var (text, used) = ("", 0)
+    private func line(_ cells: [Cell], _ layout: Layout, _ bound: Int) -> StyledLine {
+        var line = StyledLine()
         // What follows the last cell with content is left out.
-        let last = cells.lastIndex { !$0.text.isEmpty } ?? -1
-        for (i, cell) in cells.enumerated() where i <= last {
-            if i > 0 {
-                text += String(repeating: " ", count: gap)
-                used += gap
+        guard let last = layout.shown.last(where: { !cells[$0].text.isEmpty }) else { return line }
+        var used = 0
+        for i in layout.shown {
+            if i != layout.shown.first {
+                line.append(String(repeating: " ", count: layout.gap))
+                used += layout.gap
             }
-            var width = widths[i]
-            if output.width > 0 { width = min(width, max(0, output.width - used)) }
+            var width = layout.widths[i]
+            if bound > 0 { width = min(width, max(0, bound - used)) }
+            let cell = cells[i]
             let shown = TerminalText.truncated(cell.text, to: width)
-            let padded = TerminalText.padded(shown, to: i == last && !columns[i].right ? 0 : width, right: columns[i].right)
-            let margin = padded.count - shown.count
-            let styled = cell.style.map { output.styled(shown, $0) } ?? shown
-            text += columns[i].right ? padded.prefix(margin) + styled : styled + padded.suffix(margin)
+            let margin = String(repeating: " ", count: max(0, width - TerminalText.width(shown)))
+            if columns[i].right { line.append(margin) }
+            line.append(shown, cell.style)
             used += width
-            if output.width > 0, used >= output.width { break }
+            if i == last || bound > 0 && used >= bound { break }
+            if !columns[i].right { line.append(margin) }
         }
-        while text.last == " " { text.removeLast() }
-        return text
+        line.trimEnd()
+        return line
     }
 }

@@ -30,6 +30,12 @@ public struct TerminalOutput: Hashable, Sendable {
         of(descriptor: STDOUT_FILENO) { getenv($0).map { String(cString: $0) } }
     }
 
+    /// Lines of the terminal; nil when it is none.
+    public static func rows(descriptor: Int32) -> Int? {
+        var size = winsize()
+        return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 ? Int(size.ws_row) : nil
+    }
+
     /// `text` with a style, where colour is wanted.
     public func styled(_ text: String, _ style: TextStyle) -> String {
         color && !text.isEmpty ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
@@ -40,6 +46,7 @@ public struct TerminalOutput: Hashable, Sendable {
 public enum TextStyle: String, Sendable, CaseIterable {
     case bold = "1"
     case dim = "2"
+    case reverse = "7"
     case red = "31"
     case green = "32"
     case yellow = "33"

@@ -1,5 +1,8 @@
 import Commands
+import Glibc
 
 @main struct Nilo {
-    static func main() {}
+    static func main() {
+        exit(NiloCommands.table.run(Array(CommandLine.arguments.dropFirst()), context: .process()).rawValue)
+    }
 }

@@ -1,5 +1,8 @@
 import Flows
+import Glibc
 import NetworkTypes
+import Reports
+import Terminal
 
 /// `nilo flows`: what may be asked. The answer is a `FlowListReport`, shown by `FlowListView`.
 public struct FlowsVerb: Hashable, Sendable {
@@ -9,6 +12,8 @@ public struct FlowsVerb: Hashable, Sendable {
     public var grouping: FlowGrouping?
     public var tuple: TupleChoice
     public var count: Int
+    /// `count` was asked for, so it is not cut to the terminal's height.
+    public var countIsGiven: Bool
     public var json: Bool
     public var follow: Bool
     public var interval: Duration
@@ -45,7 +50,7 @@ public struct FlowsVerb: Hashable, Sendable {
             OptionSpecification("wide", short: "w", help: "all columns, however wide the terminal is"),
             OptionSpecification("names", help: "look up the names of addresses"),
             OptionSpecification("numeric", help: "ports as numbers"),
-            .json,
+            .json, AgentConnection.option,
         ],
         operand: .init("FILTER", count: 0...1000, help: "which flows, as: host 10.0.0.1 and tcp port 443"),
         examples: [
@@ -67,6 +72,7 @@ public struct FlowsVerb: Hashable, Sendable {
             throw CommandFailure("flows", "--innermost says what to add up by", hint: "add --by, as --by host", code: .usage)
         }
         count = try arguments.number("top", in: 1...1_000_000) ?? 20
+        countIsGiven = arguments.has("top")
         json = arguments.has("json")
         follow = arguments.has("follow")
         interval = try arguments.duration("interval", in: .milliseconds(100)...(.seconds(3600))) ?? .seconds(2)
@@ -86,5 +92,76 @@ public struct FlowsVerb: Hashable, Sendable {
             throw CommandFailure(
                 "filter", "\(error)\n\(marked)", hint: error.hint ?? "nilo help flows shows examples", code: .usage)
         }
+    }
+}
+
+extension FlowsVerb {
+    public static let command = Command(specification) { arguments, context in
+        try FlowsVerb(arguments).run(AgentConnection(arguments, context: context), context, ReverseDNS())
+    }
+
+    func run(_ agent: AgentConnection, _ context: CommandContext, _ names: ReverseDNS) throws {
+        var verb = self
+        let redraws = follow && !json && context.output.isTerminal && context.environment("TERM") != "dumb"
+        if redraws, !countIsGiven, let rows = TerminalOutput.rows(descriptor: STDOUT_FILENO) { verb.count = max(1, min(count, rows - 3)) }
+        var isFirst = true
+        while true {
+            let due = ContinuousClock.now + interval
+            let text = try verb.answer(agent, context.output, names)
+            try context.write(redraws ? Self.redrawn(text, first: isFirst) : isFirst || json ? text : "\n" + text)
+            guard follow else { return }
+            isFirst = false
+            Self.sleep(until: due)
+        }
+    }
+
+    private var query: [(String, String)] {
+        var query = [
+            ("filter", filter.description), ("sort", order.measure.rawValue), ("reverse", order.ascending ? "1" : "0"), ("top", "\(count)"),
+        ]
+        if let grouping { query += [("by", grouping.rawValue), ("tuple", tuple.rawValue)] }
+        return query
+    }
+
+    private func answer(_ agent: AgentConnection, _ output: TerminalOutput, _ names: ReverseDNS) throws(CommandFailure) -> String {
+        if grouping != nil {
+            let list: FlowGroupListReport = try agent.ask("/v1/groups", query, for: "list flows")
+            if json { return try JSONOutput.text(list, pretty: !follow) }
+            return FlowGroupListView(output: output, ends: ends(list.addresses, names)).text(list)
+        }
+        let list: FlowListReport = try agent.ask("/v1/flows", query, for: "list flows")
+        if json { return try JSONOutput.text(list, pretty: !follow) }
+        return FlowListView(output: output, wide: wide, ends: ends(list.addresses, names)).text(list)
+    }
+
+    private func ends(_ addresses: Set<String>, _ names: ReverseDNS) -> EndpointText {
+        guard resolve else { return EndpointText(numeric: numeric) }
+        let found = names.names(of: addresses)
+        return EndpointText(numeric: numeric) { found[$0] }
+    }
+
+    /// In place of the list before (ECMA-48 cursor position and erasures).
+    private static func redrawn(_ text: String, first: Bool) -> String {
+        (first ? "\u{1B}[H\u{1B}[2J" : "\u{1B}[H") + text.split(separator: "\n").map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J"
+    }
+
+    private static func sleep(until due: ContinuousClock.Instant) {
+        let left = (due - .now).components
+        guard left.seconds >= 0, left.attoseconds >= 0 else { return }
+        var time = timespec(tv_sec: Int(left.seconds), tv_nsec: Int(left.attoseconds / 1_000_000_000))
+        while nanosleep(&time, &time) != 0, errno == EINTR {}
+    }
+}
+
+extension FlowListReport {
+    /// Those that are shown.
+    fileprivate var addresses: Set<String> {
+        Set(flows.map { $0.inner ?? $0.tuple }.flatMap { [$0.source, $0.destination] }.compactMap { $0 })
+    }
+}
+
+extension FlowGroupListReport {
+    fileprivate var addresses: Set<String> {
+        Set(groups.flatMap { [$0.host, $0.conversation?.source, $0.conversation?.destination] }.compactMap { $0 })
     }
 }

@@ -1,3 +1,5 @@
+import Reports
+
 /// `nilo interfaces`: what may be asked. The answer is an `InterfaceListReport`, shown by `InterfaceListView`.
 public struct InterfacesVerb: Hashable, Sendable {
     /// Patterns of names; empty: all.
@@ -16,7 +18,7 @@ public struct InterfacesVerb: Hashable, Sendable {
         options: [
             OptionSpecification("ledger", short: "l", help: "show every term of the books"),
             OptionSpecification("closed", help: "also interfaces that are gone"),
-            .json,
+            .json, AgentConnection.option,
         ],
         operand: .init("NAME", count: 0...1000, help: "which interfaces; * and ? are wildcards"),
         examples: [
@@ -30,5 +32,30 @@ public struct InterfacesVerb: Hashable, Sendable {
         ledger = arguments.has("ledger")
         closed = arguments.has("closed")
         json = arguments.has("json")
+    }
+}
+
+extension InterfacesVerb {
+    public static let command = Command(specification) { arguments, context in
+        try InterfacesVerb(arguments).run(AgentConnection(arguments, context: context), context)
+    }
+
+    func run(_ agent: AgentConnection, _ context: CommandContext) throws {
+        // The agent takes several patterns with commas between them: a name with a comma would be two.
+        if let odd = names.first(where: { $0.contains(",") }) {
+            throw CommandFailure("interfaces", "\"\(odd)\" is not a name", hint: "put blanks between names", code: .usage)
+        }
+        var query = [("closed", closed ? "1" : "0")]
+        if !names.isEmpty { query.append(("name", names.joined(separator: ","))) }
+        let list: InterfaceListReport = try agent.ask("/v1/interfaces", query, for: "list interfaces")
+        if list.interfaces.isEmpty, !names.isEmpty {
+            throw CommandFailure(
+                "list interfaces", "none that is measured has the name \(names.joined(separator: " or "))",
+                hint: "nilo interfaces lists them all" + (closed ? "" : ", with --closed also those that are gone"))
+        }
+        if json { return try context.write(JSONOutput.text(list, pretty: true)) }
+        let view = InterfaceListView(output: context.output)
+        guard ledger, !list.interfaces.isEmpty else { return try context.write(view.text(list)) }
+        try context.write(list.interfaces.map(view.ledger).joined(separator: "\n"))
     }
 }

@@ -22,8 +22,7 @@ public struct FlowListView: Sendable {
                 list.known == 0 ? "no flows yet" : "none of \(list.known) flows matches\(list.filter.isEmpty ? "" : ": \(list.filter)")"
             return why + "\n"
         }
-        var table = Table(columns)
-        for flow in list.flows { table.append(row(flow)) }
+        let table = table(list)
         let points = Set(list.flows.map { "\($0.interface) \($0.direction)" })
         var closing = "\(list.flows.count) of \(list.matched) flows"
         if list.matched != list.known { closing += " that match, \(list.known) known" }
@@ -33,11 +32,22 @@ public struct FlowListView: Sendable {
             + output.styled(TerminalText.truncated(closing, to: output.width > 0 ? output.width : .max), .dim) + "\n"
     }
 
-    private var columns: [Table.Column] {
+    /// Without the closing line. In a narrow terminal the measures that the list is not sorted by make room for the addresses.
+    func table(_ list: FlowListReport) -> Table {
+        var table = Table(columns(sort: FlowMeasure(rawValue: list.sort)))
+        table.narrowGap = 1
+        for flow in list.flows { table.append(row(flow)) }
+        return table
+    }
+
+    private func columns(sort: FlowMeasure?) -> [Table.Column] {
+        func measure(_ title: String, _ measure: FlowMeasure, rank: Int) -> Table.Column {
+            .init(title, right: true, dropRank: wide || measure == sort ? nil : rank)
+        }
         var columns: [Table.Column] = [
             .init("PROTO"), .init("SOURCE", shrinksTo: 9), .init("DESTINATION", shrinksTo: 9), .init("AT", shrinksTo: 6),
-            .init("RATE", right: true), .init("BYTES", right: true), .init("PACKETS", right: true), .init("RTT", right: true),
-            .init("RETR", right: true),
+            .init("RATE", right: true), measure("BYTES", .bytes, rank: 4), measure("PACKETS", .packets, rank: 1),
+            measure("RTT", .rtt, rank: 2), measure("RETR", .retransmissions, rank: 3),
         ]
         if wide {
             columns += [

@@ -10,10 +10,11 @@ public struct InterfaceListView: Sendable {
     public func text(_ list: InterfaceListReport) -> String {
         guard !list.interfaces.isEmpty else { return "no interfaces are measured\n" }
         var table = Table([
-            .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4), .init("BY"), .init("IN", right: true),
+            .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4, dropRank: 2), .init("BY", dropRank: 1), .init("IN", right: true),
             .init("OUT", right: true),
             .init("IN TOTAL", right: true), .init("OUT TOTAL", right: true), .init("NO FLOW", right: true), .init("BOOKS"),
         ])
+        table.narrowGap = 1
         for interface in list.interfaces {
             let overflow = [interface.ingress, interface.egress].flatMap(\.overflow).reduce(0) { $0 + $1.totals.skbs }
             table.append([

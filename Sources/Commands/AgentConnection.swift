@@ -1,0 +1,89 @@
+import API
+import FoundationEssentials
+import Glibc
+
+/// How verbs ask the agent: over the socket that was named, or over one of its own two.
+public struct AgentConnection: Sendable {
+    public static let controlSocket = "/run/nilo/control.sock"
+    public static let readSocket = "/run/nilo/read.sock"
+    public static let environmentVariable = "NILO_SOCKET"
+
+    /// Common to all verbs that ask the agent.
+    public static let option = OptionSpecification("socket", value: "PATH", help: "the agent's socket (\(controlSocket))")
+
+    private let client: ControlClient
+    /// Asked instead when the other one is not for us, for what changes nothing.
+    private let readClient: ControlClient?
+
+    /// `--socket`, else `NILO_SOCKET`, else the agent's own.
+    public init(_ arguments: ParsedArguments, context: CommandContext) {
+        let named = arguments.value("socket") ?? context.environment(Self.environmentVariable).flatMap { $0.isEmpty ? nil : $0 }
+        self.init(socket: named ?? Self.controlSocket, readSocket: named == nil ? Self.readSocket : nil)
+    }
+
+    public init(socket: String, readSocket: String? = nil) {
+        client = ControlClient(socket: socket)
+        readClient = readSocket.map { ControlClient(socket: $0) }
+    }
+
+    /// A question; the answer is one of the `Reports`.
+    public func ask<Report: Decodable>(
+        _ path: String, _ query: [(String, String)] = [], for what: String, as type: Report.Type = Report.self,
+        timeout: Duration = .seconds(10)
+    ) throws(CommandFailure) -> Report {
+        let bytes: [UInt8]
+        do throws(ControlClientError) { bytes = try read(path, query, timeout) } catch { throw Self.failure(what, error) }
+        do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
+            throw CommandFailure(
+                what, "the agent's answer is not understood: \(error)", hint: "agent and command may be of different versions: nilo status")
+        }
+    }
+
+    private func read(_ path: String, _ query: [(String, String)], _ timeout: Duration) throws(ControlClientError) -> [UInt8] {
+        do throws(ControlClientError) { return try client.get(path, query: query, timeout: timeout) } catch {
+            guard case .notPermitted = error, let readClient else { throw error }
+            do throws(ControlClientError) { return try readClient.get(path, query: query, timeout: timeout) } catch let second {
+                // That the second one is missing tells less than that the first one is closed to us.
+                if case .notRunning = second { throw error }
+                throw second
+            }
+        }
+    }
+
+    /// Tells the agent to end and waits until its socket is gone.
+    public func stop(keep: Bool, patience: Duration = .seconds(10)) throws(CommandFailure) {
+        do throws(ControlClientError) { _ = try client.post("/v1/stop", query: [("keep", keep ? "1" : "0")]) } catch {
+            throw Self.failure("stop the agent", error)
+        }
+        let end = ContinuousClock.now + patience
+        while answers() {
+            guard ContinuousClock.now < end else {
+                throw CommandFailure(
+                    "stop the agent", "it still answers after \(patience.components.seconds) s", hint: "see its log: journalctl -u nilo")
+            }
+            usleep(20_000)
+        }
+    }
+
+    /// Whether anything answers on the control socket, in whatever way.
+    private func answers() -> Bool {
+        do throws(ControlClientError) { _ = try client.get("/v1/status", timeout: .seconds(1)) } catch {
+            switch error {
+            // A connection that breaks off is one of an agent that is just ending.
+            case .notRunning, .transport: return false
+            case .notPermitted, .timedOut, .refused, .tooLarge: return true
+            }
+        }
+        return true
+    }
+
+    static func failure(_ what: String, _ error: ControlClientError) -> CommandFailure {
+        var hint = error.hint
+        switch error {
+        case .notRunning: hint = "start it with: sudo nilo agent"
+        case .notPermitted: hint = "run it with sudo, or join the group that owns the socket"
+        case .timedOut, .refused, .tooLarge, .transport: break
+        }
+        return CommandFailure(what, "\(error)", hint: hint, code: ExitCode(rawValue: error.exitCode) ?? .failed)
+    }
+}

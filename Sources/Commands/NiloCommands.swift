@@ -1,0 +1,12 @@
+import Agent
+
+/// The command `nilo` as it is shipped.
+public enum NiloCommands {
+    /// All verbs, in the order in which help lists them.
+    public static let table = CommandTable(
+        version: AgentProcess.version,
+        commands: [
+            TopVerb.command, FlowsVerb.command, InterfacesVerb.command, StatusVerb.command,
+            AgentVerb.command, StopVerb.command,
+        ])
+}

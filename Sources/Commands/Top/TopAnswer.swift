@@ -1,0 +1,22 @@
+import Flows
+import Reports
+
+/// What the live view asks the agent for.
+struct TopQuestion: Hashable, Sendable {
+    var filter = FlowFilter.everything
+    var order = FlowOrder(.rate)
+    /// Flows.
+    var count = 20
+}
+
+/// What came of asking.
+struct TopAnswer: Sendable {
+    var question: TopQuestion
+    var outcome: Outcome
+
+    enum Outcome: Sendable {
+        case reports(InterfaceListReport, FlowListReport)
+        /// The agent does not answer, or not with what was asked for: why.
+        case failed(String)
+    }
+}
