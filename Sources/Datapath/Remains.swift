@@ -100,15 +100,21 @@ public enum Remains {
 
     /// Is this the number of a flow program? false also when the program is gone.
     public static func isFlowProgram(id: UInt32) throws(BPFError) -> Bool {
-        do { return ClsactFilter.programNames.contains(try ClsactFilter.programName(id: id)) } catch  where error.code == ENOENT { return false }
+        do {
+            return ClsactFilter.programNames.contains(try ClsactFilter.programName(id: id))
+        } catch  where error.code == ENOENT { return false }
     }
 
     /// tc filter del dev DEV DIRECTION pref PRIORITY handle 0x4e49 bpf
     ///
-    /// Only a filter whose program is ours; nothing happens when there is none.
+    /// Only while it runs the program `id`; nothing happens when it is gone or has become another's.
     /// - Precondition: the calling thread is in the interface's namespace.
-    public static func removeFilter(ifindex: UInt32, _ direction: Direction, priority: UInt32) throws(BPFError) {
-        try ClsactFilter(ifindex: ifindex, direction: direction, priority: priority).detach()
+    public static func removeFilter(ifindex: UInt32, _ direction: Direction, priority: UInt32, program id: UInt32) throws(BPFError) {
+        let program = bpf_prog_get_fd_by_id(id)
+        if program == -ENOENT { return }
+        try check(program, "open program \(id)")
+        defer { close(program) }
+        try ClsactFilter(ifindex: ifindex, direction: direction, priority: priority).detach(program: program)
     }
 
     /// The numbers of the flow programs that are loaded now, whoever holds them.
