@@ -21,7 +21,10 @@ final class Registry {
         if result != -ENOENT { try check(result, "forget interface \(id.rawValue)") }
     }
 
-    func load() throws(BPFError) -> [InterfaceID: nilo_interface] {
+    func load() throws(BPFError) -> [InterfaceID: nilo_interface] { try Self.records(in: map) }
+
+    /// Every record of a registry, by its map's descriptor.
+    static func records(in map: Int32) throws(BPFError) -> [InterfaceID: nilo_interface] {
         var records: [InterfaceID: nilo_interface] = [:]
         var key: UInt32 = 0
         var next: UInt32 = 0

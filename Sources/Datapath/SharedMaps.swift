@@ -74,11 +74,7 @@ public final class SharedMaps {
     }
 
     /// Memory that the kernel holds for the maps of fixed size, bytes.
-    public var bytes: Int {
-        config.setCount * (MemoryLayout<nilo_flow_set>.size + MemoryLayout<nilo_seen_set>.size)
-            + config.slotCount * MemoryLayout<nilo_flow_slot>.size + config.logCount * MemoryLayout<nilo_spill>.size
-            + config.ledgerCount * MemoryLayout<nilo_ledger>.size + (Int(config.ghosts_mask) + 1) * 8
-    }
+    public var bytes: Int { config.bytes }
 
     /// Ten milliseconds in jiffies, rounded up: the least time between two wake-ups.
     private static var wakeJiffies: UInt32 { UInt32((10_000_000 + JiffyClock.nanosecondsPerJiffy - 1) / JiffyClock.nanosecondsPerJiffy) }

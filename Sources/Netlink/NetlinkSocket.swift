@@ -15,9 +15,13 @@ public final class NetlinkSocket {
     static let dumpAttempts = 16
 
     /// - Parameter namespace: nil for the calling thread's own.
-    public init(in namespace: NetworkNamespace? = nil) throws(NetlinkError) {
+    public convenience init(in namespace: NetworkNamespace? = nil) throws(NetlinkError) { try self.init(in: namespace, family: NETLINK_ROUTE) }
+
+    /// - Parameter family: NETLINK_ROUTE, or another whose requests have the same form (NETLINK_SOCK_DIAG).
+    init(in namespace: NetworkNamespace?, family: Int32) throws(NetlinkError) {
+        func open() throws(NetlinkError) -> OpaquePointer { try openNetlinkSocket(family) }
         socket =
-            if let namespace { try namespace.entered(openRouteSocket) } else { try openRouteSocket() }
+            if let namespace { try namespace.entered(open) } else { try open() }
         nl_socket_disable_auto_ack(socket)
         descriptor = nl_socket_get_fd(socket)
         var on: Int32 = 1
@@ -116,9 +120,12 @@ public final class NetlinkSocket {
 }
 
 /// A bound NETLINK_ROUTE socket in the calling thread's namespace; the caller frees it.
-func openRouteSocket() throws(NetlinkError) -> OpaquePointer {
+func openRouteSocket() throws(NetlinkError) -> OpaquePointer { try openNetlinkSocket(NETLINK_ROUTE) }
+
+/// A bound netlink socket in the calling thread's namespace; the caller frees it.
+func openNetlinkSocket(_ family: Int32) throws(NetlinkError) -> OpaquePointer {
     guard let socket = nl_socket_alloc() else { throw NetlinkError("open a netlink socket", code: ENOMEM) }
-    let result = nl_connect(socket, NETLINK_ROUTE)
+    let result = nl_connect(socket, family)
     guard result >= 0 else {
         nl_socket_free(socket)
         throw NetlinkError("open a netlink socket", library: result)

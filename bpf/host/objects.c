@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "objects.h"
 
-/* Made by the BPFCompile plugin from flow.bpf.c. */
+/* Made by the BPFCompile plugin from flow.bpf.c and drops.bpf.c. */
 extern const unsigned char flow_bpf_object[];
 extern const unsigned long flow_bpf_object_size;
+extern const unsigned char drops_bpf_object[];
+extern const unsigned long drops_bpf_object_size;
 
 const void *nilo_flow_object(void) { return flow_bpf_object; }
 size_t nilo_flow_object_size(void) { return flow_bpf_object_size; }
+const void *nilo_drops_object(void) { return drops_bpf_object; }
+size_t nilo_drops_object_size(void) { return drops_bpf_object_size; }
