@@ -1,5 +1,3 @@
-import CLibBPF
-import Glibc
 import TestSupport
 import Testing
 
@@ -20,7 +18,8 @@ import Testing
         #expect(try await eventually(within: .seconds(5)) { try Self.drops(drops.value, cookie, "NO_SOCKET").first?.skbs ?? 0 >= 7 })
         let found = try Self.drops(drops.value, cookie, "NO_SOCKET")
         // The network header is off by then; the UDP header is not.
-        #expect(found == [.init(namespaceCookie: cookie, ifindex: index, reason: try #require(found.first).reason, skbs: 7, bytes: 7 * 108)])
+        let first = try #require(found.first)
+        #expect(found.count == 1 && first.ifindex == index && first.skbs == 7 && first.bytes == 7 * 108)
         #expect(try drops.value.overflow().skbs == 0)
     }
 
@@ -29,15 +28,7 @@ import Testing
         let (cookie, index) = (try await pair.b.cookie(), try await pair.b.index(of: "vb"))
         let program = try TinyProgram.dropping()
         try await pair.b.run {
-            var hook = bpf_tc_hook()
-            hook.sz = MemoryLayout<bpf_tc_hook>.size
-            hook.ifindex = Int32(try interfaceIndex("vb"))
-            hook.attach_point = BPF_TC_INGRESS
-            #expect(bpf_tc_hook_create(&hook) == 0)
-            var options = bpf_tc_opts()
-            options.sz = MemoryLayout<bpf_tc_opts>.size
-            options.prog_fd = program.descriptor
-            #expect(bpf_tc_attach(&hook, &options) == 0)
+            _ = try ForeignFilter(program, on: index, ingress: true, priority: 1)
         }
         let drops = Kept(try DropCounter())
         try await pair.a.sendUDP(5, size: 10, to: Pair.addressB, port: 4999)

@@ -52,7 +52,7 @@ import Testing
             defer { for fd in [server, client, accepted, datagram, dual] { close(fd) } }
 
             let table = try OwnerTable()
-            let own = OwnerTable.Owner.process(.init(pid: getpid(), command: try #require(Self.ownCommand())), others: 0)
+            let own = OwnerTable.Owner.process(.init(pid: getpid(), command: try Self.ownCommand()), others: 0)
             func owner(_ ipProtocol: UInt8, _ local: IPAddress, _ localPort: UInt16, _ remote: IPAddress, _ remotePort: UInt16) -> OwnerTable.Owner {
                 table.lookup(ipProtocol: ipProtocol, local: local, localPort: localPort, remote: remote, remotePort: remotePort)
             }
