@@ -65,6 +65,9 @@ let executables: [Target] = [  // 6
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
+    .testTarget(
+        name: "AgentTests",
+        dependencies: ["Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),

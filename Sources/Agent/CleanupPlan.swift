@@ -16,6 +16,8 @@ struct CleanupPlan {
     /// What could not be looked at.
     private(set) var unreadable: [CleanupReport.Failure] = []
     private let scope: Cleanup.Scope
+    /// The mount that will be gone before directories are removed.
+    private var unmounted: String?
 
     init(_ scope: Cleanup.Scope) throws {
         self.scope = scope
@@ -156,15 +158,19 @@ struct CleanupPlan {
         for directory in pins.directories where !pins.foreign.contains(where: { $0.hasPrefix(directory + "/") }) { add(removing: directory) }
     }
 
+    /// What the kernel itself puts into every bpffs (CONFIG_BPF_PRELOAD).
+    private static let kernelsOwn: Set<String> = ["maps.debug", "progs.debug"]
+
     private mutating func addMount(_ pins: [Remains.Pins]) {
         let mount = scope.ownMount
         guard isMountPoint(mount), PinDirectory.isBPFFS(mount) else { return }
-        let others = PinDirectory.entries(of: mount).filter { !scope.roots.contains("\(mount)/\($0)") }
+        let others = PinDirectory.entries(of: mount).filter { !scope.roots.contains("\(mount)/\($0)") && !Self.kernelsOwn.contains($0) }
         let stays = others + zip(scope.roots, pins).filter { $0.0.hasPrefix(mount + "/") }.flatMap(\.1.foreign)
         guard stays.isEmpty else {
             left.append("the bpffs at \(mount) stays: \(stays.sorted().joined(separator: ", ")) is in it")
             return
         }
+        unmounted = mount
         steps.append(
             Step(report: .init("our bpffs at \(mount)", command: "umount \(mount)")) {
                 if umount2(mount, 0) != 0 { throw AgentFailure("unmount \(mount)", String(cString: strerror(errno))) }
@@ -172,9 +178,11 @@ struct CleanupPlan {
     }
 
     private mutating func addRunDirectory(_ path: String) {
-        let ours = Set(scope.sockets + scope.directories)
-        // What is below the mount goes with it.
-        let others = isMountPoint(path) ? [] : PinDirectory.entries(of: path).map { "\(path)/\($0)" }.filter { !ours.contains($0) }
+        // A mount that stays has been told of.
+        if isMountPoint(path) && path != unmounted { return }
+        let ours = Set(scope.sockets + scope.directories.filter { !isMountPoint($0) || $0 == unmounted })
+        // What is below a mount that goes, goes with it.
+        let others = path == unmounted ? [] : PinDirectory.entries(of: path).map { "\(path)/\($0)" }.filter { !ours.contains($0) }
         if others.isEmpty { add(removing: path) } else { left.append("\(path) stays: \(others.sorted().joined(separator: ", ")) is in it") }
     }
 
