@@ -66,7 +66,7 @@ let executables: [Target] = [  // 6
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(name: "APITests", dependencies: ["API"]),
-    .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+    .testTarget(name: "CommandsTests", dependencies: ["API", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "Datapath", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),

@@ -149,7 +149,8 @@ extension FlowsVerb {
         let left = (due - .now).components
         guard left.seconds >= 0, left.attoseconds >= 0 else { return }
         var time = timespec(tv_sec: Int(left.seconds), tv_nsec: Int(left.attoseconds / 1_000_000_000))
-        while nanosleep(&time, &time) != 0, errno == EINTR {}
+        var rest = timespec()
+        while nanosleep(&time, &rest) != 0, errno == EINTR { time = rest }
     }
 }
 

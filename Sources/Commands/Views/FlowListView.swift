@@ -1,3 +1,4 @@
+import Flows
 import NetworkTypes
 import Reports
 import Terminal
