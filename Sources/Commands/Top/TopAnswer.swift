@@ -12,6 +12,8 @@ struct TopQuestion: Hashable, Sendable {
 /// What came of asking.
 struct TopAnswer: Sendable {
     var question: TopQuestion
+    /// Asked on the beat of the clock, not because the question changed: a point of the history.
+    var isOnBeat = true
     var outcome: Outcome
 
     enum Outcome: Sendable {

@@ -58,7 +58,7 @@ struct TopModel: Sendable {
         case .failed(let why): problem = why
         case .reports(let interfaces, let flows):
             problem = nil
-            remember(interfaces)
+            if answer.isOnBeat { remember(interfaces) }
             guard !isPaused else { return }
             self.interfaces = interfaces
             // An answer to an older question would jump: the one to the newer question is on its way.
@@ -70,9 +70,6 @@ struct TopModel: Sendable {
 
     /// Also while paused: a gap in a sparkline would look like silence.
     private mutating func remember(_ list: InterfaceListReport) {
-        // The same reading asked for twice is one point of the history.
-        guard list.at != latest else { return }
-        latest = list.at
         let known = Set(list.interfaces.map(\.id))
         history = history.filter { known.contains($0.key) }
         for interface in list.interfaces {
@@ -82,7 +79,6 @@ struct TopModel: Sendable {
             history[interface.id] = one
         }
     }
-    private var latest = ""
 
     /// The screen has room for so many rows.
     mutating func fit(rows: Int) {

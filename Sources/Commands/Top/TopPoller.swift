@@ -53,16 +53,18 @@ final class TopPoller: Sendable {
     }
 
     private func run() {
+        var beat = ContinuousClock.now
         while true {
-            let due = ContinuousClock.now + interval
             let (question, isOver) = state.withLock { ($0.question, $0.isOver) }
             if isOver { return }
+            let isOnBeat = ContinuousClock.now >= beat
+            if isOnBeat { beat = .now + interval }
             let outcome = ask(question)
-            state.withLock { $0.answers.append(TopAnswer(question: question, outcome: outcome)) }
+            state.withLock { $0.answers.append(TopAnswer(question: question, isOnBeat: isOnBeat, outcome: outcome)) }
             answersReady.wake()
             // Not less than a little: whoever types a filter fast does not make the agent search for each letter.
             usleep(50_000)
-            asked.wait(until: due)
+            asked.wait(until: beat)
         }
     }
 }
