@@ -56,7 +56,7 @@ extension Agent {
     func interfaceList(names: [Glob] = [], closed: Bool) throws -> InterfaceListReport {
         let interfaces = (closed ? datapath.allInterfaces : datapath.interfaces)
             .filter { interface in names.isEmpty || names.contains { $0.matches(interface.name) } }
-        let reports = Bookkeeper(datapath: datapath, follower: follower).reports(interfaces)
+        let reports = Bookkeeper(datapath: datapath, follower: follower, drops: drops, startedAt: startedAt).reports(interfaces)
         return InterfaceListReport(at: .now, interval: interval, interfaces: zip(interfaces, reports).map { withRates($1, of: $0.id) })
     }
 

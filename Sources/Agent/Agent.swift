@@ -23,6 +23,8 @@ final class Agent {
     let datapath: Datapath
     let collector: Collector
     private(set) var follower: InterfaceFollower!
+    /// nil where the kernel cannot name its drops.
+    let drops: DropLedger?
     private let ring: WakeupRing
     let targets: [ExportTarget]
     let startedAt: Timestamp
@@ -39,6 +41,8 @@ final class Agent {
         self.log = log
         startedAt = .now
         audit = Self.openAudit(log)
+        // Before anything is attached, so that it knows of every drop since.
+        drops = DropLedger(log)
         loop = try EventLoop()
         var options = Datapath.Options()
         options.pins = try BPFFileSystem.pins(configuration.bpffs)
@@ -145,9 +149,11 @@ final class Agent {
 
     // MARK: Ending
 
-    func stop(keep: Bool) {
+    /// - Parameter delay: lets an answer that is under way reach whoever asked.
+    func stop(keep: Bool, after delay: Duration = .zero) throws {
         keepsCounting = keep
-        loop.stop()
+        let timer = try loop.timer { [loop] in loop.stop() }
+        timer.fire(after: delay)
     }
 
     /// Ends as was asked: leaves the kernel side counting, or takes everything away.

@@ -41,7 +41,7 @@ public enum AgentProcess {
             if number == SIGHUP {
                 log.warning("a changed configuration takes effect at the next start")
             } else {
-                agent.stop(keep: false)
+                try agent.stop(keep: false)
             }
         }
         try agent.prepare()

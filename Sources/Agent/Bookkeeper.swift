@@ -11,6 +11,9 @@ import Reports
 struct Bookkeeper {
     let datapath: Datapath
     let follower: InterfaceFollower
+    let drops: DropLedger?
+    /// Drops are known since then.
+    let startedAt: Timestamp
 
     /// How often a reading that packets passed through is taken again.
     private static let attempts = 4
@@ -55,13 +58,20 @@ struct Bookkeeper {
     }
 
     private func report(_ interface: Datapath.Interface, _ reading: Reading) -> InterfaceReport {
-        InterfaceReport(
+        let drops = try? self.drops?.drops(cookie: interface.namespaceCookie, ifindex: interface.ifindex)
+        // Where the agent took over, earlier drops are not known, and a part would explain nothing.
+        let known = interface.attachedAt >= startedAt ? drops ?? [] : []
+        var report = InterfaceReport(
             name: interface.name, id: interface.id, index: interface.ifindex, namespace: follower.place(of: interface.id)?.namespace.owner,
             attachment: interface.mode.rawValue, attachedAt: interface.attachedAt, closedAt: datapath.closedAt(interface.id),
-            ingress: ledger(interface, .ingress, reading), egress: ledger(interface, .egress, reading))
+            ingress: ledger(interface, .ingress, reading, DropLedger.differences(known)), egress: ledger(interface, .egress, reading, []))
+        report.drops = drops
+        return report
     }
 
-    private func ledger(_ interface: Datapath.Interface, _ direction: Direction, _ reading: Reading) -> LedgerReport {
+    private func ledger(_ interface: Datapath.Interface, _ direction: Direction, _ reading: Reading, _ explained: [LedgerReport.Difference])
+        -> LedgerReport
+    {
         let way = Int(direction.rawValue)
         let point = ObservationPoint(interface: interface.id, direction: direction)
         let books = reading.after[point] ?? Books()
@@ -72,7 +82,7 @@ struct Bookkeeper {
         let base = interface.base[way]
         let unsure = interface.baseUnsure[way]
         let passed = books.seen - before.seen
-        var differences: [LedgerReport.Difference] = []
+        var differences = explained
         if let device, let link {
             if direction == .egress {
                 let queue = device.queueDrops &- base.queueDrops

@@ -29,7 +29,7 @@ enum ControlRoutes {
             question = { agent in
                 agent.audit?.record(
                     "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done, ["keep": keep ? "yes" : "no"])
-                agent.stop(keep: keep)
+                try agent.stop(keep: keep, after: .milliseconds(50))
                 return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
             }
         default: return .failure(404, "no \(request.method) \(request.path)", hint: "nilo help lists what there is")

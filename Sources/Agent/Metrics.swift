@@ -67,6 +67,13 @@ extension Agent {
         page.metric(
             "nilo_ledger_difference_packets", "gauge", "Known differences between the device's count and ours, by cause.",
             books.flatMap { book in book.ledger.differences.map { (book.labels + [("cause", $0.name)], Double($0.packets)) } })
+        page.metric(
+            "nilo_kernel_drops_total", "counter", "Socket buffers that the kernel dropped on the device, by its own reason.",
+            interfaces.flatMap { interface in
+                (interface.drops ?? []).map { drop in
+                    (labels: [("interface", interface.name), ("namespace", interface.namespace ?? "host"), ("reason", drop.reason)], Double(drop.skbs))
+                }
+            })
         try agentMetrics(&page)
         return page.text
     }

@@ -1,3 +1,5 @@
+import Agent
+
 /// How the process ends. Scripts decide on these, never on text.
 public enum ExitCode: Int32, Sendable, CaseIterable {
     case success = 0
@@ -37,4 +39,10 @@ public struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible
 
     /// `nilo: what failed: why`, and a line `hint: …`. Without a line end.
     public var description: String { "nilo: \(what): \(why)" + (hint.map { "\nhint: \($0)" } ?? "") }
+}
+
+extension CommandFailure {
+    init(_ failure: AgentFailure) {
+        self.init(failure.what, failure.why, hint: failure.hint, code: failure.kind == .permission ? .permission : .failed)
+    }
 }

@@ -8,5 +8,6 @@ public enum NiloCommands {
         commands: [
             TopVerb.command, FlowsVerb.command, InterfacesVerb.command, StatusVerb.command,
             AgentVerb.command, StopVerb.command,
+            DoctorVerb.command, CleanupVerb.command,
         ])
 }

@@ -20,6 +20,18 @@ public struct InterfaceReport: Codable, Hashable, Sendable {
     public var egressBitsPerSecond: Double?
     public var ingressPacketsPerSecond: Double?
     public var egressPacketsPerSecond: Double?
+    /// What the kernel dropped on this device since the agent started, by its own reasons; nil where the kernel cannot tell.
+    public var drops: [Drop]?
+
+    public struct Drop: Codable, Hashable, Sendable {
+        /// A name of the kernel's `enum skb_drop_reason`.
+        public var reason: String
+        public var skbs: UInt64
+        public init(reason: String, skbs: UInt64) {
+            self.reason = reason
+            self.skbs = skbs
+        }
+    }
 
     public init(
         name: String, id: InterfaceID, index: UInt32, namespace: String? = nil, attachment: String, attachedAt: Timestamp,

@@ -123,14 +123,3 @@ extension Substring {
     /// Up to and with the last `/`.
     fileprivate var directory: String { lastIndex(of: "/").map { String(self[...$0]) } ?? "" }
 }
-
-extension CommandFailure {
-    init(_ failure: AgentFailure) {
-        let code: ExitCode =
-            switch failure.kind {
-            case .permission: .permission
-            case .alreadyRunning, .unsupported, .failed: .failed
-            }
-        self.init(failure.what, failure.why, hint: failure.hint, code: code)
-    }
-}

@@ -37,9 +37,3 @@ public enum CleanupVerb {
         }
     }
 }
-
-extension CommandFailure {
-    init(_ failure: AgentFailure) {
-        self.init(failure.what, failure.why, hint: failure.hint, code: failure.kind == .permission ? .permission : .failed)
-    }
-}

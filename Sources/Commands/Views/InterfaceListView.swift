@@ -50,6 +50,8 @@ public struct InterfaceListView: Sendable {
             let remarks = ledger.remarks.filter { $0.count > 0 }.map { "\($0.remark) \($0.count)" }
             if !remarks.isEmpty { text += output.styled("  of these: " + remarks.joined(separator: ", "), .dim) + "\n" }
         }
+        let drops = (interface.drops ?? []).sorted { $0.skbs > $1.skbs }.map { "\($0.reason) \($0.skbs)" }
+        if !drops.isEmpty { text += output.styled("dropped by the kernel: " + drops.joined(separator: ", "), .dim) + "\n" }
         return text
     }
 
