@@ -28,7 +28,16 @@ public enum AgentProcess {
         }
     }
 
+    /// Each followed namespace takes some twenty descriptors: as many as the host allows.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     private static func serve(_ configuration: AgentConfiguration, _ log: Log) throws {
+        raiseDescriptorLimit()
         // The sockets first: they tell whether another instance is running, before anything is touched.
         let control = try BoundEndpoint(
             .unix(path: configuration.control.socket, group: Group.existing(configuration.control.group, log)))
