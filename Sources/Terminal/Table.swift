@@ -70,8 +70,9 @@ public struct Table: Sendable {
         if layout.total > bound { layout.gap = min(gap, narrowGap) }
         while layout.total > bound {
             let ranked = layout.shown.filter { columns[$0].dropRank != nil }
-            guard let least = ranked.min(by: { columns[$0].dropRank! < columns[$1].dropRank! }) else { break }
-            layout.shown.removeAll { $0 == least }
+            guard let least = ranked.compactMap({ columns[$0].dropRank }).min() else { break }
+            // Columns of one rank go together: half of a pair would mislead.
+            layout.shown.removeAll { columns[$0].dropRank == least }
         }
         while layout.total > bound {
             let room = layout.shown.filter { i in columns[i].shrinksTo.map { layout.widths[i] > $0 } ?? false }

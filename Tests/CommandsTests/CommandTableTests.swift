@@ -1,24 +1,7 @@
 import Commands
 import Foundation
 import Synchronization
-import Terminal
 import Testing
-
-/// A context that keeps what is written.
-private final class Screen: Sendable {
-    let out = Mutex("")
-    let err = Mutex("")
-    func context(closed: Bool = false) -> CommandContext {
-        CommandContext(
-            output: TerminalOutput(isTerminal: false, width: 0, color: false),
-            write: { text in
-                if closed { throw OutputClosed() }
-                self.out.withLock { $0 += text }
-            }, complain: { text in self.err.withLock { $0 += text } })
-    }
-    var written: String { out.withLock { $0 } }
-    var complaints: String { err.withLock { $0 } }
-}
 
 @Suite struct CommandTableTests {
     private static let table = CommandTable(
@@ -56,7 +39,7 @@ private final class Screen: Sendable {
 
     @Test func aReaderThatLeavesIsNoFailure() {
         let screen = Screen()
-        #expect(Self.table.run(["flows"], context: screen.context(closed: true)) == .success)
+        #expect(Self.table.run(["flows"], context: screen.context(closesAfter: 0)) == .success)
         #expect(screen.complaints.isEmpty)
     }
 

@@ -128,7 +128,7 @@ extension TopModel {
     private func interfaceTable(width: Int, room: Int) -> [StyledLine] {
         guard let list = interfaces else { return waiting }
         guard !list.interfaces.isEmpty else { return ["", StyledLine(" no interfaces are measured", .dim)] }
-        let spark = max(4, min(40, (width - 72) / 2))
+        let spark = max(4, min(40, (width - 61) / 2))
         var table = Table([
             .init("INTERFACE", shrinksTo: 6), .init("NAMESPACE", shrinksTo: 4, dropRank: 4), .init("IN", right: true),
             .init("", dropRank: 3), .init("OUT", right: true), .init("", dropRank: 3), .init("IN TOTAL", right: true, dropRank: 2),

@@ -10,12 +10,12 @@ public enum AgentVerb {
         "agent", summary: "Run the agent, in the foreground",
         discussion: """
             Measures until SIGTERM or SIGINT, or until nilo stop. Options override the
-            configuration file; a list on the command line takes the place of the file's list.
+            configuration file; a list given here takes the place of the file's list.
             """,
         options: [
             OptionSpecification("config", short: "c", value: "PATH", help: "the configuration (\(defaultFile))"),
             OptionSpecification(
-                "interface", short: "i", value: "NAME", mayRepeat: true, help: "measure this one: a name, a pattern, default-route, all, …"),
+                "interface", short: "i", value: "NAME", mayRepeat: true, help: "measure it: a name, pattern, default-route, all, …"),
             OptionSpecification("netns", value: "NAME", mayRepeat: true, help: "in this namespace: a name, a pattern, host, all"),
             OptionSpecification("socket", value: "PATH", help: "the control socket; the read socket lies beside it"),
             OptionSpecification("bpffs", value: "PATH", help: "where maps and links are pinned, or auto"),

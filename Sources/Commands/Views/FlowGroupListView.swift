@@ -32,7 +32,7 @@ public struct FlowGroupListView: Sendable {
                 ])
         }
         var closing = "\(list.groups.count) of \(list.rows) rows by \(list.by); sorted by \(list.sort)"
-        if Set(list.groups.map(\.interfaceID)).count > 1 { closing += "; a packet counts on every interface it passed" }
+        if Set(list.groups.map(\.interfaceID)).count > 1 { closing += "; a packet counts at each interface it passed" }
         return table.text(for: output) + output.styled(TerminalText.truncated(closing, to: output.width > 0 ? output.width : .max), .dim)
             + "\n"
     }

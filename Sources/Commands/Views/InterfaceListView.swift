@@ -12,7 +12,8 @@ public struct InterfaceListView: Sendable {
         var table = Table([
             .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4, dropRank: 2), .init("BY", dropRank: 1), .init("IN", right: true),
             .init("OUT", right: true),
-            .init("IN TOTAL", right: true), .init("OUT TOTAL", right: true), .init("NO FLOW", right: true), .init("BOOKS"),
+            .init("IN TOTAL", right: true, dropRank: 3), .init("OUT TOTAL", right: true, dropRank: 3), .init("NO FLOW", right: true),
+            .init("BOOKS"),
         ])
         table.narrowGap = 1
         for interface in list.interfaces {
