@@ -69,7 +69,9 @@ let tests: [Target] = [
         name: "AgentTests",
         dependencies: ["Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
-    .testTarget(name: "CommandsTests", dependencies: ["API", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+    .testTarget(
+        name: "CommandsTests",
+        dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),

@@ -24,11 +24,10 @@ public enum Cleanup {
 
         public init() {}
 
-        /// - Parameter bpffs: one more place where a bpffs was used (`--bpffs`).
-        public init(_ configuration: AgentConfiguration, bpffs: String? = nil) {
+        /// The usual places, and what the configuration names.
+        public init(_ configuration: AgentConfiguration) {
             sockets = [configuration.control.socket, configuration.control.readSocket]
-            if case .path(let path) = configuration.bpffs { roots.append("\(path)/nilo") }
-            if let bpffs { roots.append("\(bpffs)/nilo") }
+            if case .path(let path) = configuration.bpffs { roots = Array(Set(roots + ["\(path)/nilo"])).sorted() }
         }
     }
 

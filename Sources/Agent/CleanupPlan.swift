@@ -44,7 +44,10 @@ struct CleanupPlan {
         var found: [Remains.Interface] = []
         for root in scope.roots {
             do { found += try Remains.interfaces(under: root) } catch {
-                unreadable.append(.init(.init("registry under \(root)", command: "bpftool map dump pinned \(root)/\(Remains.version)/maps/nilo_registry"), why: "\(error)"))
+                unreadable.append(
+                    .init(
+                        .init("registry under \(root)", command: "bpftool map dump pinned \(root)/\(Remains.version)/maps/nilo_registry"),
+                        why: "\(error)"))
             }
         }
         return found
@@ -59,7 +62,8 @@ struct CleanupPlan {
         // One step that takes in all processes.
         let changes = try NamespaceFinder().scan(processes: .max)
         for sighting in changes.appeared where sighting.id != home.id {
-            do { found.append((try sighting.open(), sighting.owner.description)) } catch  where error.code == ESTALE || error.code == ENOENT {
+            do { found.append((try sighting.open(), sighting.owner.description)) } catch  where error.code == ESTALE || error.code == ENOENT
+            {
                 continue  // It ended meanwhile, and all in it.
             } catch {
                 unreadable.append(.init(.init("namespace \(sighting.owner)", command: "lsns --type net"), why: "\(error)"))
@@ -97,13 +101,16 @@ struct CleanupPlan {
                 qdiscs.append(removal(ofClsactOn: link, namespace, place.label, socket))
             }
         } catch {
-            unreadable.append(.init(.init("interfaces of \(place.label ?? "the own namespace")", command: "tc qdisc show"), why: "\(error)"))
+            unreadable.append(
+                .init(.init("interfaces of \(place.label ?? "the own namespace")", command: "tc qdisc show"), why: "\(error)"))
         }
     }
 
     /// The number of the flow program that a filter of ours runs; nil when the filter is someone else's.
     private func ownProgram(of filter: FilterObservation) throws(BPFError) -> UInt32? {
-        guard filter.kind == "bpf", filter.handle == Remains.filterHandle, filter.chain == 0, let id = filter.program?.id else { return nil }
+        guard filter.kind == "bpf", filter.handle == Remains.filterHandle, filter.chain == 0, let id = filter.program?.id else {
+            return nil
+        }
         return try Remains.isFlowProgram(id: id) ? id : nil
     }
 
@@ -155,7 +162,9 @@ struct CleanupPlan {
     /// Directories without what is not ours: with it they stay.
     private mutating func addDirectories(_ root: String, _ pins: Remains.Pins) {
         for path in pins.foreign { left.append("\(path) is nothing that nilo makes") }
-        for directory in pins.directories where !pins.foreign.contains(where: { $0.hasPrefix(directory + "/") }) { add(removing: directory) }
+        for directory in pins.directories where !pins.foreign.contains(where: { $0.hasPrefix(directory + "/") }) {
+            add(removing: directory)
+        }
     }
 
     /// What the kernel itself puts into every bpffs (CONFIG_BPF_PRELOAD).

@@ -23,7 +23,8 @@ extension Doctor {
             if chosen.isEmpty {
                 return (
                     Check(
-                        "interfaces", others.isEmpty ? .warn : .ok, "none matches \(selectors) now", use: use ?? "one that appears will be measured",
+                        "interfaces", others.isEmpty ? .warn : .ok, "none matches \(selectors) now",
+                        use: use ?? "one that appears will be measured",
                         fix: others.isEmpty ? "name some: nilo agent --interface NAME" : nil), []
                 )
             }

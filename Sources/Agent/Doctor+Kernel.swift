@@ -10,7 +10,8 @@ extension Doctor {
     func privileges() -> Check {
         if geteuid() == 0 { return Check("privileges", .ok, "root") }
         return Check(
-            "privileges", .fail, "user \(geteuid()): BPF programs cannot be loaded; checks that need it fail below", fix: "sudo nilo doctor")
+            "privileges", .fail, "user \(geteuid()): BPF programs cannot be loaded; checks that need it fail below", fix: "sudo nilo doctor"
+        )
     }
 
     func kernel() -> Check {
@@ -31,7 +32,8 @@ extension Doctor {
     func jit() -> Check {
         switch SystemFiles.read("/proc/sys/net/core/bpf_jit_enable").map({ $0.prefix { $0.isNumber } }) {
         case "1", "2": return Check("BPF JIT", .ok, "on")
-        case "0": return Check("BPF JIT", .warn, "off: programs are interpreted, many times slower", fix: "sysctl -w net.core.bpf_jit_enable=1")
+        case "0":
+            return Check("BPF JIT", .warn, "off: programs are interpreted, many times slower", fix: "sysctl -w net.core.bpf_jit_enable=1")
         default: return Check("BPF JIT", .warn, "not known: net.core.bpf_jit_enable cannot be read")
         }
     }
@@ -62,7 +64,8 @@ extension Doctor {
         case .clsact where clsact: return Check("hook", .ok, found, use: "clsact, as configured")
         case .tcx: return Check("hook", .fail, found, fix: "set attach.mode to auto, or use Linux 6.6")
         case .auto, .clsact:
-            return Check("hook", .fail, "\(found): \(loading.clsactProblem ?? "")", fix: "modprobe sch_ingress cls_bpf (CONFIG_NET_SCH_INGRESS)")
+            return Check(
+                "hook", .fail, "\(found): \(loading.clsactProblem ?? "")", fix: "modprobe sch_ingress cls_bpf (CONFIG_NET_SCH_INGRESS)")
         }
     }
 
@@ -104,7 +107,8 @@ extension Doctor {
             let pins = Remains.pins(under: root)
             if pins.files.isEmpty { continue }
             if let other = pins.versions.first(where: { $0 != Remains.version }) {
-                return Check("pins", .fail, "\(root) holds counters of record version \(other), ours is \(Remains.version)", fix: "nilo cleanup")
+                return Check(
+                    "pins", .fail, "\(root) holds counters of record version \(other), ours is \(Remains.version)", fix: "nilo cleanup")
             }
             do {
                 let alive = try Remains.interfaces(under: root).filter(\.isAlive).map(\.name)

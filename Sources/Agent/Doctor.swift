@@ -53,7 +53,8 @@ public struct Doctor {
         case .failure(let error as ControlClientError):
             if case .notRunning = error { return Check("agent", .ok, "not running") }
             return Check("agent", error.exitCode == 3 ? .warn : .fail, error.description, fix: error.hint)
-        case .failure(let error): return Check("agent", .fail, "its answer is not understood: \(error)", fix: "restart it: systemctl restart nilo")
+        case .failure(let error):
+            return Check("agent", .fail, "its answer is not understood: \(error)", fix: "restart it: systemctl restart nilo")
         }
     }
 
@@ -61,9 +62,11 @@ public struct Doctor {
         do {
             let list = try JSONDecoder().decode(InterfaceListReport.self, from: Data(try client.get("/v1/interfaces")))
             let open = list.interfaces.filter { !$0.ingress.closes || !$0.egress.closes }.map(\.name)
-            let differing = list.interfaces.filter { $0.ingress.agreesWithDevice == false || $0.egress.agreesWithDevice == false }.map(\.name)
+            let differing = list.interfaces.filter { $0.ingress.agreesWithDevice == false || $0.egress.agreesWithDevice == false }.map(
+                \.name)
             if !open.isEmpty {
-                return Check("ledger", .fail, "does not close: \(open.joined(separator: ", "))", fix: "report it with: nilo interfaces --ledger")
+                return Check(
+                    "ledger", .fail, "does not close: \(open.joined(separator: ", "))", fix: "report it with: nilo interfaces --ledger")
             }
             if !differing.isEmpty {
                 return Check(
@@ -84,7 +87,8 @@ public struct Doctor {
         let code = getaddrinfo(export.collector.host, String(export.collector.port), &hints, &list)
         defer { if let list { freeaddrinfo(list) } }
         guard code == 0, let first = list else {
-            return Check(name, .fail, "\(export.collector.host): \(String(cString: gai_strerror(code)))", fix: "correct export.collector, or DNS")
+            return Check(
+                name, .fail, "\(export.collector.host): \(String(cString: gai_strerror(code)))", fix: "correct export.collector, or DNS")
         }
         var host = [CChar](repeating: 0, count: 128)
         getnameinfo(first.pointee.ai_addr, first.pointee.ai_addrlen, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST)

@@ -83,7 +83,9 @@ public enum Remains {
         var size = UInt32(MemoryLayout<bpf_map_info>.size)
         try check(bpf_obj_get_info_by_fd(map, &info, &size), "ask \(path) for its layout")
         guard Int(info.value_size) == MemoryLayout<nilo_interface>.size else {
-            throw BPFError("read \(path)", code: EPROTO, detail: "its records have \(info.value_size) bytes, ours \(MemoryLayout<nilo_interface>.size)")
+            throw BPFError(
+                "read \(path)", code: EPROTO, detail: "its records have \(info.value_size) bytes, ours \(MemoryLayout<nilo_interface>.size)"
+            )
         }
         return try Registry.records(in: map).map { id, record in
             Interface(

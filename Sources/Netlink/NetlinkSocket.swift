@@ -15,7 +15,9 @@ public final class NetlinkSocket {
     static let dumpAttempts = 16
 
     /// - Parameter namespace: nil for the calling thread's own.
-    public convenience init(in namespace: NetworkNamespace? = nil) throws(NetlinkError) { try self.init(in: namespace, family: NETLINK_ROUTE) }
+    public convenience init(in namespace: NetworkNamespace? = nil) throws(NetlinkError) {
+        try self.init(in: namespace, family: NETLINK_ROUTE)
+    }
 
     /// - Parameter family: NETLINK_ROUTE, or another whose requests have the same form (NETLINK_SOCK_DIAG).
     init(in namespace: NetworkNamespace?, family: Int32) throws(NetlinkError) {

@@ -48,7 +48,9 @@ struct ProcessWalk {
             descriptors += 1
             let count = withUnsafePointer(to: &entry.pointee.d_name) { name in
                 name.withMemoryRebound(to: CChar.self, capacity: 256) { name in
-                    target.withUnsafeMutableBytes { readlinkat(dirfd(directory), name, $0.baseAddress!.assumingMemoryBound(to: CChar.self), 64) }
+                    target.withUnsafeMutableBytes {
+                        readlinkat(dirfd(directory), name, $0.baseAddress!.assumingMemoryBound(to: CChar.self), 64)
+                    }
                 }
             }
             guard count > 9, let inode = Self.inode(target[..<count]), wanted.contains(inode) else { continue }

@@ -15,7 +15,9 @@ import Testing
 
     @Test(.requires(.tcx, .clsact)) func aMachineThatCan() async throws {
         try await withOwnMounts {
-            _ = try sh("ip link add va type veth peer name vb; ip link set va up; ip addr add 10.0.0.1/24 dev va; ip route add default via 10.0.0.2")
+            _ = try sh(
+                "ip link add va type veth peer name vb; ip link set va up; ip addr add 10.0.0.1/24 dev va; ip route add default via 10.0.0.2"
+            )
             let foreign = try TinyProgram.passing()
             let link = try foreign.attachTCX(try interfaceIndex("va"), ingress: true)
             defer { close(link) }
@@ -40,7 +42,10 @@ import Testing
         try await withOwnMounts {
             var configuration = AgentConfiguration()
             configuration.bpffs = .path("/run")
-            configuration.export = [.init(collector: HostPort(host: "no-such-host.invalid", port: 4739)), .init(collector: HostPort(host: "127.0.0.1", port: 4739))]
+            configuration.export = [
+                .init(collector: HostPort(host: "no-such-host.invalid", port: 4739)),
+                .init(collector: HostPort(host: "127.0.0.1", port: 4739)),
+            ]
             let doctor = Doctor(configuration)
             #expect(doctor.bpffs().status == .fail && doctor.bpffs().fix == "mount -t bpf bpf /run")
             #expect(doctor.interfaces().0.status == .warn)

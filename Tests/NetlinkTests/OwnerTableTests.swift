@@ -53,7 +53,9 @@ import Testing
 
             let table = try OwnerTable()
             let own = OwnerTable.Owner.process(.init(pid: getpid(), command: try Self.ownCommand()), others: 0)
-            func owner(_ ipProtocol: UInt8, _ local: IPAddress, _ localPort: UInt16, _ remote: IPAddress, _ remotePort: UInt16) -> OwnerTable.Owner {
+            func owner(_ ipProtocol: UInt8, _ local: IPAddress, _ localPort: UInt16, _ remote: IPAddress, _ remotePort: UInt16)
+                -> OwnerTable.Owner
+            {
                 table.lookup(ipProtocol: ipProtocol, local: local, localPort: localPort, remote: remote, remotePort: remotePort)
             }
             // Both ends of a connection, and what would come to the listener.
@@ -126,7 +128,9 @@ import Testing
     @Test func descriptorsThatAreSockets() {
         func inode(_ text: String) -> UInt32? { ProcessWalk.inode(Array(text.utf8)[...]) }
         #expect(inode("socket:[4711]") == 4711)
-        for text in ["socket:[]", "socket:[4711", "pipe:[4711]", "/dev/null", "socket:[-1]", "socket:[99999999999]"] { #expect(inode(text) == nil) }
+        for text in ["socket:[]", "socket:[4711", "pipe:[4711]", "/dev/null", "socket:[-1]", "socket:[99999999999]"] {
+            #expect(inode(text) == nil)
+        }
     }
 
     private static func ownCommand() throws -> String { String(try contents(of: "/proc/self/comm").dropLast()) }

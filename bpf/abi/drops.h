@@ -12,7 +12,7 @@
 struct nilo_drop_key {
 	__u64 netns_cookie; /* 0: not known */
 	__u32 ifindex;      /* the device that the skb was at; 0: not known (a drop in a socket) */
-	__u32 reason;       /* enum skb_drop_reason of the running kernel, whose numbers differ from version to version */
+	__u32 reason;       /* enum skb_drop_reason; its numbers differ from kernel to kernel */
 };
 
 struct nilo_drops {

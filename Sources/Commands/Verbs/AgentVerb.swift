@@ -46,8 +46,13 @@ public enum AgentVerb {
         do { try AgentProcess.run(configuration) } catch let failure as AgentFailure { throw CommandFailure(failure) }
     }
 
+    /// The agent's options of these names, for verbs that take its configuration too.
+    static func options(_ names: Set<String>) -> [OptionSpecification] { specification.options.filter { names.contains($0.name) } }
+
     /// The file, if there is one or one was asked for, under the command line's options.
-    static func configuration(_ arguments: ParsedArguments, defaultFile: String = Self.defaultFile) throws(CommandFailure) -> AgentConfiguration {
+    static func configuration(_ arguments: ParsedArguments, defaultFile: String = Self.defaultFile) throws(CommandFailure)
+        -> AgentConfiguration
+    {
         var configuration = AgentConfiguration()
         let file = arguments.value("config") ?? defaultFile
         if arguments.value("config") != nil || exists(file) {

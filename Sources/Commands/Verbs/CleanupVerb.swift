@@ -13,15 +13,14 @@ public enum CleanupVerb {
             """,
         options: [
             OptionSpecification("dry-run", short: "n", help: "only print what would be done, as commands"),
-            OptionSpecification("bpffs", value: "DIR", help: "one more bpffs that an agent has used"),
-            ConfigurationOption.specification, .json,
-        ],
+            OptionSpecification("bpffs", value: "PATH", help: "one more bpffs that an agent has used"),
+        ] + AgentVerb.options(["config", "socket"]) + [.json],
         examples: [
             .init("nilo cleanup --dry-run", "what is there"), .init("sudo nilo cleanup", "take it away"),
         ])
 
     public static let command = Command(specification) { arguments, context in
-        let scope = Cleanup.Scope(try ConfigurationOption.load(arguments), bpffs: arguments.value("bpffs"))
+        let scope = Cleanup.Scope(try AgentVerb.configuration(arguments))
         try run(scope, dryRun: arguments.has("dry-run"), json: arguments.has("json"), context)
     }
 

@@ -10,14 +10,15 @@ public enum DoctorVerb {
             the agent and its books. Nothing is changed. The exit status is 1 when a check
             fails; warnings are not failures.
             """,
-        options: [ConfigurationOption.specification, .json],
+        options: AgentVerb.options(["config", "interface", "netns", "socket", "bpffs", "attach", "export"]) + [.json],
         examples: [
             .init("sudo nilo doctor", "one screen"),
+            .init("sudo nilo doctor --interface eth1", "as nilo agent would work with the same options"),
             .init("nilo doctor --json | jq '.checks[] | select(.status == \"fail\")'", "for a script"),
         ])
 
     public static let command = Command(specification) { arguments, context in
-        let report = Doctor(try ConfigurationOption.load(arguments)).examine()
+        let report = Doctor(try AgentVerb.configuration(arguments)).examine()
         try show(report, json: arguments.has("json"), context)
     }
 

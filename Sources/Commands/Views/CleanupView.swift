@@ -10,10 +10,14 @@ public struct CleanupView: Sendable {
         var text = ""
         for step in report.removed {
             let place = step.namespace.map { "  # in \($0)" } ?? ""
-            text += (report.dryRun ? step.command + place : "removed \(step.what)" + (step.namespace.map { " in \($0)" } ?? "")).printableLine
+            text +=
+                (report.dryRun ? step.command + place : "removed \(step.what)" + (step.namespace.map { " in \($0)" } ?? "")).printableLine
         }
         for failure in report.failed {
-            text += output.styled((report.dryRun ? "# not seen: " : "failed: ") + TerminalText.printable("\(failure.step.what): \(failure.why)"), .red) + "\n"
+            text +=
+                output.styled(
+                    (report.dryRun ? "# not seen: " : "failed: ") + TerminalText.printable("\(failure.step.what): \(failure.why)"), .red)
+                + "\n"
         }
         for sentence in report.left {
             text += output.styled((report.dryRun ? "# " : "left: ") + TerminalText.printable(sentence), .yellow) + "\n"
