@@ -29,13 +29,12 @@ extension Doctor {
         return Check("kernel", .ok, found)
     }
 
-    func jit() -> Check {
-        switch SystemFiles.read("/proc/sys/net/core/bpf_jit_enable").map({ $0.prefix { $0.isNumber } }) {
-        case "1", "2": return Check("BPF JIT", .ok, "on")
-        case "0":
-            return Check("BPF JIT", .warn, "off: programs are interpreted, many times slower", fix: "sysctl -w net.core.bpf_jit_enable=1")
-        default: return Check("BPF JIT", .warn, "not known: net.core.bpf_jit_enable cannot be read")
-        }
+    /// Told by the loaded programs themselves: the sysctl is to be seen in the first network namespace alone.
+    func jit(_ loading: Result<DatapathProbe.Loading, BPFError>) -> Check {
+        guard case .success(let loading) = loading else { return Check("BPF JIT", .warn, "not known without the programs") }
+        return loading.isCompiled
+            ? Check("BPF JIT", .ok, "on")
+            : Check("BPF JIT", .warn, "off: programs are interpreted, many times slower", fix: "sysctl -w net.core.bpf_jit_enable=1")
     }
 
     func programs(_ loading: Result<DatapathProbe.Loading, BPFError>) -> Check {

@@ -20,7 +20,8 @@ public struct Doctor {
         let loading = Result { () throws(BPFError) in try DatapathProbe.load() }
         let (interfaceCheck, interfaces) = self.interfaces()
         var checks = [
-            privileges(), kernel(), jit(), programs(loading), hook(loading), btf(), dropReasons(), bpffs(), pins(), statistics(), memory(),
+            privileges(), kernel(), jit(loading), programs(loading), hook(loading), btf(), dropReasons(), bpffs(), pins(), statistics(),
+            memory(),
             interfaceCheck, runDirectory(), clock(),
         ]
         checks += configuration.export.map(collector)

@@ -9,6 +9,8 @@ public enum DatapathProbe {
     /// What loading the flow programs showed.
     public struct Loading: Sendable {
         public var supportsTCX: Bool
+        /// Turned into the machine's own instructions, or interpreted.
+        public var isCompiled: Bool
         /// Until all programs were loaded: the verifier's time for the most part.
         public var duration: Duration
         /// nil when the programs could be attached to a clsact qdisc.
@@ -30,8 +32,13 @@ public enum DatapathProbe {
             _ = try ClsactFilter.addQdisc(ifindex: 1)
             try ClsactFilter(ifindex: 1, direction: .ingress, priority: 1).attach(program: ingress)
         }
+        var info = bpf_prog_info()
+        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        try check(bpf_obj_get_info_by_fd(ingress, &info, &size), "ask a program for its size")
         return withExtendedLifetime(program) {
-            Loading(supportsTCX: TCXLink.isSupported(program: ingress), duration: duration, clsactProblem: problem.map { "\($0)" })
+            Loading(
+                supportsTCX: TCXLink.isSupported(program: ingress), isCompiled: info.jited_prog_len > 0, duration: duration,
+                clsactProblem: problem.map { "\($0)" })
         }
     }
 

@@ -26,6 +26,7 @@ import Testing
             #expect(report.isHealthy, "\(report.checks.filter { $0.status == .fail })")
             #expect(try Self.check(report, "hook").use?.hasPrefix("tcx") == true)
             #expect(try Self.check(report, "programs").status == .ok)
+            #expect(try Self.check(report, "BPF JIT").found == "on")
             #expect(try Self.check(report, "bpffs").use?.contains(BPFFileSystem.own) == true)
             #expect(try Self.check(report, "agent").found == "not running")
             #expect(report.interfaces == [.init(name: "va", kind: "veth", why: "default route", others: ["tcx ingress: tiny"])])
