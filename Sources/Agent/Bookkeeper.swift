@@ -21,7 +21,7 @@ struct Bookkeeper {
     /// All interfaces at about one moment: books, slots, devices, books again.
     private struct Reading {
         var before: [ObservationPoint: Books] = [:]
-        var resident: [Totals] = []
+        var resident: [ObservationPoint: Totals] = [:]
         var devices: [InterfaceID: (link: LinkObservation, counters: [DeviceCounters])] = [:]
         var after: [ObservationPoint: Books] = [:]
     }
@@ -76,7 +76,7 @@ struct Bookkeeper {
         let point = ObservationPoint(interface: interface.id, direction: direction)
         let books = reading.after[point] ?? Books()
         let before = reading.before[point] ?? Books()
-        let resident = datapath.ledgerIndex(interface.id, direction).map { reading.resident[$0] } ?? Totals()
+        let resident = reading.resident[point] ?? Totals()
         let link = reading.devices[interface.id]?.link
         let device = reading.devices[interface.id]?.counters[way]
         let base = interface.base[way]

@@ -134,7 +134,7 @@ extension Doctor {
             return Check("memory", .warn, "\(ByteCount(UInt64(needed))) needed; what is available cannot be read")
         }
         let found = "\(ByteCount(UInt64(needed))) for maps (\(sizes.flows) flows), \(ByteCount(UInt64(kilobytes) * 1024)) available"
-        let fix = "lower datapath.flows or datapath.logRecords"
+        let fix = "lower datapath.flows or datapath.log-records"
         if needed > kilobytes * 1024 { return Check("memory", .fail, found, fix: fix) }
         return Check("memory", needed > kilobytes * 1024 / 2 ? .warn : .ok, found, fix: needed > kilobytes * 1024 / 2 ? fix : nil)
     }

@@ -27,7 +27,7 @@ public struct AgentConfiguration: Sendable, Equatable {
         public static let maximumVXLANPorts = 2
         /// Flow slots over all CPUs.
         public var flows = 262_144
-        /// Records of evicted flows over all CPUs.
+        /// Records of evicted flows that each CPU can hold until they are collected.
         public var logRecords = 16384
         /// Interfaces that can be counted at one time.
         public var interfaces = 1024

@@ -103,11 +103,6 @@ public final class Datapath {
     /// What arrived on interfaces that no instance knew.
     public func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
 
-    /// Where an interface's totals stand in `SlotReader.resident()`.
-    public func ledgerIndex(_ id: InterfaceID, _ direction: Direction) -> Int? {
-        records[id].map { Int($0.ledger) * 2 + Int(direction.rawValue) }
-    }
-
     /// What the attached programs have cost, by the kernel's run-time statistics: nanoseconds and runs. Zero while those are off
     /// (sysctl kernel.bpf_stats_enabled).
     public func runTime() throws(BPFError) -> (nanoseconds: UInt64, runs: UInt64) {
@@ -145,7 +140,7 @@ public final class Datapath {
         record.netns_cookie = device.namespaceCookie
         record.ifindex = device.ifindex
         record.deviceName = device.name
-        record.ledger = try freeLedger()
+        record.ledger = try freeLedger(for: id)
         record.attachment = useTCX ? NILO_ATTACH_TCX.rawValue : NILO_ATTACH_CLSACT.rawValue
         let group = try group(for: device)
         try group.program.setPort(port(id, record, device))
@@ -261,30 +256,24 @@ public final class Datapath {
         return Attachment(record: record, group: group, links: links)
     }
 
-    private func freeLedger() throws(BPFError) -> UInt32 {
-        if let unused = (1..<maps.config.ledgers).first(where: { !usedLedgers.contains($0) }) { return unused }
-        let resident = reader.resident()
-        let closed = records.filter { !$0.value.isAlive }.sorted { $0.value.closed_unix_ns < $1.value.closed_unix_ns }
-        for (id, record) in closed where resident[Int(record.ledger) * 2].isZero && resident[Int(record.ledger) * 2 + 1].isZero {
-            // No program and no slot knows this ledger any more: it can start again from zero.
-            try clearLedger(record.ledger)
-            try registry.remove(id)
-            records[id] = nil
-            reader.forget(id)
-            return record.ledger
+    /// Books for one more interface: unused ones, or else those of the interface that has been gone the longest, whose own end with that.
+    private func freeLedger(for id: InterfaceID) throws(BPFError) -> UInt32 {
+        if let unused = (1..<maps.config.ledgers).first(where: { !usedLedgers.contains($0) }) {
+            try maps.openLedger(unused, for: id)
+            return unused
         }
-        throw BPFError("find room for one more interface", code: ENOSPC, detail: "\(maps.config.ledgers - 1) interfaces are being counted or have flows in the table")
+        guard let (gone, record) = records.filter({ !$0.value.isAlive }).min(by: { $0.value.closed_unix_ns < $1.value.closed_unix_ns }) else {
+            throw BPFError(
+                "find room for one more interface", code: ENOSPC, detail: "\(maps.config.ledgers - 1) interfaces are being counted")
+        }
+        try maps.openLedger(record.ledger, for: id)
+        try registry.remove(gone)
+        records[gone] = nil
+        reader.forget(gone)
+        return record.ledger
     }
 
-    private func clearLedger(_ ledger: UInt32) throws(BPFError) {
-        for cpu in 0..<maps.config.cpus {
-            for direction in 0..<UInt32(2) {
-                var index = (cpu * maps.config.ledgers + ledger) * 2 + direction
-                var zero = nilo_ledger()
-                try check(bpf_map_update_elem(maps.descriptor("nilo_ledgers"), &index, &zero, 0), "clear ledger \(ledger)")
-            }
-        }
-    }
+
 
     /// Are the programs still where they were attached? Others may take them away.
     /// - Precondition: the calling thread is in the interface's namespace.

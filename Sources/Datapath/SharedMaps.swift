@@ -1,6 +1,7 @@
 import CDatapath
 import CLibBPF
 import Glibc
+import NetworkTypes
 
 /// The maps that all program instances share and that outlive the agent: made once, pinned in bpffs, taken over by the next agent.
 public final class SharedMaps {
@@ -63,6 +64,19 @@ public final class SharedMaps {
     package func descriptor(_ name: String) -> Int32 {
         guard let fd = descriptors[name] else { preconditionFailure("no shared map \(name)") }
         return fd
+    }
+
+    /// Zeroes books and puts the interface's name on them.
+    /// - Precondition: no program writes to them: nobody was given them yet, or their interface is gone.
+    package func openLedger(_ ledger: UInt32, for id: InterfaceID) throws(BPFError) {
+        for cpu in 0..<config.cpus {
+            for direction in 0..<UInt32(2) {
+                var index = (cpu * config.ledgers + ledger) * 2 + direction
+                var fresh = nilo_ledger()
+                fresh.owner = id.rawValue
+                try check(bpf_map_update_elem(descriptor("nilo_ledgers"), &index, &fresh, 0), "open ledger \(ledger)")
+            }
+        }
     }
 
     /// Pins every map under its name. `directory` exists and is a bpffs; what a process that died here left in it is no use to anyone.

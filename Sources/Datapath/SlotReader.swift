@@ -226,18 +226,21 @@ public final class SlotReader {
             point: slot.key.if_id &<< 1 | UInt32(slot.key.direction & 1))
     }
 
-    /// What all slots hold now, by ledger * 2 + direction: one side of the books. Exact when no packet passes meanwhile.
-    public func resident() -> [Totals] {
-        var sums = Array(repeating: Totals(), count: Int(config.ledgers) * 2)
+    /// What all slots hold now: one side of the books. Exact when no packet passes meanwhile.
+    public func resident() -> [ObservationPoint: Totals] {
+        var sums: [UInt32: Totals] = [:]
         var slot = nilo_flow_slot()
         for index in 0..<config.slotCount {
             let sequence =
                 UnsafeRawPointer(sets.base + index / Int(NILO_WAYS)).assumingMemoryBound(to: UInt32.self) + index % Int(NILO_WAYS)
             if sequence.pointee == 0 { continue }
             while nilo_slot_read(sequence, slots.base + index, &slot) & 1 == 1 {}
-            sums[Int(slot.ledger * 2 + UInt32(slot.key.direction & 1))] += Totals(
+            sums[slot.key.if_id &<< 1 | UInt32(slot.key.direction & 1), default: Totals()] += Totals(
                 skbs: slot.skbs, skbBytes: slot.skb_bytes, wirePackets: slot.wire_packets, wireBytes: slot.wire_bytes)
         }
-        return sums
+        return Dictionary(
+            uniqueKeysWithValues: sums.map { key, totals in
+                (ObservationPoint(interface: InterfaceID(rawValue: key &>> 1), direction: key & 1 == 0 ? .ingress : .egress), totals)
+            })
     }
 }

@@ -87,12 +87,10 @@ actor Probe {
     /// The sides of an interface's books, as they stand after a pass. Exact when no packet passes meanwhile.
     func account(_ id: InterfaceID, _ direction: Direction) throws -> Account {
         try collect()
-        guard let index = held.ledgerIndex(id, direction) else {
-            throw SystemError(command: "read the books", status: 1, output: "no \(id)")
-        }
+        let point = ObservationPoint(interface: id, direction: direction)
         return Account(
-            books: try books(id, direction), resident: held.reader.resident()[index],
-            told: table.live()[ObservationPoint(interface: id, direction: direction)] ?? Totals(),
+            books: try books(id, direction), resident: held.reader.resident()[point] ?? Totals(),
+            told: table.live()[point] ?? Totals(),
             readerRetired: held.reader.retired(id, direction)
         )
     }

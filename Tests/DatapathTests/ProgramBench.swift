@@ -31,6 +31,7 @@ actor ProgramBench {
         executor = ThreadExecutor(cpu: cpu)
         maps = try SharedMaps(geometry: geometry, features: features, seed: 0x1234_5678_9abc_def1)
         program = try FlowProgram(maps: maps)
+        try maps.openLedger(ledger, for: interface)
         reader = try SlotReader(maps: maps, program: program)
         table = FlowTable(limit: 1 << 20)
         ledgers = try LedgerReader(maps: maps)
@@ -67,6 +68,7 @@ actor ProgramBench {
 
     /// As a new agent does: an empty table, and a reader that has told nothing.
     func restart() throws {
+        try maps.openLedger(ledger, for: interface)
         reader = try SlotReader(maps: maps, program: program)
         table = FlowTable(limit: 1 << 20)
     }
@@ -79,7 +81,7 @@ actor ProgramBench {
 
     func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
     func books(_ direction: Direction) -> Books { ledgers.books(ledger: ledger, direction) }
-    func resident(_ direction: Direction) -> Totals { reader.resident()[Int(ledger) * 2 + Int(direction.rawValue)] }
+    func resident(_ direction: Direction) -> Totals { reader.resident()[ObservationPoint(interface: interface, direction: direction)] ?? Totals() }
     func told(_ direction: Direction) -> Totals {
         table.live()[ObservationPoint(interface: interface, direction: direction)] ?? Totals()
     }

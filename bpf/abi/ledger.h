@@ -43,7 +43,11 @@ struct nilo_ledger {
 	struct nilo_totals retired;
 	struct nilo_totals overflow[NILO_OVERFLOW_REASONS];
 	__u64 remarks[NILO_REMARKS];
-	__u64 pad[8];
+	/* The if_id whose books these are. Books are given to another interface when theirs is gone; what of it is still in slots then
+	   retires into the books of the unknown. */
+	__u32 owner;
+	__u32 reserved;
+	__u64 pad[7];
 };
 
 _Static_assert(sizeof(struct nilo_ledger) == 256, "nilo_ledger");

@@ -125,6 +125,8 @@ __noinline int nilo_evict(__u32 cpu, __u32 set_index, __u32 home, __u32 age_now)
 	if (!slot)
 		return -1;
 	ledger = nilo_ledger_of(cpu, slot->ledger, slot->key.direction & 1);
+	if (ledger && ledger->owner != slot->key.if_id)
+		ledger = nilo_ledger_of(cpu, NILO_LEDGER_UNKNOWN, slot->key.direction & 1);
 	if (!ledger)
 		return -1;
 	if (!clean && nilo_spill(head, cpu, slot_index, set->seq[way], slot))
