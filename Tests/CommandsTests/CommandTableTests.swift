@@ -126,7 +126,7 @@ import Testing
             return try Shell.output(call, shell: "/bin/bash").split(separator: "\n").map(String.init)
         }
         #expect(try complete("nilo", "fl") == ["flows"])
-        #expect(try complete("nilo", "flows", "--so") == ["--sort"])
+        #expect(try complete("nilo", "flows", "--sor") == ["--sort"])
         #expect(try complete("nilo", "flows", "--sort", "b") == ["bytes"])
         #expect(try complete("nilo", "completion", "z") == ["zsh"])
         #expect(try complete("nilo", "help", "int") == ["interfaces"])

@@ -98,7 +98,8 @@ import Testing
         for _ in 0..<3 { model.press(.backspace) }
         Self.type("port 53", &model)
         model.press(.enter)
-        #expect(model.editing == nil && model.question.filter == (try FlowFilter(parsing: "udp and port 53")))
+        let kept = try FlowFilter(parsing: "udp and port 53")
+        #expect(model.editing == nil && model.question.filter == kept)
         #expect(Self.text(&model)[22].hasPrefix(" filter: udp"))
         // q is a letter while typing, and Escape goes back.
         Self.type("/", &model)
@@ -106,7 +107,7 @@ import Testing
         Self.type("q", &model)
         #expect(!model.isDone && model.editing?.text == "q")
         model.press(.escape)
-        #expect(model.editing == nil && model.question.filter == (try FlowFilter(parsing: "udp and port 53")))
+        #expect(model.editing == nil && model.question.filter == kept)
         model.press(.escape)
         #expect(model.question.filter == .everything)
         model.press(.character("q"))

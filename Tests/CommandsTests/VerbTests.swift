@@ -141,7 +141,7 @@ import Testing
         #expect(result.err.hasSuffix("hint: start it with: sudo nilo agent\n"))
     }
 
-    @Test(arguments: [(403, ExitCode.permission), (400, .failed), (500, .failed)]) func refusals(status: UInt32, code: ExitCode) async throws {
+    @Test(arguments: [(UInt32(403), ExitCode.permission), (400, .failed), (500, .failed)]) func refusals(status: UInt32, code: ExitCode) async throws {
         let agent = try FakeAgent(refusal: (status, "it will not", "ask again"))
         let result = await Self.run(["flows"], socket: agent.socket)
         #expect(result.code == code)

@@ -68,7 +68,6 @@ actor ProgramBench {
 
     /// As a new agent does: an empty table, and a reader that has told nothing.
     func restart() throws {
-        try maps.openLedger(ledger, for: interface)
         reader = try SlotReader(maps: maps, program: program)
         table = FlowTable(limit: 1 << 20)
     }
