@@ -48,7 +48,10 @@ extension Agent {
         let first = FlowView.first(top, of: groups, by: order.measure, interval: interval, ascending: order.ascending)
         return FlowGroupListReport(
             at: .now, interval: interval, filter: filter, by: grouping, tuple: tuple, order: order, rows: groups.count,
-            groups: first.map { FlowGroupReport($0, interface: name($0.interface, in: names), interval: interval) })
+            groups: first.map {
+                FlowGroupReport(
+                    $0, interface: name($0.interface, in: names), namespace: follower.place(of: $0.interface)?.namespace.owner, interval: interval)
+            })
     }
 
     private var interval: Duration { collector.tick == 0 ? .zero : .seconds(1) }
@@ -74,8 +77,9 @@ extension Agent {
         return report
     }
 
-    func status() throws -> StatusReport {
-        let interfaces = try interfaceList(closed: false).interfaces
+    func status() throws -> StatusReport { try status(interfaceList(closed: false).interfaces) }
+
+    func status(_ interfaces: [InterfaceReport]) throws -> StatusReport {
         let slots = datapath.reader.slotsUsed()
         let run = try datapath.runTime()
         return StatusReport(

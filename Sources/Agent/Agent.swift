@@ -65,12 +65,14 @@ final class Agent {
                 }
             }, onUnwatch: { [unowned self] in loop.unwatch($0.monitor.descriptor) },
             onAttach: { [unowned self] id, name in
+                if let interface = datapath.interfaces.first(where: { $0.id == id }) { try? drops?.attached(interface) }
                 audit?.record("attach", by: .agent("interface appeared"), result: .done, ["interface": LogValue(name), "id": LogValue(id.rawValue)])
             },
             onClose: { [unowned self] id in
                 // What it counted to the end is read before its flows are closed.
                 _ = try? collector.collect()
                 collector.close(id)
+                drops?.closed(id)
                 audit?.record("detach", by: .agent("interface gone"), result: .done, ["id": LogValue(id.rawValue)])
             })
         if datapath.tookOver { log.info("counters of an earlier agent go on", ["interfaces": LogValue(datapath.allInterfaces.count)]) }
@@ -89,7 +91,8 @@ final class Agent {
     /// Attaches and takes the first reading: what needs all privileges.
     func prepare() throws {
         try follower.start()
-        try follower.search()
+        // One whole walk, so that what an earlier agent counted is found before the rest is closed.
+        for _ in 0..<64 where try !follower.search() {}
         try follower.sweep()
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()

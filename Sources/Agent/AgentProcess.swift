@@ -13,8 +13,8 @@ public enum AgentProcess {
 
     /// Runs until SIGTERM, SIGINT or a stop request.
     ///
-    /// SIGTERM and SIGINT take everything away; after `nilo stop --keep`, or a crash, the kernel side goes on counting and the next agent
-    /// takes over.
+    /// SIGINT and `nilo stop` take everything away; after SIGTERM, `nilo stop --keep` or a crash the kernel side goes on counting and the
+    /// next agent takes over.
     public static func run(_ configuration: AgentConfiguration) throws {
         guard geteuid() == 0 else {
             throw AgentFailure("start the agent", "it needs to be root", hint: "sudo nilo agent", kind: .permission)
@@ -50,12 +50,16 @@ public enum AgentProcess {
             if number == SIGHUP {
                 log.warning("a changed configuration takes effect at the next start")
             } else {
-                try agent.stop(keep: false)
+                // A restart or an upgrade ends with SIGTERM, and the next agent goes on; Ctrl-C means to be done.
+                try agent.stop(keep: number == SIGTERM)
             }
         }
         try agent.prepare()
         var kept: Set<Capability> = [.bpf, .netAdmin, .perfmon]
-        if agent.follower.followsOthers { kept.insert(.sysAdmin) }
+        if agent.follower.followsOthers {
+            // setns(2), and the namespaces of processes that are not ours.
+            kept.formUnion([.sysAdmin, .sysPtrace])
+        }
         _ = try ProcessPrivileges.drop(keeping: kept)
         let mailbox = Mailbox(agent)
         let servers = [

@@ -58,7 +58,7 @@ struct Bookkeeper {
     }
 
     private func report(_ interface: Datapath.Interface, _ reading: Reading) -> InterfaceReport {
-        let drops = try? self.drops?.drops(cookie: interface.namespaceCookie, ifindex: interface.ifindex)
+        let drops = try? self.drops?.drops(interface)
         // Where the agent took over, earlier drops are not known, and a part would explain nothing.
         let known = interface.attachedAt >= startedAt ? drops ?? [] : []
         var report = InterfaceReport(
@@ -82,6 +82,7 @@ struct Bookkeeper {
         let base = interface.base[way]
         let unsure = interface.baseUnsure[way]
         let passed = books.seen - before.seen
+        let wire = link?.countsSegments == true
         var differences = explained
         if let device, let link {
             if direction == .egress {
@@ -101,7 +102,8 @@ struct Bookkeeper {
             device: device.map {
                 .init(
                     packets: $0.packets, bytes: $0.bytes, baselinePackets: base.packets, baselineBytes: base.bytes,
-                    baselineUnsurePackets: unsure.packets + passed.skbs, baselineUnsureBytes: unsure.bytes + passed.skbBytes, counts: link?.countsSegments == true ? .wire : .skbs)
+                    baselineUnsurePackets: unsure.packets + (wire ? passed.wirePackets : passed.skbs),
+                    baselineUnsureBytes: unsure.bytes + (wire ? passed.wireBytes : passed.skbBytes), counts: wire ? .wire : .skbs)
             }, differences: differences,
             movedWhileRead: passed + (books.retired - before.retired) + (books.overflowTotal - before.overflowTotal))
     }

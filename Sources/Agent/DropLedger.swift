@@ -1,5 +1,6 @@
 import Datapath
 import Logging
+import NetworkTypes
 import Reports
 
 /// The kernel's own drops, by device and reason, as the ledger needs them. Where the kernel cannot tell there are none, and that is said once.
@@ -25,10 +26,26 @@ final class DropLedger {
         }
     }
 
-    /// The drops of one device since the agent started.
-    func drops(cookie: UInt64, ifindex: UInt32) throws -> [InterfaceReport.Drop] {
-        try counter.read().filter { $0.namespaceCookie == cookie && $0.ifindex == ifindex }
-            .map { InterfaceReport.Drop(reason: reasons.name($0.reason), skbs: $0.skbs) }
+    /// What had been dropped on an interface's device when it was attached.
+    private var base: [InterfaceID: [UInt32: UInt64]] = [:]
+
+    /// Starts an interface's drops at zero.
+    func attached(_ interface: Datapath.Interface) throws {
+        base[interface.id] = Dictionary(uniqueKeysWithValues: try counts(interface).map { ($0.reason, $0.skbs) })
+    }
+
+    func closed(_ id: InterfaceID) { base[id] = nil }
+
+    /// The drops on one interface's device since this agent attached it.
+    func drops(_ interface: Datapath.Interface) throws -> [InterfaceReport.Drop] {
+        try counts(interface).compactMap { count in
+            let skbs = count.skbs &- (base[interface.id]?[count.reason] ?? 0)
+            return skbs == 0 ? nil : InterfaceReport.Drop(reason: reasons.name(count.reason), skbs: skbs)
+        }
+    }
+
+    private func counts(_ interface: Datapath.Interface) throws -> [DropCounter.Count] {
+        try counter.read().filter { $0.namespaceCookie == interface.namespaceCookie && $0.ifindex == interface.ifindex }
     }
 
     /// Those that explain why the device counted more than the ingress hook saw.

@@ -63,8 +63,9 @@ final class InterfaceFollower {
     // MARK: Namespaces
 
     /// One step of the search for namespaces. Call it when the descriptor is readable and four times a second.
-    func search() throws {
-        guard let finder else { return }
+    /// - Returns: whether a walk over all processes was completed.
+    @discardableResult func search() throws -> Bool {
+        guard let finder else { return true }
         let changes = try finder.scan(processes: Self.processesPerStep)
         // First what has gone: the kernel reuses a namespace's number at once.
         for sighting in changes.vanished { forget(sighting) }
@@ -76,6 +77,7 @@ final class InterfaceFollower {
                 log.warning("namespace not followed", ["namespace": LogValue(sighting.owner.description), "reason": LogValue("\(error)")])
             }
         }
+        return changes.isPassComplete
     }
 
     private func forget(_ sighting: NamespaceSighting) {

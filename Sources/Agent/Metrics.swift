@@ -41,7 +41,7 @@ extension Agent {
         let interfaces = try interfaceList(closed: false).interfaces
         let books = interfaces.flatMap { interface in
             [("ingress", interface.ingress), ("egress", interface.egress)].map { direction, ledger in
-                (labels: [("interface", interface.name), ("namespace", interface.namespace ?? "host"), ("direction", direction)], ledger: ledger)
+                (labels: Self.labels(interface) + [("direction", direction)], ledger: ledger)
             }
         }
         func each(_ name: String, _ help: String, kind: String = "counter", _ value: (LedgerReport) -> Double?) {
@@ -71,15 +71,20 @@ extension Agent {
             "nilo_kernel_drops_total", "counter", "Socket buffers that the kernel dropped on the device, by its own reason.",
             interfaces.flatMap { interface in
                 (interface.drops ?? []).map { drop in
-                    (labels: [("interface", interface.name), ("namespace", interface.namespace ?? "host"), ("reason", drop.reason)], Double(drop.skbs))
+                    (labels: Self.labels(interface) + [("reason", drop.reason)], Double(drop.skbs))
                 }
             })
-        try agentMetrics(&page)
+        try agentMetrics(&page, interfaces)
         return page.text
     }
 
-    private func agentMetrics(_ page: inout MetricsPage) throws {
-        let status = try status()
+    /// The id keeps series apart whose interfaces share a name, in namespaces that share an owner.
+    private static func labels(_ interface: InterfaceReport) -> [(String, String)] {
+        [("interface", interface.name), ("namespace", interface.namespace ?? "host"), ("id", String(interface.id))]
+    }
+
+    private func agentMetrics(_ page: inout MetricsPage, _ interfaces: [InterfaceReport]) throws {
+        let status = try status(interfaces)
         func one(_ name: String, _ kind: String, _ help: String, _ value: Double?) {
             page.metric(name, kind, help, value.map { [(labels: [], value: $0)] } ?? [])
         }

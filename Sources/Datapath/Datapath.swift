@@ -197,7 +197,9 @@ public final class Datapath {
     }
 
     private func attachClsact(_ record: inout nilo_interface, _ device: Device, _ program: FlowProgram) throws(BPFError) {
-        record.clsact_created = try ClsactFilter.addQdisc(ifindex: device.ifindex) ? 1 : 0
+        // One that we made for an earlier attachment is ours still.
+        let madeBefore = records.values.contains { $0.netns_cookie == device.namespaceCookie && $0.ifindex == device.ifindex && $0.clsact_created == 1 }
+        record.clsact_created = try ClsactFilter.addQdisc(ifindex: device.ifindex) || madeBefore ? 1 : 0
         for direction in Direction.allCases {
             var refused: BPFError?
             for priority in ClsactFilter.priorities(first: options.order.isFirst(direction)) {

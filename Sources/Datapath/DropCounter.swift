@@ -33,7 +33,8 @@ public final class DropCounter {
             throw BPFError("count drops by reason", code: errno, detail: "the kernel gives no BTF (CONFIG_DEBUG_INFO_BTF)")
         }
         var options = bpf_object_open_opts()
-        options.sz = MemoryLayout<bpf_object_open_opts>.size
+        // Up to the last field used here: libbpf wants zeros in padding that is said to be there.
+        options.sz = MemoryLayout<bpf_object_open_opts>.offset(of: \.object_name)! + MemoryLayout<UnsafeRawPointer>.size
         let opened = "nilo_drops".withCString { name in
             options.object_name = name
             return bpf_object__open_mem(nilo_drops_object(), nilo_drops_object_size(), &options)

@@ -23,7 +23,8 @@ struct JiffyClock {
     init(program: Int32, previous: JiffyClock? = nil) throws(BPFError) {
         var frame = [UInt8](repeating: 0, count: 64)
         var options = bpf_test_run_opts()
-        options.sz = MemoryLayout<bpf_test_run_opts>.size
+        // Up to the last field known here: libbpf wants zeros in padding that is said to be there.
+        options.sz = MemoryLayout<bpf_test_run_opts>.offset(of: \.batch_size)! + MemoryLayout<UInt32>.size
         let size = UInt32(frame.count)
         let result = frame.withUnsafeMutableBytes { bytes in
             options.data_in = UnsafeRawPointer(bytes.baseAddress)

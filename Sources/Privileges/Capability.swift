@@ -10,6 +10,7 @@ public struct Capability: Sendable, Hashable, CustomStringConvertible {
     public static let netAdmin = Capability(number: UInt32(CAP_NET_ADMIN))
     public static let perfmon = Capability(number: UInt32(CAP_PERFMON))
     public static let sysAdmin = Capability(number: UInt32(CAP_SYS_ADMIN))
+    public static let sysPtrace = Capability(number: UInt32(CAP_SYS_PTRACE))
 
     /// `cap_net_admin`; the number for one that libcap-ng has no name for.
     public var description: String { capng_capability_to_name(number).map { "cap_" + String(cString: $0) } ?? "cap_\(number)" }

@@ -15,6 +15,8 @@ public struct FlowGroupReport: Codable, Hashable, Sendable {
     public var etherType: String?
     public var interface: String
     public var interfaceID: UInt32
+    /// What the interface's namespace belongs to; absent for the agent's own.
+    public var namespace: String?
     /// Which of the interface's two points the numbers come from; each flow counts at one of them only.
     public var points: [String]
     /// From the subject's near end and to it; without such an end all is in `sent`.
@@ -30,8 +32,9 @@ public struct FlowGroupReport: Codable, Hashable, Sendable {
     public var first: String
     public var last: String
 
-    public init(_ group: FlowGroup, interface: String, interval: Duration) {
+    public init(_ group: FlowGroup, interface: String, namespace: String? = nil, interval: Duration) {
         self.interface = interface
+        self.namespace = namespace
         interfaceID = group.interface.rawValue
         points = group.points.sorted().map(\.direction.name)
         sent = TotalsReport(group.sent.totals)

@@ -45,6 +45,7 @@ __noinline int nilo_handshake(struct nilo_flow_slot *slot, __u32 tcp_flags)
 	key->if_id = slot->key.if_id;
 	key->vni = slot->key.vni;
 	key->vlan = slot->key.vlan;
+	key->inner_vlan = slot->key.inner_vlan;
 	key->direction = from_server ? !slot->key.direction : slot->key.direction;
 	known = bpf_map_lookup_elem(&nilo_syns, key);
 

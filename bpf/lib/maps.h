@@ -108,8 +108,9 @@ struct nilo_handshake_key {
 	__u32 if_id;
 	__u32 vni;
 	__u16 vlan;
+	__u16 inner_vlan;
 	__u8 direction; /* of the SYN */
-	__u8 pad;
+	__u8 pad[3];
 };
 struct nilo_handshake {
 	__u64 syn_ns;

@@ -51,8 +51,10 @@ static __always_inline int nilo_parse_fast(struct __sk_buff *skb, struct nilo_fl
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		struct nilo_ipv4_header *ip = (void *)(eth + 1);
 
-		if (ip->version_ihl != 0x45 || ip->fragment & bpf_htons(0x3fff) ||
-		    !nilo_fast_transport(start, ip + 1, end, ip->protocol, bpf_ntohs(ip->length) - sizeof(*ip), f))
+		__u32 length = bpf_ntohs(ip->length);
+
+		if (ip->version_ihl != 0x45 || ip->fragment & bpf_htons(0x3fff) || length < sizeof(*ip) ||
+		    !nilo_fast_transport(start, ip + 1, end, ip->protocol, length - sizeof(*ip), f))
 			return 0;
 		w[0] = ip->saddr;
 		w[1] = 0;

@@ -25,7 +25,7 @@ public struct FlowGroupListView: Sendable {
             table.append(
                 subject(group, grouping) + [
                     // A row of one interface and direction names both; any other took each flow from one of the points.
-                    .init(grouping == .interface ? "\(group.interface) \(group.points == ["ingress"] ? "in" : "out")" : group.interface),
+                    .init(grouping == .interface ? "\(place(group)) \(group.points == ["ingress"] ? "in" : "out")" : place(group)),
                     .init(rate(group.sentBitsPerSecond)), .init(rate(group.receivedBitsPerSecond)),
                     .init(ByteCount(group.sent.wireBytes).text.aligned), .init(ByteCount(group.received.wireBytes).text.aligned),
                     .init(String(group.flows)), .init(group.handshakeMicroseconds.map { Duration.microseconds($0).short } ?? "-"),
@@ -35,6 +35,10 @@ public struct FlowGroupListView: Sendable {
         if Set(list.groups.map(\.interfaceID)).count > 1 { closing += "; a packet counts at each interface it passed" }
         return table.text(for: output) + output.styled(TerminalText.truncated(closing, to: output.width > 0 ? output.width : .max), .dim)
             + "\n"
+    }
+
+    private func place(_ group: FlowGroupReport) -> String {
+        (group.namespace.map { "\($0.hasPrefix("netns ") ? String($0.dropFirst(6)) : $0):" } ?? "") + group.interface
     }
 
     private func rate(_ bits: Double?) -> String { bits.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-" }
