@@ -17,7 +17,9 @@ final class FakeAgent: Sendable {
     /// - Parameters:
     ///   - refusal: answered instead of everything.
     ///   - endsOnStop: whether it goes away when it is told to.
-    init(socket path: String? = nil, beat: Int = 1, refusal: (status: UInt32, error: String, hint: String)? = nil, endsOnStop: Bool = true) throws {
+    init(socket path: String? = nil, beat: Int = 1, refusal: (status: UInt32, error: String, hint: String)? = nil, endsOnStop: Bool = true)
+        throws
+    {
         server = Mutex(nil)
         let made = try ControlServer(.unix(path: path ?? socket, group: nil)) { [self] request in
             let query = request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
@@ -54,7 +56,8 @@ final class FakeAgent: Sendable {
                 let patterns = (request.query["name"] ?? "").split(separator: ",").map { NamePattern(String($0)) }
                 var list = interfaces(beat: beat)
                 list.interfaces.removeAll { one in
-                    !patterns.isEmpty && !patterns.contains { $0.matches(one.name) } || one.closedAt != nil && request.query["closed"] != "1"
+                    !patterns.isEmpty && !patterns.contains { $0.matches(one.name) }
+                        || one.closedAt != nil && request.query["closed"] != "1"
                 }
                 return try json(list)
             case "/v1/flows", "/v1/groups":
@@ -113,7 +116,8 @@ final class FakeAgent: Sendable {
         let wave = UInt64(1 + beat % 7)
         let web = tuple("192.168.17.20", "203.0.113.7", .tcp, (51_344, 443))
         var all = [
-            reading(web, .egress, megabits: 3 * wave, rtt: 12_300), reading(web.reversed, megabits: 90 * wave, rtt: 12_300, retransmitted: 4),
+            reading(web, .egress, megabits: 3 * wave, rtt: 12_300),
+            reading(web.reversed, megabits: 90 * wave, rtt: 12_300, retransmitted: 4),
             reading(tuple("10.0.0.9", "10.0.0.1", .tcp, (40_000, 5432)), on: 2, megabits: 940, rtt: 180),
             reading(tuple("2001:db8::20", "2001:db8:1::53", .udp, (40_001, 53)), .egress, megabits: 1),
             reading(tuple("10.0.0.9", "10.0.0.1", .icmp, (7, 8 << 8), form: .icmp), on: 2, megabits: 2),
@@ -121,7 +125,9 @@ final class FakeAgent: Sendable {
                 tuple("198.51.100.1", "198.51.100.2", .udp, (55_555, 4789)), inner: tuple("10.1.0.1", "10.1.0.2", .tcp, (42_000, 80)),
                 megabits: 40, rtt: 900),
         ]
-        for port in 0..<30 { all.append(reading(tuple("10.0.0.9", "10.0.0.\(port + 2)", .tcp, (41_000, 22)), on: 2, megabits: UInt64(port))) }
+        for port in 0..<30 {
+            all.append(reading(tuple("10.0.0.9", "10.0.0.\(port + 2)", .tcp, (41_000, 22)), on: 2, megabits: UInt64(port)))
+        }
         return all
     }
 
@@ -129,8 +135,11 @@ final class FakeAgent: Sendable {
         func ledger(_ n: UInt64, overflow: UInt64 = 0, device: UInt64 = 0) -> LedgerReport {
             func totals(_ n: UInt64) -> Totals { Totals(skbs: n, skbBytes: n * 900, wirePackets: n * 2, wireBytes: n * 1000) }
             return LedgerReport(
-                seen: totals(n + overflow), inSlots: totals(n), retired: Totals(), overflow: [.init(reason: .logFull, totals: totals(overflow))],
-                device: .init(packets: n + overflow + device, bytes: (n + overflow + device) * 900, baselinePackets: 0, baselineBytes: 0, counts: .skbs))
+                seen: totals(n + overflow), inSlots: totals(n), retired: Totals(),
+                overflow: [.init(reason: .logFull, totals: totals(overflow))],
+                device: .init(
+                    packets: n + overflow + device, bytes: (n + overflow + device) * 900, baselinePackets: 0, baselineBytes: 0,
+                    counts: .skbs))
         }
         var eth = InterfaceReport(
             name: "eth0", id: InterfaceID(rawValue: 1), index: 2, attachment: "tcx", attachedAt: moment, ingress: ledger(4_000_000),
@@ -139,7 +148,8 @@ final class FakeAgent: Sendable {
             name: "veth4f1a9c2", id: InterfaceID(rawValue: 2), index: 7, namespace: "tenant-a", attachment: "clsact", attachedAt: moment,
             ingress: ledger(900, overflow: 5), egress: ledger(70_000_000, device: 3))
         let gone = InterfaceReport(
-            name: "tap9", id: InterfaceID(rawValue: 3), index: 9, attachment: "tcx", attachedAt: moment, closedAt: moment, ingress: ledger(1),
+            name: "tap9", id: InterfaceID(rawValue: 3), index: 9, attachment: "tcx", attachedAt: moment, closedAt: moment,
+            ingress: ledger(1),
             egress: ledger(2))
         let wave = Double(1 + beat % 7)
         eth.ingressBitsPerSecond = 130e6 * wave
@@ -153,6 +163,7 @@ final class FakeAgent: Sendable {
         version: "9.9", pid: 4711, kernel: "6.12.0", startedAt: Timestamp(nanoseconds: 0), now: Timestamp(nanoseconds: 3_700_000_000_000),
         recordVersion: 3, tookOver: false, interfaces: 2, interfacesInDoubt: ["veth4f1a9c2"], flows: 36, flowLimit: 1_000_000,
         memory: .init(privateBytes: 34_000_000, mapBytes: 120_000_000),
-        collector: .init(slotsUsed: 36, slots: 262_144, fullestLog: 0.01, readings: 99, lastReadingMilliseconds: 1.25), nanosecondsPerPacket: 17.4,
+        collector: .init(slotsUsed: 36, slots: 262_144, fullestLog: 0.01, readings: 99, lastReadingMilliseconds: 1.25),
+        nanosecondsPerPacket: 17.4,
         exports: [], warnings: [])
 }

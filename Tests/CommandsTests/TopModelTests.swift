@@ -79,7 +79,8 @@ import Testing
         #expect(Self.text(&model)[0].contains("by retransmissions ▼"))
         // The answer to the question before does not undo the order on the screen.
         let before = model.flows
-        model.take(TopAnswer(question: TopQuestion(), outcome: try await Self.ask(AgentConnection(socket: FakeAgent().socket), TopQuestion())))
+        model.take(
+            TopAnswer(question: TopQuestion(), outcome: try await Self.ask(AgentConnection(socket: FakeAgent().socket), TopQuestion())))
         #expect(model.flows == before)
     }
 
@@ -135,7 +136,9 @@ import Testing
         model.press(.character(" "))
         let before = Self.text(&model)
         #expect(before[0].contains("PAUSED"))
-        model.take(TopAnswer(question: model.question, outcome: try await Self.ask(AgentConnection(socket: FakeAgent(beat: 3).socket), model.question)))
+        model.take(
+            TopAnswer(
+                question: model.question, outcome: try await Self.ask(AgentConnection(socket: FakeAgent(beat: 3).socket), model.question)))
         let paused = Self.text(&model)
         #expect(paused.dropFirst(4) == before.dropFirst(4))
         // Sparklines go on, so that they have no gap afterwards.
@@ -150,7 +153,8 @@ import Testing
         var lines = Self.text(&model)
         #expect(lines[1] == " agent not reachable, retrying: nothing answers")
         #expect(lines.contains { $0.contains("10.0.0.1:postgresql") })
-        model.take(TopAnswer(question: model.question, outcome: try await Self.ask(AgentConnection(socket: FakeAgent().socket), model.question)))
+        model.take(
+            TopAnswer(question: model.question, outcome: try await Self.ask(AgentConnection(socket: FakeAgent().socket), model.question)))
         lines = Self.text(&model)
         #expect(!lines.contains { $0.contains("not reachable") })
     }

@@ -141,7 +141,9 @@ import Testing
         #expect(result.err.hasSuffix("hint: start it with: sudo nilo agent\n"))
     }
 
-    @Test(arguments: [(UInt32(403), ExitCode.permission), (400, .failed), (500, .failed)]) func refusals(status: UInt32, code: ExitCode) async throws {
+    @Test(arguments: [(UInt32(403), ExitCode.permission), (400, .failed), (500, .failed)] as [(UInt32, ExitCode)]) func refusals(
+        status: UInt32, code: ExitCode
+    ) async throws {
         let agent = try FakeAgent(refusal: (status, "it will not", "ask again"))
         let result = await Self.run(["flows"], socket: agent.socket)
         #expect(result.code == code)
@@ -173,7 +175,8 @@ import Testing
     @Test func agentOptionsOverrideTheFile() throws {
         #expect(try Self.configuration() == AgentConfiguration())
         let file = NSTemporaryDirectory() + "nilo-\(UUID().uuidString).yaml"
-        try "interfaces: [eth7]\nlog: {level: debug}\nmetrics: {listen: \"127.0.0.1:1\"}\n".write(toFile: file, atomically: true, encoding: .utf8)
+        try "interfaces: [eth7]\nlog: {level: debug}\nmetrics: {listen: \"127.0.0.1:1\"}\n".write(
+            toFile: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: file) }
         let configuration = try Self.configuration(
             "--interface", "veth*", "--interface", "lo", "--netns", "all", "--socket", "/tmp/a/x.sock", "--bpffs", "/mnt/bpf", "--attach",
@@ -198,7 +201,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--config", "/nonexistent/agent.yaml"], ["--interface", "a/b"], ["--netns", "a/b"], ["--socket", "relative"], ["--bpffs", "relative"],
+        ["--config", "/nonexistent/agent.yaml"], ["--interface", "a/b"], ["--netns", "a/b"], ["--socket", "relative"],
+        ["--bpffs", "relative"],
         ["--attach", "xdp"], ["--export", "192.0.2.1:4739"], ["--export", "udp:192.0.2.1"], ["--metrics", "192.0.2.1:9411"],
         ["--log-level", "loud"],
     ]) func agentRefuses(words: [String]) async throws {

@@ -66,7 +66,10 @@ extension TopModel {
         var line = StyledLine()
         let keys: [(String, String)] =
             view == .flows
-            ? [("/", "filter"), ("r b p t x", "sort"), ("i", "interfaces"), ("space", isPaused ? "go on" : "pause"), ("h", "help"), ("q", "quit")]
+            ? [
+                ("/", "filter"), ("r b p t x", "sort"), ("i", "interfaces"), ("space", isPaused ? "go on" : "pause"), ("h", "help"),
+                ("q", "quit"),
+            ]
             : [("f", "flows"), ("space", isPaused ? "go on" : "pause"), ("h", "help"), ("q", "quit")]
         for (key, meaning) in keys {
             line.append(" ")
@@ -130,7 +133,8 @@ extension TopModel {
         guard !list.interfaces.isEmpty else { return ["", StyledLine(" no interfaces are measured", .dim)] }
         let spark = max(4, min(40, (width - 61) / 2))
         var table = Table([
-            .init("INTERFACE", shrinksTo: 6), .init("NAMESPACE", shrinksTo: 4, dropRank: 4), .init("IN", right: true),
+            .init("INTERFACE", shrinksTo: 6), .init("NAMESPACE", shrinksTo: 4, dropRank: InterfaceListView.namespaceRank(list)),
+            .init("IN", right: true),
             .init("", dropRank: 3), .init("OUT", right: true), .init("", dropRank: 3), .init("IN TOTAL", right: true, dropRank: 2),
             .init("OUT TOTAL", right: true, dropRank: 2), .init("NO FLOW", right: true, dropRank: 1), .init("BOOKS"),
         ])

@@ -19,7 +19,8 @@ struct TopScreen: ~Copyable {
         guard nilo_curses_open() == 0 else {
             let type = getenv("TERM").map { String(cString: $0) } ?? ""
             throw CommandFailure(
-                "top", "nothing is known of the terminal \"\(TerminalText.printable(type))\"", hint: "set TERM, or use: nilo flows --follow")
+                "top", "nothing is known of the terminal \"\(TerminalText.printable(type))\"", hint: "set TERM, or use: nilo flows --follow"
+            )
         }
         hasColor = color && nilo_curses_colors() == 1
     }

@@ -11,9 +11,9 @@ public struct InterfacesVerb: Hashable, Sendable {
     public static let specification = CommandSpecification(
         "interfaces", summary: "List the measured interfaces, their rates and their books",
         discussion: """
-            With --ledger every term of an interface's books is shown: what the programs saw,
-            which flows it is in, what is in no flow and why, and what makes the device's own
-            counters differ.
+            With --ledger every term of an interface's books is shown: what the programs
+            saw, which flows it is in, what is in no flow and why, and what makes the
+            device's own counters differ.
             """,
         options: [
             OptionSpecification("ledger", short: "l", help: "show every term of the books"),

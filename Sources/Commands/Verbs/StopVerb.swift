@@ -3,8 +3,9 @@ public enum StopVerb {
     public static let specification = CommandSpecification(
         "stop", summary: "End the agent",
         discussion: """
-            Without --keep the programs are taken off the interfaces and the counters are gone.
-            With it the kernel goes on counting, and the next agent takes over without a gap.
+            Without --keep the programs are taken off the interfaces and the counters are
+            gone. With it the kernel goes on counting, and the next agent takes over without
+            a gap.
             """,
         options: [OptionSpecification("keep", short: "k", help: "the kernel goes on counting"), AgentConnection.option],
         examples: [.init("nilo stop", "measure no more"), .init("nilo stop --keep", "before an upgrade")])

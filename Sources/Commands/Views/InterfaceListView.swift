@@ -10,9 +10,10 @@ public struct InterfaceListView: Sendable {
     public func text(_ list: InterfaceListReport) -> String {
         guard !list.interfaces.isEmpty else { return "no interfaces are measured\n" }
         var table = Table([
-            .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4, dropRank: 2), .init("BY", dropRank: 1), .init("IN", right: true),
+            .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4, dropRank: Self.namespaceRank(list)),
+            .init("BY", dropRank: 1), .init("IN", right: true),
             .init("OUT", right: true),
-            .init("IN TOTAL", right: true, dropRank: 3), .init("OUT TOTAL", right: true, dropRank: 3), .init("NO FLOW", right: true),
+            .init("IN TOTAL", right: true, dropRank: 2), .init("OUT TOTAL", right: true, dropRank: 2), .init("NO FLOW", right: true),
             .init("BOOKS"),
         ])
         table.narrowGap = 1
@@ -29,6 +30,9 @@ public struct InterfaceListView: Sendable {
         }
         return table.text(for: output)
     }
+
+    /// In a narrow terminal the column goes first when it says nothing, and last when it tells interfaces of one name apart.
+    static func namespaceRank(_ list: InterfaceListReport) -> Int { list.interfaces.contains { $0.namespace != nil } ? 9 : 0 }
 
     private static func rate(_ bits: Double?) -> String { bits.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-" }
 
