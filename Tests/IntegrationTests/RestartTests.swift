@@ -1,4 +1,5 @@
 import Flows
+import Glibc
 import NetworkTypes
 import TestSupport
 import Testing
