@@ -81,7 +81,8 @@ struct CountedDevice {
 
     /// The flows that the agent tells of add up to the device's counters, to the packet and byte, and the ledger closes.
     /// - Parameter onTheWire: directions in which the device counts what is on the wire.
-    func expectAgreement(of site: AgentSite, onTheWire: Set<Direction> = [], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    func expectAgreement(of site: AgentSite, onTheWire: Set<Direction> = [], sourceLocation: SourceLocation = #_sourceLocation) async throws
+    {
         func told() async throws -> [InterfaceCounters.Direction] {
             let flows = try await site.flows().filter { $0.interface == name }
             return [Direction.ingress, .egress].map { direction in

@@ -40,7 +40,9 @@ import Testing
         try await Task.sleep(for: .milliseconds(300))
         let (output, _) = try collector.stop()
         let json = try await pair.a.sh("nfdump -q -R \(files) -o json")
-        let collected = try JSONDecoder().decode([Collected].self, from: Data(json.utf8)).filter { $0.in_packets > 0 }
+        // Some versions write a list, others only what would be in it.
+        let list = json.hasPrefix("[") ? json : "[\(json)]"
+        let collected = try JSONDecoder().decode([Collected].self, from: Data(list.utf8)).filter { $0.in_packets > 0 }
         #expect(collected.count == flows.count, "\(output)")
         let wire = flows.map(\.totals.totals).reduce(Totals(), +)
         let octets = flows.reduce(UInt64(0)) { sum, flow in
@@ -60,11 +62,14 @@ import Testing
         let site = try AgentSite(in: pair.a)
         let capture = "\(site.directory)/export.pcap"
         try site.configure(
-            interfaces: "va", timeouts: "idle-timeout: 1s\n  active-timeout: 1s", export: "\n  - collector: 127.0.0.1:4739\n    protocol: tcp")
+            interfaces: "va", timeouts: "idle-timeout: 1s\n  active-timeout: 1h",
+            export: "\n  - collector: 127.0.0.1:4739\n    protocol: tcp")
         let agent = try await site.start()
         func export() async throws -> StatusReport.Export { try #require(try await site.status().exports.first) }
+        // Nothing comes back that would be a flow too.
+        let receiver = try await UDPReceiver(in: pair.b)
         // Nobody listens: every flow that is due is lost, and counted.
-        for port in 0..<20 { try await pair.a.sendUDP(1, size: 10, to: Pair.addressB, port: 9, from: UInt16(20_000 + port)) }
+        for port in 0..<20 { try await pair.a.sendUDP(1, size: 10, to: Pair.addressB, port: receiver.port, from: UInt16(20_000 + port)) }
         let isLost = try await eventually(within: .seconds(15)) { try await export().notSent >= 20 }
         let before = try await export()
         #expect(isLost && before.notSent == 20 && before.problem?.contains("refused") == true, "\(before)")
@@ -78,10 +83,10 @@ import Testing
         let collector = try await BackgroundProcess.start(["python3", "-c", listen], in: pair.a)
         let isThere = try await eventually(within: .seconds(10)) { try await export().problem == nil }
         #expect(isThere)
-        for port in 0..<400 { try await pair.a.sendUDP(2, size: 10, to: Pair.addressB, port: 9, from: UInt16(30_000 + port)) }
-        let isSent = try await eventually(within: .seconds(15)) { try await export().records >= 400 }
+        for port in 0..<400 { try await pair.a.sendUDP(2, size: 10, to: Pair.addressB, port: receiver.port, from: UInt16(30_000 + port)) }
         let after = try await export()
-        #expect(isSent && after.notSent == 20 && after.records == 400, "\(after)")
+        #expect(after.notSent == 20, "\(after)")
+        // At its end the agent tells of every flow that it has.
         try await site.stop(agent, keep: false)
         try await Task.sleep(for: .milliseconds(200))
         try tcpdump.stop(signal: SIGINT)

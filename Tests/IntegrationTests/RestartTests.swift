@@ -17,18 +17,11 @@ import Testing
         let device = try await CountedDevice("va", in: pair.a)
         var agent = try await site.start()
         let id = try await site.interface("va").id
-        let frames = (0..<2000).map { Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: UInt16(10_000 + $0)), RawBytes(count: 18)).bytes }
-        let a = pair.a
-        let clock = ContinuousClock()
-        let began = clock.now
-        let sender = Task {
-            var rounds = 0
-            while clock.now - began < .seconds(3) || rounds < 100 {
-                try await a.send(frames, times: 10, on: "va")
-                rounds += 10
-            }
-            return (frames: rounds * frames.count, seconds: (clock.now - began) / .seconds(1))
+        // To another host's address: the receiver drops them before it spends time on them.
+        let frames = (0..<2000).map {
+            Frame(EthernetHeader(to: Wiring.mac(99)), IPv4Header(), UDPHeader(from: UInt16(10_000 + $0)), RawBytes(count: 18)).bytes
         }
+        let senders = (0..<2).map { _ in Task { try await Self.send(frames, from: pair.a) } }
         for _ in 0..<5 {
             try await Task.sleep(for: .milliseconds(150))
             try agent.stop(signal: SIGKILL)
@@ -36,7 +29,11 @@ import Testing
             agent = try await site.start()
             #expect(try await site.interface("va").id == id)
         }
-        let sent = try await sender.value
+        var sent = (frames: 0, seconds: 0.0)
+        for sender in senders {
+            let part = try await sender.value
+            sent = (sent.frames + part.frames, max(sent.seconds, part.seconds))
+        }
         print("\(mode): \(Int(Double(sent.frames) / sent.seconds)) frames a second while agents were killed")
         let counts = try await device.counts()
         #expect(counts.sent == .init(packets: UInt64(sent.frames), bytes: UInt64(sent.frames * 60)))
@@ -48,6 +45,18 @@ import Testing
         let overflow = after.egress.overflow.map(\.totals.totals).reduce(Totals(), +)
         #expect(after.egress.inSlots.totals + after.egress.retired.totals + overflow == after.egress.seen.totals)
         try await site.stop(agent, keep: false)
+    }
+
+    /// For three seconds as fast as one thread can.
+    private static func send(_ frames: [[UInt8]], from namespace: NetworkNamespace) async throws -> (frames: Int, seconds: Double) {
+        let clock = ContinuousClock()
+        let began = clock.now
+        var rounds = 0
+        while clock.now - began < .seconds(3) {
+            try await namespace.send(frames, times: 10, on: "va")
+            rounds += 10
+        }
+        return (rounds * frames.count, (clock.now - began) / .seconds(1))
     }
 
     @Test(arguments: Hooks.all) func whatPassesBetweenTwoAgentsIsCounted(mode: String) async throws {
@@ -81,7 +90,7 @@ import Testing
                 tc qdisc show dev va | grep clsact || true
                 tc filter show dev va ingress
                 tc filter show dev va egress
-                find \(site.directory)/bpf -mindepth 1
+                find \(site.directory)/bpf -mindepth 1 ! -name '*.debug'
                 """)
         }
         #expect(try await traces().isEmpty)
