@@ -73,7 +73,8 @@ import Testing
         let isLost = try await eventually(within: .seconds(15)) { try await export().notSent >= 20 }
         let before = try await export()
         #expect(isLost && before.notSent == 20 && before.problem?.contains("refused") == true, "\(before)")
-        let tcpdump = try await BackgroundProcess.start(["tcpdump", "-U", "-i", "lo", "-w", capture, "tcp", "port", "4739"], in: pair.a)
+        let tcpdump = try await BackgroundProcess.start(
+            ["tcpdump", "--immediate-mode", "-U", "-i", "lo", "-w", capture, "tcp", "port", "4739"], in: pair.a)
         try await tcpdump.waitFor(output: "listening on")
         let listen = """
             import socket
