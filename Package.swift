@@ -56,6 +56,7 @@ let commands: [Target] = [  // 5
         name: "Commands", dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
+    .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]
 
@@ -76,6 +77,9 @@ let tests: [Target] = [
     .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
+    .testTarget(
+        name: "IntegrationTests",
+        dependencies: ["agent-probe", "API", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),

@@ -82,7 +82,6 @@ struct Bookkeeper {
         let base = interface.base[way]
         let unsure = interface.baseUnsure[way]
         let passed = books.seen - before.seen
-        let wire = link?.countsSegments == true
         var differences = explained
         if let device, let link {
             if direction == .egress {
@@ -102,10 +101,21 @@ struct Bookkeeper {
             device: device.map {
                 .init(
                     packets: $0.packets, bytes: $0.bytes, baselinePackets: base.packets, baselineBytes: base.bytes,
-                    baselineUnsurePackets: unsure.packets + (wire ? passed.wirePackets : passed.skbs),
-                    baselineUnsureBytes: unsure.bytes + (wire ? passed.wireBytes : passed.skbBytes), counts: wire ? .wire : .skbs)
+                    baselineUnsurePackets: unsure.packets + passed.wirePackets, baselineUnsureBytes: unsure.bytes + passed.wireBytes,
+                    counts: link?.countsSegments == true || countsWire($0, base, books.seen, differences) ? .wire : .skbs)
             }, differences: differences,
             movedWhileRead: passed + (books.retired - before.retired) + (books.overflowTotal - before.overflowTotal))
+    }
+
+    /// A device made of software counts segments too where super-packets are cut between the hook and the device (no TSO, while TCP makes
+    /// them all the same) or put together between the device and the hook (GRO). Its count tells: which of ours is it nearer to?
+    private func countsWire(
+        _ device: DeviceCounters, _ base: DeviceCounters, _ seen: Totals, _ differences: [LedgerReport.Difference]
+    ) -> Bool {
+        let named = differences.reduce(Int64(0)) { $0 &+ $1.packets }
+        let counted = Int64(truncatingIfNeeded: device.packets &- base.packets) &- named
+        func distance(_ packets: UInt64) -> UInt64 { (counted &- Int64(truncatingIfNeeded: packets)).magnitude }
+        return distance(seen.wirePackets) < distance(seen.skbs)
     }
 }
 

@@ -69,7 +69,7 @@ public struct LedgerReport: Codable, Hashable, Sendable {
         /// Counted while they were being attached: so far the baseline may be off.
         public var baselineUnsurePackets: UInt64
         public var baselineUnsureBytes: UInt64
-        /// `skbs` on software devices, `wire` where the device counts segments.
+        /// What it is compared with: `wire` where the device counts segments, as hardware does and software devices without offloads.
         public var counts: String
 
         public init(
