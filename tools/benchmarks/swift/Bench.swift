@@ -28,8 +28,9 @@ import Glibc
         }
         let results = Results()
         for measurement in measurements where only.isEmpty || only.contains(measurement.name) {
-            results.note("measuring: \(measurement.name)")
+            let start = wallSeconds()
             do { try measurement.run(plan, results) } catch { complain("\(measurement.name): \(error)", status: 1) }
+            say("measured \(measurement.name) in \(fixed(wallSeconds() - start, 1)) s")
         }
         print(json ? results.json : results.table)
     }

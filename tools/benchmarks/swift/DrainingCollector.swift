@@ -52,7 +52,11 @@ final class DrainingCollector: @unchecked Sendable {
             var watched = [pollfd(fd: stopping, events: Int16(POLLIN), revents: 0), pollfd(fd: ring.descriptor, events: Int16(POLLIN), revents: 0)]
             let ready = poll(&watched, 2, delay)
             if ready < 0 && errno != EINTR { throw BenchError("wait for the event ring", errno: errno) }
-            if watched[0].revents != 0 { return }
+            if watched[0].revents != 0 {
+                var count: UInt64 = 0
+                guard read(stopping, &count, 8) == 8 else { throw BenchError("hear the collector's end", errno: errno) }
+                return
+            }
             if watched[1].revents != 0 { try ring.drain() }
             let before = wallSeconds()
             let pass = try collect()

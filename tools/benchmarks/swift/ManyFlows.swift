@@ -25,7 +25,8 @@ private func measure(
     try collector.start(on: plan.otherCPU)
     let start = wallSeconds()
     let spent = collector.cpuSeconds
-    for _ in 0..<plan.rounds {
+    let passed = collector.readings
+    for _ in 0..<plan.longRounds {
         let nothing = try bed.run(.noop)
         nilo.append(try bed.run(.nilo) - nothing)
         reference.append(try bed.run(.reference) - nothing)
@@ -36,5 +37,6 @@ private func measure(
     results.add("\(name)_ns", nilo, target, reference: median(reference))
     results.add("\(name)_attributed_percent", account.attributed(since: before))
     results.add("\(name)_overflow_packets", Double(account.overflow - before.overflow))
+    results.add("\(name)_collector_readings_per_s", Double(collector.readings - passed) / took)
     results.add("\(name)_collector_cpu_percent", 100 * (collector.cpuSeconds - spent) / took)
 }

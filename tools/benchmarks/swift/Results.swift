@@ -33,8 +33,6 @@ final class Results {
         add(name, [value], target, reference: reference)
     }
 
-    /// Progress, for who waits.
-    func note(_ text: String) { say(text) }
     /// A line below the table.
     func remark(_ text: String) { remarks.append(text) }
 

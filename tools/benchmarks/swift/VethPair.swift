@@ -59,11 +59,11 @@ final class VethPair: @unchecked Sendable {
 
     func leave() throws { try enter(home) }
 
-    /// Puts the programs on ingress and egress of both devices, and a collector on the other CPU.
-    func attach() throws {
+    /// Puts the programs on ingress and egress of both devices, or of the sender's alone, and a collector on the other CPU.
+    func attach(toReceiver: Bool) throws {
         try leave()
         try collector?.start(on: collectorCPU)
-        for (name, namespace) in [("va", a), ("vb", b)] {
+        for (name, namespace) in [("va", a), ("vb", b)] where toReceiver || namespace == a {
             try enter(namespace)
             let device = Device(ifindex: if_nametoindex(name), name: name, namespaceCookie: lx_netns_cookie())
             let none = DeviceCounters(packets: 0, bytes: 0)
@@ -91,7 +91,7 @@ final class VethPair: @unchecked Sendable {
 
     /// The ratio of CPU time without the programs to that with them, in percent, one per pair of runs; each run comes once first and
     /// once second in turn, so that what drifts weighs on both alike.
-    func kept(pairs: Int, _ run: () throws -> Void) throws -> [Double] {
+    func kept(pairs: Int, toReceiver: Bool = true, _ run: () throws -> Void) throws -> (percent: [Double], without: [Double]) {
         try stay(on: cpu)
         let clock = try WorkClock(cpu: cpu)
         func time() throws -> Double {
@@ -100,22 +100,25 @@ final class VethPair: @unchecked Sendable {
             return try clock.now() - start
         }
         func timeAttached() throws -> Double {
-            try attach()
+            try attach(toReceiver: toReceiver)
             // The flows' first packets are not what is measured.
             try run()
             let spent = try time()
             try detach()
             return spent
         }
+        var percent: [Double] = []
+        var bare: [Double] = []
         try run()
-        return try (0..<pairs).map { pair in
-            if pair % 2 == 0 {
-                let without = try time()
-                return try 100 * without / timeAttached()
-            }
+        for pair in 0..<pairs {
+            var without = 0.0
+            if pair % 2 == 0 { without = try time() }
             let with = try timeAttached()
-            return try 100 * time() / with
+            if pair % 2 == 1 { without = try time() }
+            bare.append(without)
+            percent.append(100 * without / with)
         }
+        return (percent, bare)
     }
 }
 

@@ -18,7 +18,7 @@ func measureVethTransfers(_ plan: Plan, _ results: Results) throws {
         try checked(bench_tcp_move(ends, bytes), "move bytes over TCP")
         let rate = Double(bytes) * 8 / 1e9 / (wallSeconds() - start)
         let kept = try pair.kept(pairs: plan.pairs) { try checked(bench_tcp_move(ends, bytes / 4), "move bytes over TCP") }
-        results.add("\(name)_kept_percent", kept, .atLeast(bound))
+        results.add("\(name)_kept_percent", kept.percent, .atLeast(bound))
         results.add("\(name)_bare_gbit_s", rate)
     }
     results.remark("tcp: one connection, both ends on one thread of one CPU, programs on ingress and egress of both devices (four runs per exchange).")
