@@ -55,7 +55,8 @@ let commands: [Target] = [  // 5
     .target(
         name: "Commands", dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
-        name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows"], path: "tools/benchmarks/swift"),
+        name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes"],
+        path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]

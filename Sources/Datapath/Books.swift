@@ -45,16 +45,16 @@ public struct Books: Sendable, Hashable {
 }
 
 /// Reads the books from mapped memory. Owned by one thread.
-final class LedgerReader {
+package final class LedgerReader {
     private let ledgers: MappedArray<nilo_ledger>
     private let config: nilo_config
 
-    init(maps: SharedMaps) throws(BPFError) {
+    package init(maps: SharedMaps) throws(BPFError) {
         config = maps.config
         ledgers = try MappedArray(maps, "nilo_ledgers", count: config.ledgerCount)
     }
 
-    func books(ledger: UInt32, _ direction: Direction) -> Books {
+    package func books(ledger: UInt32, _ direction: Direction) -> Books {
         var books = Books()
         for cpu in 0..<Int(config.cpus) {
             let part = ledgers.base + (cpu * Int(config.ledgers) + Int(ledger)) * 2 + Int(direction.rawValue)

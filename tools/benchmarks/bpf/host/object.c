@@ -5,5 +5,11 @@
 extern const unsigned char bench_bpf_object[];
 extern const unsigned long bench_bpf_object_size;
 
-const void *bench_object(void) { return bench_bpf_object; }
-size_t bench_object_size(void) { return bench_bpf_object_size; }
+const void *bench_object(void)
+{
+	return bench_bpf_object;
+}
+size_t bench_object_size(void)
+{
+	return bench_bpf_object_size;
+}

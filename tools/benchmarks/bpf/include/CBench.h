@@ -1,5 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
+
 const void *bench_object(void);
 size_t bench_object_size(void);
+
+/* What follows returns -errno on failure. */
+
+/* A packet socket that sends whole frames out of an interface of the calling thread's namespace, past its tc egress hook. */
+int bench_frames_open(unsigned ifindex);
+/*
+ * Sends `count` 60-byte UDP frames from 10.1.0.0/16 to 10.0.0.2, of `flows` flows in turn, in an order that does not follow memory.
+ * Returns 0.
+ */
+int bench_frames_send(int packet_socket, const uint8_t to[6], uint64_t count, uint32_t flows);
+/* A UDP socket at the frames' port whose buffer is too small for many: frames go up the whole stack and end there. */
+int bench_frames_sink(void);
+
+/* A TCP connection of two non-blocking sockets, from one network namespace to 10.0.0.2 in another; the caller ends in the second. */
+int bench_tcp_connect(int from_namespace, int to_namespace, uint16_t port, int ends[2]);
+/* Moves bytes through the connection on the calling thread alone, which sends until it would wait and then receives. Returns 0. */
+int bench_tcp_move(const int ends[2], uint64_t bytes);
