@@ -30,6 +30,7 @@ final class Testbed: @unchecked Sendable {
     init(_ geometry: TableGeometry = TableGeometry()) throws {
         libbpf_set_print(nil)
         maps = try SharedMaps(geometry: geometry, seed: 0x1234_5678_9abc_def1)
+        try maps.openLedger(Self.ledger, for: Self.interface)
         object = try FlowObject(config: maps.config, image: .init(bytes: bench_object(), size: bench_object_size()))
         try object.reuse(maps)
         try object.load("the benchmark programs")
@@ -75,11 +76,11 @@ final class Testbed: @unchecked Sendable {
     func account() throws -> Account {
         _ = try collect()
         let books = ledgers.books(ledger: Self.ledger, .ingress)
-        let resident = reader.resident()[Int(Self.ledger) * 2]
+        let point = ObservationPoint(interface: Self.interface, direction: .ingress)
+        let resident = reader.resident()[point] ?? Totals()
         guard books.seen == resident + books.retired + books.overflowTotal else {
             throw BenchError("the books do not close: seen \(books.seen), resident \(resident), \(books)")
         }
-        let point = ObservationPoint(interface: Self.interface, direction: .ingress)
         let told = (table.live()[point] ?? Totals()) + (table.closed[point] ?? Totals())
         guard told + books.overflowTotal == books.seen else {
             throw BenchError("the flow table holds \(told), the books \(books)")
