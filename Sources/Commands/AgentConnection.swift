@@ -69,9 +69,9 @@ public struct AgentConnection: Sendable {
     private func answers() -> Bool {
         do throws(ControlClientError) { _ = try client.get("/v1/status", timeout: .seconds(1)) } catch {
             switch error {
-            // A connection that breaks off is one of an agent that is just ending.
-            case .notRunning, .transport: return false
-            case .notPermitted, .timedOut, .refused, .tooLarge: return true
+            case .notRunning: return false
+            // A connection that breaks off may be one of an agent that is just ending, or of one that is busy: ask again.
+            case .transport, .notPermitted, .timedOut, .refused, .tooLarge: return true
             }
         }
         return true

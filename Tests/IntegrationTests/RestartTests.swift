@@ -100,7 +100,7 @@ import Testing
         if way == "request" {
             try await site.stop(agent, keep: false)
         } else {
-            let (output, status) = try agent.stop(signal: SIGTERM)
+            let (output, status) = try agent.stop(signal: SIGINT)
             #expect(status == 0, "\(output)")
         }
         #expect(try await traces() == "")

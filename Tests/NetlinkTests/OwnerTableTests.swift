@@ -56,7 +56,10 @@ import Testing
             func owner(_ ipProtocol: UInt8, _ local: IPAddress, _ localPort: UInt16, _ remote: IPAddress, _ remotePort: UInt16)
                 -> OwnerTable.Owner
             {
-                table.lookup(ipProtocol: ipProtocol, local: local, localPort: localPort, remote: remote, remotePort: remotePort)
+                let found = table.lookup(ipProtocol: ipProtocol, local: local, localPort: localPort, remote: remote, remotePort: remotePort)
+                // Children that other tests start meanwhile hold copies of our descriptors until they run their program.
+                if case .process(let process, _) = found { return .process(process, others: 0) }
+                return found
             }
             // Both ends of a connection, and what would come to the listener.
             #expect(owner(Self.tcp, Self.loopback, 5002, Self.loopback, 5001) == own)
