@@ -7,44 +7,51 @@ import Synchronization
 
 /// An agent of canned flows behind a real control socket. Filters, orders and groupings are the product's own.
 final class FakeAgent: Sendable {
-    let socket = NSTemporaryDirectory() + "nilo-fake-\(UUID().uuidString.prefix(8)).sock"
-    private let asked = Mutex<[String]>([])
-    private let server: Mutex<ControlServer?>
+    /// What the server's handler holds: not the agent itself, whose end is the server's end.
+    private final class State: Sendable {
+        let asked = Mutex<[String]>([])
+        let server = Mutex<ControlServer?>(nil)
 
-    /// What it was asked, as `GET /v1/flows`, with the query sorted by name.
-    var requests: [String] { asked.withLock { $0 } }
-
-    /// - Parameters:
-    ///   - refusal: answered instead of everything.
-    ///   - endsOnStop: whether it goes away when it is told to.
-    init(socket path: String? = nil, beat: Int = 1, refusal: (status: UInt32, error: String, hint: String)? = nil, endsOnStop: Bool = true)
-        throws
-    {
-        server = Mutex(nil)
-        let made = try ControlServer(.unix(path: path ?? socket, group: nil)) { [self] request in
-            let query = request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
-            asked.withLock { $0.append("\(request.method) \(request.path)" + (query.isEmpty ? "" : "?\(query)")) }
-            if let refusal { return .failure(refusal.status, refusal.error, hint: refusal.hint) }
-            if request.path == "/v1/stop" {
-                if endsOnStop { end(after: 0.1) }
-                return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
-            }
-            return Self.answer(request, beat: beat == 0 ? Int(Date().timeIntervalSince1970) : beat)
-        }
-        server.withLock { $0 = made }
-    }
-
-    func end(after seconds: Double = 0) {
-        let thread = Thread {
-            Thread.sleep(forTimeInterval: seconds)
-            let last = self.server.withLock { server in
+        func end() {
+            let last = server.withLock { server in
                 defer { server = nil }
                 return server
             }
             withExtendedLifetime(last) {}
         }
-        thread.start()
     }
+
+    let socket = NSTemporaryDirectory() + "nilo-fake-\(UUID().uuidString.prefix(8)).sock"
+    private let state = State()
+
+    /// What it was asked, as `GET /v1/flows`, with the query sorted by name.
+    var requests: [String] { state.asked.withLock { $0 } }
+
+    /// - Parameters:
+    ///   - beat: what the rates depend on.
+    ///   - refusal: answered instead of everything.
+    ///   - endsOnStop: whether it goes away when it is told to.
+    init(beat: Int = 1, refusal: (status: UInt32, error: String, hint: String)? = nil, endsOnStop: Bool = true) throws {
+        let server = try ControlServer(.unix(path: socket, group: nil)) { [state] request in
+            let query = request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+            state.asked.withLock { $0.append("\(request.method) \(request.path)" + (query.isEmpty ? "" : "?\(query)")) }
+            if let refusal { return .failure(refusal.status, refusal.error, hint: refusal.hint) }
+            guard request.path == "/v1/stop" else { return Self.answer(request, beat: beat) }
+            // Not here: this is the server's own thread.
+            if endsOnStop {
+                Thread {
+                    Thread.sleep(forTimeInterval: 0.1)
+                    state.end()
+                }.start()
+            }
+            return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
+        }
+        state.server.withLock { $0 = server }
+    }
+
+    deinit { state.end() }
+
+    func end() { state.end() }
 
     // MARK: answers
 

@@ -9,15 +9,17 @@ import Testing
     /// A model that has had answers from so many seconds.
     private static func model(seconds: Int = 3) async throws -> TopModel {
         let agent = try FakeAgent()
-        let connection = AgentConnection(socket: agent.socket)
         var model = TopModel()
-        for _ in 0..<seconds { model.take(TopAnswer(question: model.question, outcome: try await Self.ask(connection, model.question))) }
+        for _ in 0..<seconds { model.take(TopAnswer(question: model.question, outcome: try await Self.ask(agent, model.question))) }
         return model
     }
 
-    private static func ask(_ connection: AgentConnection, _ question: TopQuestion) async throws -> TopAnswer.Outcome {
+    private static func ask(_ agent: FakeAgent, _ question: TopQuestion) async throws -> TopAnswer.Outcome {
         await withCheckedContinuation { continuation in
-            let thread = Thread { continuation.resume(returning: connection.answer(question)) }
+            let thread = Thread {
+                // An agent ends with its last reference.
+                withExtendedLifetime(agent) { continuation.resume(returning: AgentConnection(socket: agent.socket).answer(question)) }
+            }
             thread.start()
         }
     }
@@ -80,7 +82,7 @@ import Testing
         // The answer to the question before does not undo the order on the screen.
         let before = model.flows
         model.take(
-            TopAnswer(question: TopQuestion(), outcome: try await Self.ask(AgentConnection(socket: FakeAgent().socket), TopQuestion())))
+            TopAnswer(question: TopQuestion(), outcome: try await Self.ask(FakeAgent(), TopQuestion())))
         #expect(model.flows == before)
     }
 
@@ -138,7 +140,7 @@ import Testing
         #expect(before[0].contains("PAUSED"))
         model.take(
             TopAnswer(
-                question: model.question, outcome: try await Self.ask(AgentConnection(socket: FakeAgent(beat: 3).socket), model.question)))
+                question: model.question, outcome: try await Self.ask(FakeAgent(beat: 3), model.question)))
         let paused = Self.text(&model)
         #expect(paused.dropFirst(4) == before.dropFirst(4))
         // Sparklines go on, so that they have no gap afterwards.
@@ -154,7 +156,7 @@ import Testing
         #expect(lines[1] == " agent not reachable, retrying: nothing answers")
         #expect(lines.contains { $0.contains("10.0.0.1:postgresql") })
         model.take(
-            TopAnswer(question: model.question, outcome: try await Self.ask(AgentConnection(socket: FakeAgent().socket), model.question)))
+            TopAnswer(question: model.question, outcome: try await Self.ask(FakeAgent(), model.question)))
         lines = Self.text(&model)
         #expect(!lines.contains { $0.contains("not reachable") })
     }

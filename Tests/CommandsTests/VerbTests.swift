@@ -15,13 +15,17 @@ import Testing
     }
 
     /// Off the pool of tasks: verbs block.
-    private static func run(_ words: [String], socket: String? = nil, width: Int = 80, closesAfter: Int = .max) async -> Outcome {
+    private static func run(_ words: [String], agent: FakeAgent? = nil, socket: String? = nil, width: Int = 80, closesAfter: Int = .max)
+        async -> Outcome
+    {
         await withCheckedContinuation { continuation in
             let thread = Thread {
                 let screen = Screen()
-                let environment = socket.map { [AgentConnection.environmentVariable: $0] } ?? [:]
+                let environment = (agent?.socket ?? socket).map { [AgentConnection.environmentVariable: $0] } ?? [:]
                 let code = NiloCommands.table.run(
                     words, context: screen.context(width: width, closesAfter: closesAfter, environment: environment))
+                // An agent ends with its last reference.
+                withExtendedLifetime(agent) {}
                 continuation.resume(returning: Outcome(code: code, out: screen.written, err: screen.complaints))
             }
             thread.stackSize = 4 << 20
@@ -31,7 +35,7 @@ import Testing
 
     @Test func flows() async throws {
         let agent = try FakeAgent()
-        let result = await Self.run(["flows", "--top", "3", "tcp"], socket: agent.socket)
+        let result = await Self.run(["flows", "--top", "3", "tcp"], agent: agent)
         #expect(result.code == .success && result.err.isEmpty)
         #expect(
             result.out == """
@@ -44,18 +48,18 @@ import Testing
                 """)
         #expect(agent.requests == ["GET /v1/flows?filter=tcp&reverse=0&sort=rate&top=3"])
         // The measure that the list is sorted by is never left out.
-        let byRTT = await Self.run(["flows", "--sort", "rtt", "--top", "1", "--numeric", "host", "203.0.113.7"], socket: agent.socket)
+        let byRTT = await Self.run(["flows", "--sort", "rtt", "--top", "1", "--numeric", "host", "203.0.113.7"], agent: agent)
         #expect(byRTT.out.contains("RTT") && byRTT.out.contains("12.3 ms") && byRTT.out.contains("203.0.113.7:443"))
-        let unbound = await Self.run(["flows", "--top", "2", "--sort", "retransmissions"], socket: agent.socket, width: 0)
+        let unbound = await Self.run(["flows", "--top", "2", "--sort", "retransmissions"], agent: agent, width: 0)
         #expect(unbound.out.split(separator: "\n")[0].split(separator: " ").suffix(3) == ["PACKETS", "RTT", "RETR"])
-        let json = await Self.run(["flows", "--json", "udp port 53"], socket: agent.socket)
+        let json = await Self.run(["flows", "--json", "udp port 53"], agent: agent)
         let list = try JSONDecoder().decode(FlowListReport.self, from: Data(json.out.utf8))
         #expect(list.flows.map(\.tuple.destinationPort) == [53] && list.known == 36)
     }
 
     @Test func groups() async throws {
         let agent = try FakeAgent()
-        let result = await Self.run(["flows", "--by", "host", "--top", "2", "--reverse", "--innermost"], socket: agent.socket)
+        let result = await Self.run(["flows", "--by", "host", "--top", "2", "--reverse", "--innermost"], agent: agent)
         #expect(result.code == .success)
         #expect(result.out.hasPrefix("HOST") && result.out.contains("\n2 of 37 rows by host; sorted by rate"))
         #expect(result.out.split(separator: "\n").allSatisfy { $0.count <= 80 })
@@ -66,14 +70,14 @@ import Testing
         let agent = try FakeAgent()
         let began = ContinuousClock.now
         let result = await Self.run(
-            ["flows", "--follow", "--interval", "100ms", "--top", "1", "icmp"], socket: agent.socket, closesAfter: 3)
+            ["flows", "--follow", "--interval", "100ms", "--top", "1", "icmp"], agent: agent, closesAfter: 3)
         #expect(result.code == .success)
         #expect(result.out.components(separatedBy: "PROTO").count == 4)
         #expect(result.out.components(separatedBy: "\n\nPROTO").count == 3)
         #expect(agent.requests.count == 4)
         #expect(ContinuousClock.now - began >= .milliseconds(300))
         // For a script: a document a line.
-        let json = await Self.run(["flows", "--follow", "--interval", "100ms", "--json"], socket: agent.socket, closesAfter: 2)
+        let json = await Self.run(["flows", "--follow", "--interval", "100ms", "--json"], agent: agent, closesAfter: 2)
         let lines = json.out.split(separator: "\n")
         #expect(lines.count == 2)
         for line in lines { _ = try JSONDecoder().decode(FlowListReport.self, from: Data(line.utf8)) }
@@ -81,7 +85,7 @@ import Testing
 
     @Test func interfaces() async throws {
         let agent = try FakeAgent()
-        let result = await Self.run(["interfaces"], socket: agent.socket)
+        let result = await Self.run(["interfaces"], agent: agent)
         #expect(
             result.out == """
                 INTERFACE   NAMESPACE        IN       OUT NO FLOW BOOKS
@@ -89,15 +93,15 @@ import Testing
                 veth4f1a9c2 tenant-a   1.2 Gb/s  480 kb/s       5 device differs
 
                 """)
-        let ledger = await Self.run(["interfaces", "--ledger", "--closed", "eth*", "tap9"], socket: agent.socket)
+        let ledger = await Self.run(["interfaces", "--ledger", "--closed", "eth*", "tap9"], agent: agent)
         #expect(agent.requests.last == "GET /v1/interfaces?closed=1&name=eth*,tap9")
         #expect(ledger.out.hasPrefix("eth0 (tcx, since ") && ledger.out.contains("\n\ntap9 (tcx, since "))
         #expect(ledger.out.contains("not seen at the hook") && ledger.out.split(separator: "\n").allSatisfy { $0.count <= 80 })
-        let none = await Self.run(["interfaces", "nope"], socket: agent.socket)
+        let none = await Self.run(["interfaces", "nope"], agent: agent)
         #expect(none.code == .failed && none.out.isEmpty)
         #expect(none.err.hasPrefix("nilo: list interfaces: none that is measured has the name nope\nhint: "))
-        #expect(await Self.run(["interfaces", "a,b"], socket: agent.socket).code == .usage)
-        let json = await Self.run(["interfaces", "--json", "eth0"], socket: agent.socket)
+        #expect(await Self.run(["interfaces", "a,b"], agent: agent).code == .usage)
+        let json = await Self.run(["interfaces", "--json", "eth0"], agent: agent)
         #expect(try JSONDecoder().decode(InterfaceListReport.self, from: Data(json.out.utf8)).interfaces.map(\.name) == ["eth0"])
     }
 
@@ -117,21 +121,22 @@ import Testing
                 cost        17 ns per packet
 
                 """)
-        let json = await Self.run(["status", "--json"], socket: agent.socket)
+        let json = await Self.run(["status", "--json"], agent: agent)
         #expect(try JSONDecoder().decode(StatusReport.self, from: Data(json.out.utf8)).pid == 4711)
     }
 
     @Test func stop() async throws {
         let agent = try FakeAgent()
-        let result = await Self.run(["stop", "--keep"], socket: agent.socket)
+        let result = await Self.run(["stop", "--keep"], agent: agent)
         #expect(result.code == .success && result.out == "the agent has ended, the kernel goes on counting\n")
         #expect(agent.requests.first == "POST /v1/stop?keep=1")
         // It is gone when the command says so.
-        #expect(await Self.run(["stop"], socket: agent.socket).code == .agentUnreachable)
+        #expect(await Self.run(["stop"], agent: agent).code == .agentUnreachable)
         let stubborn = try FakeAgent(endsOnStop: false)
         #expect(throws: CommandFailure.self) {
             try AgentConnection(socket: stubborn.socket).stop(keep: false, patience: .milliseconds(300))
         }
+        #expect(stubborn.requests.count > 2)
     }
 
     @Test(arguments: ["flows", "interfaces", "status", "stop"]) func noAgent(verb: String) async throws {
@@ -145,14 +150,12 @@ import Testing
         status: UInt32, code: ExitCode
     ) async throws {
         let agent = try FakeAgent(refusal: (status, "it will not", "ask again"))
-        let result = await Self.run(["flows"], socket: agent.socket)
+        let result = await Self.run(["flows"], agent: agent)
         #expect(result.code == code)
         #expect(result.err == "nilo: list flows: it will not\nhint: ask again\n")
     }
 
-    @Test func readSocketStandsInWhereTheOtherIsClosed() async throws {
-        // Root may do everything.
-        guard geteuid() != 0 else { return }
+    @Test(.enabled(if: geteuid() != 0, "root may do everything")) func readSocketStandsInWhereTheOtherIsClosed() async throws {
         let control = try FakeAgent()
         let read = try FakeAgent()
         chmod(control.socket, 0)
