@@ -159,7 +159,7 @@ import Testing
             text.split(separator: "\n").first { $0.hasPrefix(series + " ") }?.split(separator: " ").last.map(String.init)
         }
         for (direction, ledger) in [("ingress", seen.ingress), ("egress", seen.egress)] {
-            let labels = "{interface=\"va\",namespace=\"host\",direction=\"\(direction)\"}"
+            let labels = "{interface=\"va\",namespace=\"host\",id=\"\(seen.id)\",direction=\"\(direction)\"}"
             #expect(value("nilo_skbs_total\(labels)") == "\(ledger.seen.skbs)", "\(text)")
             #expect(value("nilo_skb_bytes_total\(labels)") == "\(ledger.seen.skbBytes)")
             #expect(value("nilo_wire_packets_total\(labels)") == "\(ledger.seen.wirePackets)")

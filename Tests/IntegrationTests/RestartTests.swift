@@ -60,7 +60,10 @@ import Testing
         return (rounds * frames.count, (clock.now - began) / .seconds(1))
     }
 
-    @Test(arguments: Hooks.all) func whatPassesBetweenTwoAgentsIsCounted(mode: String) async throws {
+    /// After `keep=1`, and after SIGTERM, as of a restart or an upgrade.
+    @Test(arguments: Hooks.all, ["request", "signal"]) func whatPassesBetweenTwoAgentsIsCounted(mode: String, after way: String)
+        async throws
+    {
         let pair = try await Pair()
         let site = try AgentSite(in: pair.a)
         try site.configure(interfaces: "va", mode: mode)
@@ -68,7 +71,12 @@ import Testing
         let first = try await site.start()
         let id = try await site.interface("va").id
         try await pair.a.send(frame, times: 100, on: "va")
-        try await site.stop(first, keep: true)
+        if way == "request" {
+            try await site.stop(first, keep: true)
+        } else {
+            let (output, status) = try first.stop(signal: SIGTERM)
+            #expect(status == 0, "\(output)")
+        }
         try await pair.a.send(frame, times: 1000, on: "va")
         let second = try await site.start()
         try await pair.a.send(frame, times: 10, on: "va")
@@ -78,7 +86,7 @@ import Testing
         try await site.stop(second, keep: false)
     }
 
-    /// `keep=0`, and a signal: no program, no filter, no qdisc and no pin of ours is left, and the frames still pass.
+    /// `keep=0`, and Ctrl-C: no program, no filter, no qdisc and no pin of ours is left, and the frames still pass.
     @Test(arguments: Hooks.all, ["request", "signal"]) func nothingIsLeftBehind(mode: String, by way: String) async throws {
         let pair = try await Pair()
         let site = try AgentSite(in: pair.a)
@@ -102,7 +110,7 @@ import Testing
         if way == "request" {
             try await site.stop(agent, keep: false)
         } else {
-            let (output, status) = try agent.stop(signal: SIGTERM)
+            let (output, status) = try agent.stop(signal: SIGINT)
             #expect(status == 0, "\(output)")
         }
         #expect(try await traces() == "")
