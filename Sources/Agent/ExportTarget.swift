@@ -19,6 +19,8 @@ final class ExportTarget {
     private var unsent: [UInt8] = []
     private var retryAt: Timestamp?
     private(set) var problem: String?
+    /// UDP: what the latest datagrams carried. That nobody takes them is told a moment after they were sent, or never.
+    private var inDoubt: [ExportedFlow] = []
 
     /// What TCP may leave behind before the connection is given up.
     private static let unsentBound = 4 << 20
@@ -60,14 +62,27 @@ final class ExportTarget {
             .map { .init(identity: $0.id, index: $0.ifindex, name: $0.name) }
         exporter.losses.ignoredPackets = overflow.wirePackets
         exporter.losses.ignoredOctets = overflow.wireBytes
+        checkRefusal()
         guard isConnected(now) else {
             lose(flows)
             return
         }
-        for message in exporter.messages(for: flows, at: now) where !deliver(message) {
+        let messages = exporter.messages(for: flows, at: now)
+        for message in messages where !deliver(message) {
             lose(flows)
             return
         }
+        if configuration.transport == .udp, !messages.isEmpty { inDoubt = flows }
+    }
+
+    /// Over UDP, whether a host has said that nobody listens there (ICMP, as ECONNREFUSED): then the latest flows did not arrive.
+    private func checkRefusal() {
+        guard socket >= 0, configuration.transport == .udp else { return }
+        var code: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code != 0 else { return }
+        lose(inDoubt)
+        fail("send: \(String(cString: strerror(code)))")
     }
 
     private func lose(_ flows: [ExportedFlow]) {
@@ -121,13 +136,14 @@ final class ExportTarget {
         problem = why
         if socket >= 0 { close(socket) }
         socket = -1
+        inDoubt = []
     }
 
     /// - Returns: false when the message is lost and the session has ended.
     private func deliver(_ message: [UInt8]) -> Bool {
         if configuration.transport == .udp {
             if Glibc.send(socket, message, message.count, Int32(MSG_NOSIGNAL)) == message.count { return true }
-            // ECONNREFUSED tells of an earlier datagram: nobody listens there.
+            // ECONNREFUSED tells of a datagram of this turn: nobody listens there.
             fail("send: \(String(cString: strerror(errno)))")
             return false
         }
