@@ -69,7 +69,8 @@ let tests: [Target] = [
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-    .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(
+        name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
