@@ -75,7 +75,8 @@ let tests: [Target] = [
         name: "CommandsTests",
         dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-    .testTarget(name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(
+        name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(

@@ -49,7 +49,9 @@ final class DrainingCollector: @unchecked Sendable {
         defer { cpuSeconds += seconds(CLOCK_THREAD_CPUTIME_ID) - start }
         var delay: Int32 = 1000
         while true {
-            var watched = [pollfd(fd: stopping, events: Int16(POLLIN), revents: 0), pollfd(fd: ring.descriptor, events: Int16(POLLIN), revents: 0)]
+            var watched = [
+                pollfd(fd: stopping, events: Int16(POLLIN), revents: 0), pollfd(fd: ring.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
             let ready = poll(&watched, 2, delay)
             if ready < 0 && errno != EINTR { throw BenchError("wait for the event ring", errno: errno) }
             if watched[0].revents != 0 {

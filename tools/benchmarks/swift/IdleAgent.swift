@@ -33,7 +33,8 @@ func measureIdleAgent(_ plan: Plan, _ results: Results) throws {
     results.add("idle_cpu_percent", figures[0], .atMost(0.5))
     results.add("private_mb", figures[1], .atMost(60))
     results.add("map_memory_mb", figures[2])
-    results.remark("idle, private: datapath, reader and flow table with 100,000 flows, read and aged once a second; without the agent's servers.")
+    results.remark(
+        "idle, private: datapath, reader and flow table with 100,000 flows, read and aged once a second; without the agent's servers.")
 }
 
 enum IdleAgent {
@@ -45,7 +46,9 @@ enum IdleAgent {
         do {
             let bed = try Testbed()
             try fill(bed)
-            guard try bed.account().overflow == 0, bed.table.count == flows else { throw BenchError("\(bed.table.count) flows in the table") }
+            guard try bed.account().overflow == 0, bed.table.count == flows else {
+                throw BenchError("\(bed.table.count) flows in the table")
+            }
             let start = (wallSeconds(), processSeconds())
             for second in 1...duration {
                 sleep(1)

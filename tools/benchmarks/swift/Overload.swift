@@ -5,7 +5,8 @@ import Glibc
 func measureOverload(_ plan: Plan, _ results: Results) throws {
     try measure("overload", packetsPerSecond: nil, .atLeast(90), plan, results)
     if plan.isThorough { try measure("overload_1mpps", packetsPerSecond: 1e6, nil, plan, results) }
-    results.remark("overload: Zipf s = 1.1 over 262,144 flows, 65,536 slots for the CPU, as fast as it goes and at a million packets a second.")
+    results.remark(
+        "overload: Zipf s = 1.1 over 262,144 flows, 65,536 slots for the CPU, as fast as it goes and at a million packets a second.")
 }
 
 private func measure(

@@ -5,7 +5,7 @@ struct Plan {
     /// Rounds of interleaved test runs.
     var rounds = 15
     /// The same for what takes seconds each.
-    var longRounds = 7
+    var longRounds = 9
     /// Pairs of interleaved runs with and without the programs on a device.
     var pairs = 21
     var idleSeconds = 10
@@ -14,7 +14,7 @@ struct Plan {
     /// Whether to measure what takes seconds for one figure.
     var isThorough = true
 
-    static let quick = Plan(rounds: 3, longRounds: 2, pairs: 3, idleSeconds: 3, frames: 50_000, isThorough: false)
+    static let quick = Plan(rounds: 3, longRounds: 2, pairs: 3, idleSeconds: 2, frames: 50_000, isThorough: false)
 
     /// The CPU under measurement: the last one, for devices tend to interrupt the first.
     var cpu: Int { max(0, CPU.count - 1) }

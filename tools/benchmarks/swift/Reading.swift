@@ -13,7 +13,7 @@ func measureReading(_ plan: Plan, _ results: Results) throws {
     try stay(on: plan.cpu)
     func find() -> Double { milliseconds { _ = bed.reader.changedSets() } }
     func findAfter(_ flows: Int) throws -> [Double] {
-        try (0..<plan.rounds).map { _ in
+        try (0..<plan.longRounds).map { _ in
             try runEverywhere(bed, flows: flows)
             try stay(on: plan.cpu)
             defer { _ = try? bed.collect() }
@@ -24,7 +24,7 @@ func measureReading(_ plan: Plan, _ results: Results) throws {
     let hundredth = try findAfter(perCPU / 100)
     var all: [Double] = []
     var copies: [Double] = []
-    for _ in 0..<max(3, plan.rounds / 3) {
+    for _ in 0..<plan.longRounds {
         try runEverywhere(bed, flows: perCPU)
         try stay(on: plan.cpu)
         let finding = find()
@@ -42,7 +42,8 @@ func measureReading(_ plan: Plan, _ results: Results) throws {
     results.add("copy_slot_ns", copies)
     results.add("hash_262k_batched_ms", conventional.batched)
     if let each = conventional.each { results.add("hash_262k_one_by_one_ms", each) }
-    results.remark("read_262k: finding the changed slots when none, 1 % and all are; copy_slot: taking each over into a flow that is known.")
+    results.remark(
+        "read_262k: finding the changed slots when none, 1 % and all are; copy_slot: taking each over into a flow that is known.")
 }
 
 /// A million flows from the datapath into an empty flow table.

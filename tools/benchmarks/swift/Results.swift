@@ -56,7 +56,10 @@ final class Results {
             let reference = metric.reference.map { [number($0), $0 > 0 ? number(metric.value / $0) : ""] } ?? ["", ""]
             let isSingle = metric.low == metric.high
             rows.append(
-                [metric.name, number(metric.value), isSingle ? "" : number(metric.low), isSingle ? "" : number(metric.high), metric.targetText]
+                [
+                    metric.name, number(metric.value), isSingle ? "" : number(metric.low), isSingle ? "" : number(metric.high),
+                    metric.targetText,
+                ]
                     + reference + [metric.verdict])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -69,7 +72,8 @@ final class Results {
         }
         var notes = remarks
         if loadAtStart > 1 {
-            notes.append("The load average was \(number(loadAtStart)) at the start: others used the CPUs meanwhile. Trust minima and ratios.")
+            notes.append(
+                "The load average was \(number(loadAtStart)) at the start: others used the CPUs meanwhile. Trust minima and ratios.")
         }
         return (lines + [""] + notes).joined(separator: "\n")
     }

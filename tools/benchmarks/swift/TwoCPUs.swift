@@ -7,7 +7,7 @@ func measureTwoCPUs(_ plan: Plan, _ results: Results) throws {
     bed.meet(.uniform(1))
     var ratios: [String: [Double]] = [:]
     var together: [Double] = []
-    for round in 0...plan.rounds {
+    for round in 0...plan.longRounds {
         var alone: [Testbed.Program: Double] = [:]
         var both: [Testbed.Program: Double] = [:]
         for program in [Testbed.Program.noop, .nilo, .reference] {
@@ -24,7 +24,9 @@ func measureTwoCPUs(_ plan: Plan, _ results: Results) throws {
     _ = try bed.account()
     results.add("two_cpus_hot_ns", together)
     // One nanosecond is the clock's step: a twentieth of what is measured.
-    results.add("two_cpus_ratio", ratios[Testbed.Program.nilo.rawValue]!, .atMost(1.05), reference: median(ratios[Testbed.Program.reference.rawValue]!))
+    results.add(
+        "two_cpus_ratio", ratios[Testbed.Program.nilo.rawValue]!, .atMost(1.05),
+        reference: median(ratios[Testbed.Program.reference.rawValue]!))
 }
 
 /// The first CPU's nanoseconds per packet while all of them run the program. The others run until it is done, so that it is never alone.

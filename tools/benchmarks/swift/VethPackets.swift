@@ -28,9 +28,11 @@ func measureVethPackets(_ plan: Plan, _ results: Results) throws {
         }
         results.add("veth_\(name)_kept_percent", kept.percent, .atLeast(bound))
         results.add("veth_\(name)_bare_ns", kept.without.map { $0 * 1e9 / Double(plan.frames) })
-        results.add("veth_\(name)_attributed_percent", 100 - 100 * Double(after.overflow - before.overflow) / Double(after.seen - before.seen))
+        results.add(
+            "veth_\(name)_attributed_percent", 100 - 100 * Double(after.overflow - before.overflow) / Double(after.seen - before.seen))
     }
     results.remark("veth, sender_only: with the programs on the sender's device alone, so that a frame meets one.")
-    results.remark("veth: every frame meets two programs, on egress of the sender's device and on ingress of the receiver's; UDP to a full socket.")
+    results.remark(
+        "veth: every frame meets two programs, on egress of the sender's device and on ingress of the receiver's; UDP to a full socket.")
     results.remark("Kept: CPU time without the programs over that with them, sender and softirqs, on one CPU; pairs of runs in ABBA order.")
 }

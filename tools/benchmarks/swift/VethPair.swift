@@ -33,10 +33,12 @@ final class VethPair: @unchecked Sendable {
         try shell(quiet)
         try enter(a)
         try shell(quiet)
-        try shell("ip link add va address 02:00:00:00:00:a1 type veth peer name vb address 02:00:00:00:00:b1 netns /proc/\(getpid())/fd/\(b)")
+        try shell(
+            "ip link add va address 02:00:00:00:00:a1 type veth peer name vb address 02:00:00:00:00:b1 netns /proc/\(getpid())/fd/\(b)")
         try shell("ip addr add 10.0.0.1/8 dev va && ip link set va up")
         try enter(b)
-        try shell("ip addr add 10.0.0.2/8 dev vb && ip link set vb up && ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:a1 nud permanent dev vb")
+        try shell(
+            "ip addr add 10.0.0.2/8 dev vb && ip link set vb up && ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:a1 nud permanent dev vb")
         try enter(a)
         try shell("ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:b1 nud permanent dev va")
         collector = try DrainingCollector(datapath) { [unowned self] in try datapath.reader.collect(into: &table, tick: 1) { _ in } }
@@ -85,7 +87,9 @@ final class VethPair: @unchecked Sendable {
     /// Packets seen so far, and those of them in no flow.
     func counted() -> (seen: UInt64, overflow: UInt64) {
         datapath.allInterfaces.reduce((0, 0)) { sum, interface in
-            Direction.allCases.compactMap { datapath.books(interface.id, $0) }.reduce(sum) { ($0.0 + $1.seen.skbs, $0.1 + $1.overflowTotal.skbs) }
+            Direction.allCases.compactMap { datapath.books(interface.id, $0) }.reduce(sum) {
+                ($0.0 + $1.seen.skbs, $0.1 + $1.overflowTotal.skbs)
+            }
         }
     }
 

@@ -21,5 +21,6 @@ func measureVethTransfers(_ plan: Plan, _ results: Results) throws {
         results.add("\(name)_kept_percent", kept.percent, .atLeast(bound))
         results.add("\(name)_bare_gbit_s", rate)
     }
-    results.remark("tcp: one connection, both ends on one thread of one CPU, programs on ingress and egress of both devices (four runs per exchange).")
+    results.remark(
+        "tcp: one connection, both ends on one thread of one CPU, programs on ingress and egress of both devices (four runs per exchange).")
 }
