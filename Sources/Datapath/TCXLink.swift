@@ -4,14 +4,14 @@ import Flows
 import Glibc
 
 /// A tcx attachment: the link's descriptor, or its pin, *is* the attachment.
-final class TCXLink {
+package final class TCXLink {
     private let fd: Int32
 
     private init(fd: Int32) { self.fd = fd }
 
     /// There is no tc command for a tcx link; `bpftool net attach tcx_ingress pinned PROG dev DEV` (bpftool 7.5) comes closest.
     /// - Precondition: the calling thread is in the interface's namespace.
-    static func attach(program: Int32, ifindex: UInt32, _ direction: Direction, first: Bool) throws(BPFError) -> TCXLink {
+    package static func attach(program: Int32, ifindex: UInt32, _ direction: Direction, first: Bool) throws(BPFError) -> TCXLink {
         // libbpf 1.1's bpf_link_create has no words for BEFORE and AFTER: the call as the kernel reads it (struct bpf_attr, link_create).
         var attr = bpf_attr()
         let type = direction == .ingress ? KernelConstants.tcxIngress : KernelConstants.tcxEgress

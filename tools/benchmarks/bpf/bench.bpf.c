@@ -54,6 +54,13 @@ int bench_noop(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+/* For a device's hooks: leaves the packet as it is. */
+SEC("tc")
+int bench_empty(struct __sk_buff *skb)
+{
+	return TC_ACT_UNSPEC;
+}
+
 SEC("tc")
 int bench_nilo(struct __sk_buff *skb)
 {

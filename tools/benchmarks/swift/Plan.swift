@@ -5,12 +5,12 @@ struct Plan {
     /// Rounds of interleaved test runs.
     var rounds = 15
     /// The same for what takes seconds each.
-    var longRounds = 9
+    var longRounds = 7
     /// Pairs of interleaved runs with and without the programs on a device.
-    var pairs = 21
+    var pairs = 15
     var idleSeconds = 10
     /// Frames sent in one run over a device.
-    var frames: UInt64 = 100_000
+    var frames: UInt64 = 60_000
     /// Whether to measure what takes seconds for one figure.
     var isThorough = true
 

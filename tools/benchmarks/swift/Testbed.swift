@@ -13,6 +13,7 @@ import NetworkTypes
 final class Testbed: @unchecked Sendable {
     enum Program: String {
         case noop = "bench_noop"
+        case empty = "bench_empty"
         case nilo = "bench_nilo"
         case reference = "bench_reference"
     }
@@ -68,6 +69,8 @@ final class Testbed: @unchecked Sendable {
         try checked(result, "run \(program.rawValue)")
         return Double(options.duration)
     }
+
+    func descriptor(of program: Program) -> Int32 { object.programDescriptor(program.rawValue) }
 
     func collect() throws -> SlotReader.Pass { try reader.collect(into: &table, tick: 1) { _ in } }
 

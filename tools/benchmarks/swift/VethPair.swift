@@ -17,6 +17,7 @@ final class VethPair: @unchecked Sendable {
     private var table = FlowTable(limit: 4_000_000)
     private var collector: DrainingCollector?
     private var attached: [(id: InterfaceID, namespace: Int32)] = []
+    private var empties: [TCXLink] = []
     private let cpu: Int
     private let collectorCPU: Int
 
@@ -61,9 +62,22 @@ final class VethPair: @unchecked Sendable {
 
     func leave() throws { try enter(home) }
 
-    /// Puts the programs on ingress and egress of both devices, or of the sender's alone, and a collector on the other CPU.
-    func attach(toReceiver: Bool) throws {
+    /// What is put on the devices.
+    enum Load {
+        /// The datapath, on ingress and egress of both devices.
+        case both
+        /// The same on the sender's device alone.
+        case sender
+        /// An empty program instead, on ingress and egress of both devices: what the hooks themselves cost.
+        case empty(Testbed)
+    }
+
+    /// Puts the programs on the devices, and a collector on the other CPU.
+    func attach(_ load: Load) throws {
         try leave()
+        if case .empty(let bed) = load { return try attachEmpty(bed.descriptor(of: .empty)) }
+        var toReceiver = false
+        if case .both = load { toReceiver = true }
         try collector?.start(on: collectorCPU)
         for (name, namespace) in [("va", a), ("vb", b)] where toReceiver || namespace == a {
             try enter(namespace)
@@ -74,7 +88,22 @@ final class VethPair: @unchecked Sendable {
         try leave()
     }
 
+    private func attachEmpty(_ program: Int32) throws {
+        for (name, namespace) in [("va", a), ("vb", b)] {
+            try enter(namespace)
+            for direction in Direction.allCases {
+                empties.append(try TCXLink.attach(program: program, ifindex: if_nametoindex(name), direction, first: true))
+            }
+        }
+        try leave()
+    }
+
     func detach() throws {
+        if !empties.isEmpty {
+            // Closing its link ends an attachment.
+            empties = []
+            return
+        }
         for (id, namespace) in attached {
             try enter(namespace)
             try datapath.detach(id)
@@ -95,7 +124,7 @@ final class VethPair: @unchecked Sendable {
 
     /// The ratio of CPU time without the programs to that with them, in percent, one per pair of runs; each run comes once first and
     /// once second in turn, so that what drifts weighs on both alike.
-    func kept(pairs: Int, toReceiver: Bool = true, _ run: () throws -> Void) throws -> (percent: [Double], without: [Double]) {
+    func kept(pairs: Int, _ load: Load = .both, _ run: () throws -> Void) throws -> (percent: [Double], without: [Double]) {
         try stay(on: cpu)
         let clock = try WorkClock(cpu: cpu)
         func time() throws -> Double {
@@ -104,7 +133,7 @@ final class VethPair: @unchecked Sendable {
             return try clock.now() - start
         }
         func timeAttached() throws -> Double {
-            try attach(toReceiver: toReceiver)
+            try attach(load)
             // The flows' first packets are not what is measured.
             try run()
             let spent = try time()
