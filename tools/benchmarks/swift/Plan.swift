@@ -14,7 +14,7 @@ struct Plan {
     /// Whether to measure what takes seconds for one figure.
     var isThorough = true
 
-    static let quick = Plan(rounds: 3, longRounds: 2, pairs: 3, idleSeconds: 2, frames: 50_000, isThorough: false)
+    static let quick = Plan(rounds: 3, longRounds: 2, pairs: 3, idleSeconds: 2, frames: 30_000, isThorough: false)
 
     /// The CPU under measurement: the last one, for devices tend to interrupt the first.
     var cpu: Int { max(0, CPU.count - 1) }

@@ -35,7 +35,7 @@ func measureVethPackets(_ plan: Plan, _ results: Results) throws {
     }
     let hooks = try pair.kept(pairs: plan.pairs, .empty(try Testbed(TableGeometry(flows: 4096)))) { _ = try send(1) }
     results.add("veth_empty_kept_percent", hooks.percent)
-    results.remark("veth_empty: with an empty program in the programs' place on both devices, which is what the kernel's hooks cost by themselves.")
+    results.remark("veth_empty: an empty program in the programs' place on both devices: what the kernel's hooks cost by themselves.")
     results.remark("veth, sender_only: with the programs on the sender's device alone, so that a frame meets one.")
     results.remark(
         "veth: every frame meets two programs, on egress of the sender's device and on ingress of the receiver's; UDP to a full socket.")
