@@ -8,7 +8,8 @@ func library(_ name: String, pkgConfig: String, apt: String) -> Target {
 }
 
 let kernelAndLibraries: [Target] = [  // 0
-    .target(name: "CDatapath", path: "bpf", exclude: ["README.md", "lib"], sources: ["host"], publicHeadersPath: "abi", plugins: ["BPFCompile"]),
+    .target(
+        name: "CDatapath", path: "bpf", exclude: ["README.md", "lib"], sources: ["host"], publicHeadersPath: "abi", plugins: ["BPFCompile"]),
     .target(name: "CLinux"),
     .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
     library("CLibBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),

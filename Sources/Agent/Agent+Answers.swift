@@ -37,7 +37,9 @@ extension Agent {
             at: .now, interval: interval, filter: filter, order: order, matched: matched, known: collector.flowCount, flows: flows)
     }
 
-    func groupList(_ filter: FlowFilter, _ grouping: FlowGrouping, _ tuple: TupleChoice, _ order: FlowOrder, _ top: Int) throws -> FlowGroupListReport {
+    func groupList(_ filter: FlowFilter, _ grouping: FlowGrouping, _ tuple: TupleChoice, _ order: FlowOrder, _ top: Int) throws
+        -> FlowGroupListReport
+    {
         _ = try collector.collect()
         let names = interfaceNames()
         var readings: [FlowReading] = []
@@ -50,7 +52,8 @@ extension Agent {
             at: .now, interval: interval, filter: filter, by: grouping, tuple: tuple, order: order, rows: groups.count,
             groups: first.map {
                 FlowGroupReport(
-                    $0, interface: name($0.interface, in: names), namespace: follower.place(of: $0.interface)?.namespace.owner, interval: interval)
+                    $0, interface: name($0.interface, in: names), namespace: follower.place(of: $0.interface)?.namespace.owner,
+                    interval: interval)
             })
     }
 

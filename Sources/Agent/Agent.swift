@@ -47,7 +47,8 @@ final class Agent {
         var options = Datapath.Options()
         options.pins = try BPFFileSystem.pins(configuration.bpffs)
         options.geometry = TableGeometry(
-            flows: configuration.datapath.flows, logRecordsPerCPU: configuration.datapath.logRecords, ledgers: configuration.datapath.interfaces)
+            flows: configuration.datapath.flows, logRecordsPerCPU: configuration.datapath.logRecords,
+            ledgers: configuration.datapath.interfaces)
         options.features = configuration.datapath.tcpAnalysis ? .all : [.vxlan]
         options.vxlanPorts = (configuration.datapath.vxlanPorts.first ?? 0, configuration.datapath.vxlanPorts.dropFirst().first ?? 0)
         options.mode = AttachMode(rawValue: configuration.attach.mode.rawValue) ?? .auto
@@ -66,7 +67,8 @@ final class Agent {
             }, onUnwatch: { [unowned self] in loop.unwatch($0.monitor.descriptor) },
             onAttach: { [unowned self] id, name in
                 if let interface = datapath.interfaces.first(where: { $0.id == id }) { try? drops?.attached(interface) }
-                audit?.record("attach", by: .agent("interface appeared"), result: .done, ["interface": LogValue(name), "id": LogValue(id.rawValue)])
+                audit?.record(
+                    "attach", by: .agent("interface appeared"), result: .done, ["interface": LogValue(name), "id": LogValue(id.rawValue)])
             },
             onClose: { [unowned self] id in
                 // What it counted to the end is read before its flows are closed.

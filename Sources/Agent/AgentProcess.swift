@@ -20,7 +20,8 @@ public enum AgentProcess {
             throw AgentFailure("start the agent", "it needs to be root", hint: "sudo nilo agent", kind: .permission)
         }
         let log = Log(
-            format: configuration.log.format == .json ? .json : .text, level: LogLevel.allCases.first { $0.name == configuration.log.level.rawValue } ?? .info)
+            format: configuration.log.format == .json ? .json : .text,
+            level: LogLevel.allCases.first { $0.name == configuration.log.level.rawValue } ?? .info)
         do { try serve(configuration, log) } catch let error as BPFError { throw AgentFailure(error) } catch let error as ListenError {
             throw AgentFailure(error)
         } catch let error as NetlinkError {

@@ -28,7 +28,8 @@ enum ControlRoutes {
             let peer = request.peer
             question = { agent in
                 agent.audit?.record(
-                    "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done, ["keep": keep ? "yes" : "no"])
+                    "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done,
+                    ["keep": keep ? "yes" : "no"])
                 try agent.stop(keep: keep, after: .milliseconds(50))
                 return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
             }

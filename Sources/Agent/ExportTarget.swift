@@ -107,7 +107,8 @@ final class ExportTarget {
             return false
         }
         defer { freeaddrinfo(found) }
-        let fd = Glibc.socket(address.pointee.ai_family, address.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.ai_protocol)
+        let fd = Glibc.socket(
+            address.pointee.ai_family, address.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.ai_protocol)
         guard fd >= 0 else {
             fail("socket: \(String(cString: strerror(errno)))")
             return false

@@ -167,11 +167,15 @@ final class InterfaceFollower {
             followed.attached[link.index] = id
             followed.refused[link.index] = nil
             onAttach(id, link.name)
-            log.info("interface attached", ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "id": LogValue(id.rawValue)])
+            log.info(
+                "interface attached",
+                ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "id": LogValue(id.rawValue)])
         } catch {
             let reason = "\(error)"
             if followed.refused.updateValue(reason, forKey: link.index) != reason {
-                log.error("interface not attached", ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "reason": LogValue(reason)])
+                log.error(
+                    "interface not attached",
+                    ["interface": LogValue(link.name), "namespace": LogValue(followed.owner ?? "host"), "reason": LogValue(reason)])
             }
         }
     }

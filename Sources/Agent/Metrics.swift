@@ -98,8 +98,12 @@ extension Agent {
         one("nilo_collector_spilled_flows_total", "counter", "Flows taken from the spill logs.", Double(collector.spilled))
         one("nilo_collector_fullest_log_ratio", "gauge", "How full a spill log was found at most.", status.collector.fullestLog)
         one("nilo_displaced_flows_total", "counter", "Flows that had to leave the agent's full table.", Double(collector.displaced))
-        one("nilo_attachments_repaired_total", "counter", "Attachments that others took away and that were made again.", Double(follower.repaired))
-        one("nilo_program_nanoseconds_per_packet", "gauge", "Cost of the programs, by the kernel's statistics.", status.nanosecondsPerPacket)
+        one(
+            "nilo_attachments_repaired_total", "counter", "Attachments that others took away and that were made again.",
+            Double(follower.repaired))
+        one(
+            "nilo_program_nanoseconds_per_packet", "gauge", "Cost of the programs, by the kernel's statistics.", status.nanosecondsPerPacket
+        )
         page.metric(
             "nilo_export_records_total", "counter", "IPFIX data records made.",
             status.exports.map { (labels: [("target", $0.target)], value: Double($0.records)) })

@@ -71,11 +71,13 @@ public final class Datapath {
             maps =
                 tookOver
                 ? try SharedMaps(pinnedIn: pins.maps, features: options.features, vxlanPorts: options.vxlanPorts)
-                : try SharedMaps(geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
+                : try SharedMaps(
+                    geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
             if !tookOver { try maps.pin(in: pins.maps) }
         } else {
             tookOver = false
-            maps = try SharedMaps(geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
+            maps = try SharedMaps(
+                geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
         }
         registry = Registry(maps: maps)
         records = try registry.load()
@@ -190,7 +192,11 @@ public final class Datapath {
             let link = try TCXLink.attach(
                 program: direction == .ingress ? program.ingress : program.egress, ifindex: device.ifindex, direction,
                 first: options.order.isFirst(direction))
-            if let pins = options.pins { try link.pin(at: pins.link(id, direction)) }
+            if let pins = options.pins {
+                // The id is new: a pin of that name is of an agent that died before it could remember it.
+                unlink(pins.link(id, direction))
+                try link.pin(at: pins.link(id, direction))
+            }
             links.append(link)
         }
         return links
@@ -198,7 +204,9 @@ public final class Datapath {
 
     private func attachClsact(_ record: inout nilo_interface, _ device: Device, _ program: FlowProgram) throws(BPFError) {
         // One that we made for an earlier attachment is ours still.
-        let madeBefore = records.values.contains { $0.netns_cookie == device.namespaceCookie && $0.ifindex == device.ifindex && $0.clsact_created == 1 }
+        let madeBefore = records.values.contains {
+            $0.netns_cookie == device.namespaceCookie && $0.ifindex == device.ifindex && $0.clsact_created == 1
+        }
         record.clsact_created = try ClsactFilter.addQdisc(ifindex: device.ifindex) || madeBefore ? 1 : 0
         for direction in Direction.allCases {
             var refused: BPFError?
@@ -252,7 +260,8 @@ public final class Datapath {
             if record.attachment == NILO_ATTACH_TCX.rawValue {
                 try links[Int(direction.rawValue)].update(program: program)
             } else {
-                try ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction)).attach(program: program)
+                try ClsactFilter(ifindex: device.ifindex, direction: direction, priority: record.priority(direction)).attach(
+                    program: program)
             }
         }
         return Attachment(record: record, group: group, links: links)
@@ -264,7 +273,8 @@ public final class Datapath {
             try maps.openLedger(unused, for: id)
             return unused
         }
-        guard let (gone, record) = records.filter({ !$0.value.isAlive }).min(by: { $0.value.closed_unix_ns < $1.value.closed_unix_ns }) else {
+        guard let (gone, record) = records.filter({ !$0.value.isAlive }).min(by: { $0.value.closed_unix_ns < $1.value.closed_unix_ns })
+        else {
             throw BPFError(
                 "find room for one more interface", code: ENOSPC, detail: "\(maps.config.ledgers - 1) interfaces are being counted")
         }
@@ -274,8 +284,6 @@ public final class Datapath {
         reader.forget(gone)
         return record.ledger
     }
-
-
 
     /// Are the programs still where they were attached? Others may take them away.
     /// - Precondition: the calling thread is in the interface's namespace.

@@ -17,7 +17,9 @@ public final class SharedMaps {
 
     /// Makes new, empty maps.
     /// - Parameter seed: of the flow hash.
-    public convenience init(geometry: TableGeometry, features: DatapathFeatures = .all, vxlanPorts: (UInt16, UInt16) = (4789, 0), seed: UInt64)
+    public convenience init(
+        geometry: TableGeometry, features: DatapathFeatures = .all, vxlanPorts: (UInt16, UInt16) = (4789, 0), seed: UInt64
+    )
         throws(BPFError)
     {
         let config = geometry.config(

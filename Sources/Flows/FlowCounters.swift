@@ -81,7 +81,8 @@ public struct FlowTraits: Hashable, Sendable {
     public var notes: FlowNotes
 
     public init(
-        first: Timestamp, last: Timestamp, smallest: UInt32 = 0, largest: UInt32 = 0, handshakeMicroseconds: UInt32 = 0, tcpFlags: TCPFlags = [],
+        first: Timestamp, last: Timestamp, smallest: UInt32 = 0, largest: UInt32 = 0, handshakeMicroseconds: UInt32 = 0,
+        tcpFlags: TCPFlags = [],
         dscp: UInt8 = 0, ecn: UInt8 = 0, ttlMinimum: UInt8 = 0, ttlMaximum: UInt8 = 0, notes: FlowNotes = []
     ) {
         self.first = first

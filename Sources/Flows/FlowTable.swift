@@ -122,7 +122,9 @@ public struct FlowTable: ~Copyable {
         return nil
     }
 
-    private mutating func insert(_ observation: borrowing FlowObservation, _ hash: UInt32, _ tick: UInt32, _ onClose: (Closed) -> Void) -> UInt32 {
+    private mutating func insert(_ observation: borrowing FlowObservation, _ hash: UInt32, _ tick: UInt32, _ onClose: (Closed) -> Void)
+        -> UInt32
+    {
         if count == limit {
             let victim = longestIdleNearHand()
             displaced += 1

@@ -80,7 +80,9 @@ actor ProgramBench {
 
     func unknownBooks(_ direction: Direction) -> Books { ledgers.books(ledger: UInt32(NILO_LEDGER_UNKNOWN), direction) }
     func books(_ direction: Direction) -> Books { ledgers.books(ledger: ledger, direction) }
-    func resident(_ direction: Direction) -> Totals { reader.resident()[ObservationPoint(interface: interface, direction: direction)] ?? Totals() }
+    func resident(_ direction: Direction) -> Totals {
+        reader.resident()[ObservationPoint(interface: interface, direction: direction)] ?? Totals()
+    }
     func told(_ direction: Direction) -> Totals {
         table.live()[ObservationPoint(interface: interface, direction: direction)] ?? Totals()
     }

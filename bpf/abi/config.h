@@ -15,15 +15,15 @@ enum nilo_feature {
 };
 
 struct nilo_config {
-	__u32 cpus;          /* parts of the table: possible CPUs */
-	__u32 sets_mask;     /* sets per CPU - 1, a power of two - 1 */
-	__u32 log_mask;      /* spill records per CPU - 1 */
-	__u32 log_wake;      /* wake user space when a CPU's log holds this many records */
-	__u32 ledgers;       /* books per CPU */
-	__u32 ghosts_mask;   /* remembered TCP sequence states - 1 */
-	__u32 features;      /* enum nilo_feature */
-	__u32 wake_jiffies;  /* least time between two wake-ups */
-	__u16 vxlan_ports[2];/* host order, 0: unused */
+	__u32 cpus;           /* parts of the table: possible CPUs */
+	__u32 sets_mask;      /* sets per CPU - 1, a power of two - 1 */
+	__u32 log_mask;       /* spill records per CPU - 1 */
+	__u32 log_wake;       /* wake user space when a CPU's log holds this many records */
+	__u32 ledgers;        /* books per CPU */
+	__u32 ghosts_mask;    /* remembered TCP sequence states - 1 */
+	__u32 features;       /* enum nilo_feature */
+	__u32 wake_jiffies;   /* least time between two wake-ups */
+	__u16 vxlan_ports[2]; /* host order, 0: unused */
 	__u32 reserved;
 	__u64 hash_seed;
 };

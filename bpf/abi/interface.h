@@ -39,7 +39,7 @@ struct nilo_interface {
 	__u32 attachment;     /* enum nilo_attachment */
 	__u32 clsact_created; /* the clsact qdisc is ours to remove */
 	__u32 filter_priority;
-	__u32 group;          /* which program instance */
+	__u32 group; /* which program instance */
 	char name[16];
 	/* The device's own counters when the programs were attached, ingress then egress: packets, bytes. */
 	__u64 base_packets[2];

@@ -20,21 +20,21 @@ struct nilo_totals {
 
 /* Why a packet was counted on the interface but not in a flow. */
 enum nilo_overflow {
-	NILO_OVERFLOW_LOG_FULL = 0,  /* no slot could be emptied: user space has not kept up */
-	NILO_OVERFLOW_CPU = 1,       /* the packet ran on a CPU that has no part of the table */
+	NILO_OVERFLOW_LOG_FULL = 0, /* no slot could be emptied: user space has not kept up */
+	NILO_OVERFLOW_CPU = 1,      /* the packet ran on a CPU that has no part of the table */
 	NILO_OVERFLOW_REASONS = 2
 };
 
 /* Packets that are in a flow, and something about them deserves a count. */
 enum nilo_remark {
-	NILO_REMARK_TRUNCATED_L3 = 0,   /* the network header is cut off or malformed: counted by ethertype */
-	NILO_REMARK_TRUNCATED_L4 = 1,   /* the transport header is cut off or malformed: counted without ports */
-	NILO_REMARK_FRAGMENT_ORPHAN = 2,/* a later fragment whose first one is unknown: counted without ports */
-	NILO_REMARK_EXTENSIONS = 3,     /* more IPv6 extension headers than are followed */
-	NILO_REMARK_TABLE_FULL = 4,     /* a fragment or handshake could not be remembered */
-	NILO_REMARK_WIRE_APPROX = 5,    /* a super-packet in a tunnel that is not parsed: wire bytes are a lower bound */
-	NILO_REMARK_SPILLED = 6,        /* flows that left their slot through the log */
-	NILO_REMARK_DROPPED_CLEAN = 7,  /* flows that left their slot already collected */
+	NILO_REMARK_TRUNCATED_L3 = 0,    /* the network header is cut off or malformed: counted by ethertype */
+	NILO_REMARK_TRUNCATED_L4 = 1,    /* the transport header is cut off or malformed: counted without ports */
+	NILO_REMARK_FRAGMENT_ORPHAN = 2, /* a later fragment whose first one is unknown: counted without ports */
+	NILO_REMARK_EXTENSIONS = 3,      /* more IPv6 extension headers than are followed */
+	NILO_REMARK_TABLE_FULL = 4,      /* a fragment or handshake could not be remembered */
+	NILO_REMARK_WIRE_APPROX = 5,   /* a super-packet in a tunnel that is not parsed: wire bytes are a lower bound */
+	NILO_REMARK_SPILLED = 6,       /* flows that left their slot through the log */
+	NILO_REMARK_DROPPED_CLEAN = 7, /* flows that left their slot already collected */
 	NILO_REMARKS = 8
 };
 

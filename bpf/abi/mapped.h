@@ -6,22 +6,34 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint64_t nilo_load_acquire(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void nilo_store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline void nilo_store_seen(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint64_t nilo_load_acquire(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+static inline void nilo_store_release(uint64_t *p, uint64_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+static inline void nilo_store_seen(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
 
 /*
  * Copies a slot as it stood at one moment. Returns its sequence number, or 1 (never a resting state, which is even)
  * when the owning CPU kept writing through all tries: the slot is busy and will be met again.
  */
-static inline uint32_t nilo_slot_read(const uint32_t *seq, const struct nilo_flow_slot *slot, struct nilo_flow_slot *copy) {
-    for (int tries = 0; tries < 64; tries++) {
-        uint32_t before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
-        if (before & 1) continue;
-        memcpy(copy, slot, sizeof *copy);
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(seq, __ATOMIC_RELAXED) == before) return before;
-    }
-    return 1;
+static inline uint32_t nilo_slot_read(const uint32_t *seq, const struct nilo_flow_slot *slot, struct nilo_flow_slot *copy)
+{
+	for (int tries = 0; tries < 64; tries++) {
+		uint32_t before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
+		if (before & 1)
+			continue;
+		memcpy(copy, slot, sizeof *copy);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(seq, __ATOMIC_RELAXED) == before)
+			return before;
+	}
+	return 1;
 }
 #endif

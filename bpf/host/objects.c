@@ -7,7 +7,19 @@ extern const unsigned long flow_bpf_object_size;
 extern const unsigned char drops_bpf_object[];
 extern const unsigned long drops_bpf_object_size;
 
-const void *nilo_flow_object(void) { return flow_bpf_object; }
-size_t nilo_flow_object_size(void) { return flow_bpf_object_size; }
-const void *nilo_drops_object(void) { return drops_bpf_object; }
-size_t nilo_drops_object_size(void) { return drops_bpf_object_size; }
+const void *nilo_flow_object(void)
+{
+	return flow_bpf_object;
+}
+size_t nilo_flow_object_size(void)
+{
+	return flow_bpf_object_size;
+}
+const void *nilo_drops_object(void)
+{
+	return drops_bpf_object;
+}
+size_t nilo_drops_object_size(void)
+{
+	return drops_bpf_object_size;
+}

@@ -70,7 +70,8 @@ static __always_inline void nilo_slot_start(struct nilo_flow_slot *slot, const s
 }
 
 /* What the IP header says changes rarely: one comparison in the common case. */
-static __always_inline void nilo_slot_marks(struct nilo_flow_slot *slot, const struct nilo_facts *p, const struct nilo_wire *wire)
+static __always_inline void nilo_slot_marks(struct nilo_flow_slot *slot, const struct nilo_facts *p,
+					    const struct nilo_wire *wire)
 {
 	if (likely(slot->tos == p->tos && slot->ttl == p->ttl && (p->tos & 3) != 3))
 		return;
@@ -85,7 +86,8 @@ static __always_inline void nilo_slot_marks(struct nilo_flow_slot *slot, const s
 		slot->ttl_max = p->ttl;
 }
 
-static __always_inline void nilo_slot_add(struct nilo_flow_slot *slot, struct nilo_facts *p, const struct nilo_wire *wire, __u32 now)
+static __always_inline void nilo_slot_add(struct nilo_flow_slot *slot, struct nilo_facts *p,
+					  const struct nilo_wire *wire, __u32 now)
 {
 	slot->skbs += 1;
 	slot->skb_bytes += p->skb_bytes;

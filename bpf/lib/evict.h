@@ -82,8 +82,8 @@ static __always_inline int nilo_spill(struct nilo_log_head *head, __u32 cpu, __u
  * Chooses among eight full ways: the longest unused; among equals a clean one. With the log full only clean ones can go.
  * Returns the way, or -1 when nothing can leave.
  */
-static __always_inline int nilo_choose_victim(const struct nilo_flow_set *set, const struct nilo_seen_set *seen, __u32 home,
-					      __u16 age_now, int log_room, int *clean)
+static __always_inline int nilo_choose_victim(const struct nilo_flow_set *set, const struct nilo_seen_set *seen,
+					      __u32 home, __u16 age_now, int log_room, int *clean)
 {
 	__u32 best = 0;
 	int way = -1;

@@ -16,13 +16,13 @@
 /* Set before loading, constant to the verifier. */
 const volatile struct nilo_config nilo_config = {};
 
-#define NILO_MAPPED_ARRAY(name, record)                                                                                \
-	struct {                                                                                                       \
-		__uint(type, BPF_MAP_TYPE_ARRAY);                                                                      \
-		__uint(map_flags, BPF_F_MMAPABLE);                                                                     \
-		__uint(max_entries, 1);                                                                                \
-		__type(key, __u32);                                                                                    \
-		__type(value, record);                                                                                 \
+#define NILO_MAPPED_ARRAY(name, record)            \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);  \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__uint(max_entries, 1);            \
+		__type(key, __u32);                \
+		__type(value, record);             \
 	} name SEC(".maps")
 
 /* Key: cpu * sets + set. The header line of eight slots. */

@@ -15,11 +15,11 @@
 #endif
 
 /* Masks a way so that the verifier sees it: the compiler would leave out a mask that it can prove needless. */
-#define nilo_bounded_way(way)                                                                                          \
-	({                                                                                                             \
-		__u64 bounded = (__u32)(way);                                                                          \
-		asm volatile("%0 &= 7" : "+r"(bounded));                                                               \
-		(__u32)bounded;                                                                                        \
+#define nilo_bounded_way(way)                            \
+	({                                               \
+		__u64 bounded = (__u32)(way);            \
+		asm volatile("%0 &= 7" : "+r"(bounded)); \
+		(__u32) bounded;                         \
 	})
 
 #define likely(x) __builtin_expect(!!(x), 1)

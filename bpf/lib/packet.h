@@ -12,7 +12,7 @@ struct nilo_facts {
 	__u32 headers;   /* from the frame's start to the innermost transport payload */
 	__u32 payload;   /* innermost TCP payload by the IP header's length, not counting Ethernet padding */
 	__u32 seq;
-	__u32 remarks;   /* bit n: enum nilo_remark n */
+	__u32 remarks; /* bit n: enum nilo_remark n */
 	__u16 tcp_flags;
 	__u16 window;
 	__u8 is_tcp;      /* the innermost transport is TCP and its header whole */
@@ -47,7 +47,8 @@ static __always_inline void nilo_set_words(__u8 *field, __u64 first, __u64 secon
 
 static __always_inline __u64 nilo_tuple_last(const struct nilo_tuple *t)
 {
-	return t->sport | (__u64)t->dport << 16 | (__u64)t->protocol << 32 | (__u64)t->form << 40 | (__u64)t->ethertype << 48;
+	return t->sport | (__u64)t->dport << 16 | (__u64)t->protocol << 32 | (__u64)t->form << 40 |
+	       (__u64)t->ethertype << 48;
 }
 
 /* Composes the key from the parsed fields; its inner tuple was written in place. */

@@ -31,7 +31,8 @@ static __always_inline __u16 nilo_ethertype(__be16 field)
 }
 
 /* Steps over tags that sit in the data; `tags` counts those found before. A tag that is cut off leaves its own ethertype. */
-static __always_inline __be16 nilo_parse_tags(struct nilo_cursor *c, __u16 *outer, __u16 *inner, int tags, __be16 ethertype)
+static __always_inline __be16 nilo_parse_tags(struct nilo_cursor *c, __u16 *outer, __u16 *inner, int tags,
+					      __be16 ethertype)
 {
 #pragma clang loop unroll(full)
 	for (int i = 0; i < 2; i++) {
@@ -62,9 +63,9 @@ static __always_inline int nilo_is_vxlan_port(__be16 dport)
 /* `layer2`: the data starts with an Ethernet header. */
 static __always_inline int nilo_parse_linear(struct __sk_buff *skb, struct nilo_packet *p, int layer2)
 {
-	struct nilo_cursor c = {
-		.start = (void *)(long)skb->data, .at = (void *)(long)skb->data, .end = (void *)(long)skb->data_end
-	};
+	struct nilo_cursor c = { .start = (void *)(long)skb->data,
+				 .at = (void *)(long)skb->data,
+				 .end = (void *)(long)skb->data_end };
 	struct nilo_tuple *outer = &p->outer;
 	struct ethhdr *eth;
 	__be16 ethertype = skb->protocol;
@@ -82,8 +83,8 @@ static __always_inline int nilo_parse_linear(struct __sk_buff *skb, struct nilo_
 	}
 	outer->ethertype = nilo_ethertype(ethertype);
 	r = nilo_parse_network(skb, &c, p, outer, 1);
-	p->is_tunnel = r == NILO_PARSED && nilo_config.features & NILO_FEATURE_VXLAN && outer->protocol == IPPROTO_UDP &&
-		       p->facts.segmentable && nilo_is_vxlan_port(outer->dport);
+	p->is_tunnel = r == NILO_PARSED && nilo_config.features & NILO_FEATURE_VXLAN &&
+		       outer->protocol == IPPROTO_UDP && p->facts.segmentable && nilo_is_vxlan_port(outer->dport);
 	if (skb->vlan_present)
 		p->facts.headers += 4;
 	return r;

@@ -60,7 +60,8 @@ static __always_inline int nilo_parse_fast(struct __sk_buff *skb, struct nilo_fl
 		w[1] = 0;
 		w[2] = ip->daddr;
 		w[3] = 0;
-		w[4] = *(__u32 *)(ip + 1) | (__u64)ip->protocol << 32 | (__u64)NILO_FORM_PORTS << 40 | (__u64)ETH_P_IP << 48;
+		w[4] = *(__u32 *)(ip + 1) | (__u64)ip->protocol << 32 | (__u64)NILO_FORM_PORTS << 40 |
+		       (__u64)ETH_P_IP << 48;
 		f->tos = ip->tos;
 		f->ttl = ip->ttl;
 	} else if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
@@ -73,7 +74,8 @@ static __always_inline int nilo_parse_fast(struct __sk_buff *skb, struct nilo_fl
 		w[1] = ip->saddr[1];
 		w[2] = ip->daddr[0];
 		w[3] = ip->daddr[1];
-		w[4] = *(__u32 *)(ip + 1) | (__u64)ip->next << 32 | (__u64)NILO_FORM_PORTS << 40 | (__u64)ETH_P_IPV6 << 48;
+		w[4] = *(__u32 *)(ip + 1) | (__u64)ip->next << 32 | (__u64)NILO_FORM_PORTS << 40 |
+		       (__u64)ETH_P_IPV6 << 48;
 		f->tos = ip->version_class << 4 | ip->class_label >> 4;
 		f->ttl = ip->hop_limit;
 	} else {

@@ -37,7 +37,7 @@ struct nilo_ipv6_header {
 
 struct nilo_extension {
 	__u8 next;
-	__u8 length; /* in 8 bytes, without the first 8; for AH in 4 bytes, without the first 8 */
+	__u8 length;     /* in 8 bytes, without the first 8; for AH in 4 bytes, without the first 8 */
 	__be16 fragment; /* fragment header: offset << 3 | M */
 	__be32 id;
 };

@@ -6,8 +6,8 @@
 #include "lib/parse_fast.h"
 
 /* The shapes that are not common: tags, tunnels, fragments, ICMP, whatever else. */
-static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nilo_flow_key *key, struct nilo_facts *facts, __u32 if_id,
-					       __u32 direction, __u32 layer3)
+static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nilo_flow_key *key,
+					       struct nilo_facts *facts, __u32 if_id, __u32 direction, __u32 layer3)
 {
 	struct nilo_scratch *scratch = nilo_scratch();
 	int wanted;

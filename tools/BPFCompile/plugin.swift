@@ -42,7 +42,8 @@ import PackagePlugin
                 displayName: "Compiling BPF \(program.lastPathComponent)", executable: clang,
                 arguments: [
                     // v3 is the newest instruction set that kernel 6.1 takes; a part split off as cold could not be called.
-                    "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Xclang", "-fno-split-cold-code", "-Wall", "-Werror", "-D__TARGET_ARCH_\(machine)",
+                    "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Xclang", "-fno-split-cold-code", "-Wall", "-Werror",
+                    "-D__TARGET_ARCH_\(machine)",
                     "-fdebug-prefix-map=\(root.path)=.", "-I", root.appending(path: "bpf").path, "-idirafter", multiarch,
                     "-c", program.path, "-o", object.path,
                 ],
