@@ -36,33 +36,37 @@ enum nilo_slot_notes {
 	NILO_NOTE_RTT_AMBIGUOUS = 16 /* the SYN was sent more than once: no handshake time */
 };
 
+/*
+ * One cache line of what changes with every packet, then the key (whose inner tuple only tunnels touch), then what changes rarely: a
+ * packet that is not in a tunnel touches two lines of the three.
+ */
 struct nilo_flow_slot {
-	struct nilo_flow_key key;
 	__u64 skbs;
 	__u64 skb_bytes;    /* Ethernet frames without FCS, VLAN tags included, as skbs */
 	__u64 wire_packets; /* the segments that were or will be on the wire */
 	__u64 wire_bytes;   /* their frames, headers repeated per segment */
-	__u32 first_jiffies;
 	__u32 last_jiffies;
-	__u32 ce_packets;    /* wire packets marked Congestion Experienced (RFC 3168) */
-	__u32 retransmitted; /* TCP segments whose bytes had been seen here before */
-	__u32 out_of_order;  /* TCP segments that filled a gap seen here */
-	__u32 zero_windows;  /* TCP segments that closed the window */
-	__u32 min_bytes;     /* smallest and largest wire packet */
+	__u32 min_bytes; /* smallest and largest wire packet */
 	__u32 max_bytes;
 	__u32 next_seq;   /* TCP: one past the highest byte seen */
 	__u32 hole_start; /* TCP: the gap [hole_start, hole_end), equal when there is none */
 	__u32 hole_end;
-	__u32 handshake_us; /* SYN to SYN-ACK on the answering flow, SYN-ACK to ACK on the asking one; 0 unknown */
-	__u32 generation;   /* of this stay in the slot */
-	__u32 ledger;       /* index of the interface's books */
-	__u16 tcp_flags;    /* all flags seen: FIN 1 … CWR 128, AE 256 */
-	__u8 tos;           /* DSCP << 2 | ECN of the latest packet */
-	__u8 ttl;           /* of the latest packet */
-	__u8 ecn;           /* bit n: codepoint n seen */
+	__u16 tcp_flags; /* all flags seen: FIN 1 … CWR 128, AE 256 */
+	__u8 tos;        /* DSCP << 2 | ECN of the latest packet */
+	__u8 ttl;        /* of the latest packet */
+	__u8 ecn;        /* bit n: codepoint n seen */
 	__u8 ttl_min;
 	__u8 ttl_max;
 	__u8 notes; /* enum nilo_slot_notes */
+	struct nilo_flow_key key;
+	__u32 first_jiffies;
+	__u32 ce_packets;    /* wire packets marked Congestion Experienced (RFC 3168) */
+	__u32 retransmitted; /* TCP segments whose bytes had been seen here before */
+	__u32 out_of_order;  /* TCP segments that filled a gap seen here */
+	__u32 zero_windows;  /* TCP segments that closed the window */
+	__u32 handshake_us;  /* SYN to SYN-ACK on the answering flow, SYN-ACK to ACK on the asking one; 0 unknown */
+	__u32 generation;    /* of this stay in the slot */
+	__u32 ledger;        /* index of the interface's books */
 };
 
 /* A dirty slot on its way out: the last word on (slot, generation). */
@@ -85,8 +89,8 @@ struct nilo_log_tail {
 _Static_assert(sizeof(struct nilo_flow_set) == 64, "nilo_flow_set");
 _Static_assert(sizeof(struct nilo_seen_set) == 32, "nilo_seen_set");
 _Static_assert(sizeof(struct nilo_flow_slot) == 192, "nilo_flow_slot");
-_Static_assert(offsetof(struct nilo_flow_slot, skbs) == 96, "nilo_flow_slot.skbs");
-_Static_assert(offsetof(struct nilo_flow_slot, tos) == 186, "tos and ttl are compared as one word");
+_Static_assert(offsetof(struct nilo_flow_slot, key) == 64, "nilo_flow_slot.key");
+_Static_assert(offsetof(struct nilo_flow_slot, tos) == 58, "tos and ttl are compared as one word");
 _Static_assert(sizeof(struct nilo_spill) == 200, "nilo_spill");
 _Static_assert(sizeof(struct nilo_log_head) == 64 && sizeof(struct nilo_log_tail) == 64, "log positions");
 #endif
