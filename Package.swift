@@ -54,7 +54,7 @@ let agent: [Target] = [  // 4
 
 let commands: [Target] = [  // 5
     .target(
-        name: "Commands", dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+        name: "Commands", dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes"],
         path: "tools/benchmarks/swift"),
@@ -92,6 +92,16 @@ let tests: [Target] = [
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
 ]
 
+// An entry of libFuzzer has no main, so it is there only when tools/fuzz asks.
+let fuzzing: [Target] =
+    Context.environment["FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "nilo-fuzz", dependencies: ["Configuration", "Flows", "Netlink", "NetworkTypes"], path: "Tests/Fuzz",
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+    ]
+
 let build: [Target] = [
     .plugin(name: "BPFCompile", capability: .buildTool(), path: "tools/BPFCompile")
 ]
@@ -99,6 +109,6 @@ let build: [Target] = [
 let package = Package(
     name: "nilometer",
     products: [.executable(name: "nilo", targets: ["nilo"])],
-    targets: kernelAndLibraries + types + pure + edges + agent + commands + executables + tests + build,
+    targets: kernelAndLibraries + types + pure + edges + agent + commands + executables + tests + fuzzing + build,
     swiftLanguageModes: [.v6]
 )

@@ -29,7 +29,7 @@ public struct FilterObservation: Sendable, Equatable {
     }
 
     /// From the payload of RTM_NEWTFILTER; nil when it is shorter than its fixed header.
-    init?(_ payload: UnsafeRawBufferPointer) {
+    package init?(_ payload: UnsafeRawBufferPointer) {
         guard let header = payload.value(tcmsg.self) else { return nil }
         handle = header.tcm_handle
         priority = UInt16(truncatingIfNeeded: header.tcm_info >> 16)

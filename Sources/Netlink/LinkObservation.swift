@@ -34,7 +34,7 @@ public struct LinkObservation: Sendable, Equatable {
     public var isLayer3: Bool { hardwareType != UInt16(ARPHRD_ETHER) && hardwareType != UInt16(ARPHRD_LOOPBACK) }
 
     /// From the payload of RTM_NEWLINK or RTM_DELLINK; nil when it is shorter than its fixed header.
-    init?(_ payload: UnsafeRawBufferPointer) {
+    package init?(_ payload: UnsafeRawBufferPointer) {
         guard let header = payload.value(ifinfomsg.self) else { return nil }
         index = header.ifi_index
         hardwareType = header.ifi_type

@@ -16,7 +16,7 @@ public struct QdiscObservation: Sendable, Equatable {
     public var isClsact: Bool { parent == UInt32(TC_H_CLSACT) && kind == "clsact" }
 
     /// From the payload of RTM_NEWQDISC; nil when it is shorter than its fixed header.
-    init?(_ payload: UnsafeRawBufferPointer) {
+    package init?(_ payload: UnsafeRawBufferPointer) {
         guard let header = payload.value(tcmsg.self) else { return nil }
         interface = header.tcm_ifindex
         handle = header.tcm_handle

@@ -21,7 +21,7 @@ public struct SocketObservation: Sendable, Equatable {
     public var userID: UInt32
 
     /// From the payload of SOCK_DIAG_BY_FAMILY; nil when it is too short or of another family.
-    init?(_ payload: UnsafeRawBufferPointer, ipProtocol: UInt8) {
+    package init?(_ payload: UnsafeRawBufferPointer, ipProtocol: UInt8) {
         guard let message = payload.value(inet_diag_msg.self) else { return nil }
         let isIPv6 = Int32(message.idiag_family) == AF_INET6
         guard isIPv6 || Int32(message.idiag_family) == AF_INET else { return nil }

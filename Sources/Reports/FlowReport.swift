@@ -93,6 +93,8 @@ public struct FlowReport: Codable, Hashable, Sendable {
     public var tcp: TCPReport?
     /// How far the numbers can be trusted beyond the exact counts; see `FlowNotes`.
     public var notes: [String]
+    /// The local process whose socket it is, or why that is not known; absent where nobody asked.
+    public var owner: String?
 
     public struct TCPReport: Codable, Hashable, Sendable {
         public var flags: [String]

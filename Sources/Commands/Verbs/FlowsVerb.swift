@@ -22,6 +22,8 @@ public struct FlowsVerb: Hashable, Sendable {
     public var resolve: Bool
     /// Show ports as numbers.
     public var numeric: Bool
+    /// Look up the processes of local sockets.
+    public var owners: Bool
 
     public static let specification = CommandSpecification(
         "flows", summary: "List flows with their exact counts",
@@ -49,6 +51,7 @@ public struct FlowsVerb: Hashable, Sendable {
             OptionSpecification("interval", short: "i", value: "TIME", help: "how often, with --follow (2s)"),
             OptionSpecification("wide", short: "w", help: "all columns, however wide the terminal is"),
             OptionSpecification("names", help: "look up the names of addresses"),
+            OptionSpecification("owners", short: "o", help: "the local process of each flow, as it is now"),
             OptionSpecification("numeric", help: "ports as numbers"),
             .json, AgentConnection.option,
         ],
@@ -59,6 +62,7 @@ public struct FlowsVerb: Hashable, Sendable {
             .init("nilo flows --sort bytes --top 5 interface eth0 and ingress", "the five largest that came in by eth0"),
             .init("nilo flows 'inner net 10.1.0.0/16 and not (udp or icmp)'", "inside VXLAN; quotes keep the shell away from parentheses"),
             .init("nilo flows --by host interface eth0", "how much each host sends and receives on eth0"),
+            .init("nilo flows --owners --sort bytes", "which process moves the most"),
             .init("nilo flows --json --sort retransmissions", "for a script"),
         ])
 
@@ -79,6 +83,10 @@ public struct FlowsVerb: Hashable, Sendable {
         wide = arguments.has("wide")
         resolve = arguments.has("names")
         numeric = arguments.has("numeric")
+        owners = arguments.has("owners")
+        if owners, grouping != nil {
+            throw CommandFailure("flows", "--owners goes with single flows", hint: "leave out --by", code: .usage)
+        }
         if arguments.has("interval"), !follow {
             throw CommandFailure("flows", "--interval says how often to follow", hint: "add --follow", code: .usage)
         }
@@ -129,7 +137,11 @@ extension FlowsVerb {
             if json { return try JSONOutput.text(list, pretty: !follow) }
             return FlowGroupListView(output: output, ends: ends(list.addresses, names)).text(list)
         }
-        let list: FlowListReport = try agent.ask("/v1/flows", query, for: "list flows")
+        var list: FlowListReport = try agent.ask("/v1/flows", query, for: "list flows")
+        if owners {
+            var found = FlowOwners()
+            found.name(&list)
+        }
         if json { return try JSONOutput.text(list, pretty: !follow) }
         return FlowListView(output: output, wide: wide, ends: ends(list.addresses, names)).text(list)
     }

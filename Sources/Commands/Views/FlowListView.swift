@@ -35,9 +35,10 @@ public struct FlowListView: Sendable {
 
     /// Without the closing line. In a narrow terminal the measures that the list is not sorted by make room for the addresses.
     func table(_ list: FlowListReport) -> Table {
-        var table = Table(columns(sort: FlowMeasure(rawValue: list.sort)))
+        let owners = list.flows.contains { $0.owner != nil }
+        var table = Table(columns(sort: FlowMeasure(rawValue: list.sort)) + (owners ? [.init("OWNER", shrinksTo: 8)] : []))
         table.narrowGap = 1
-        for flow in list.flows { table.append(row(flow)) }
+        for flow in list.flows { table.append(row(flow) + (owners ? [.init(flow.owner ?? "-")] : [])) }
         return table
     }
 
