@@ -54,7 +54,8 @@ let agent: [Target] = [  // 4
 
 let commands: [Target] = [  // 5
     .target(
-        name: "Commands", dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
+        name: "Commands",
+        dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes"],
         path: "tools/benchmarks/swift"),

@@ -77,6 +77,7 @@ final class Agent {
                 drops?.closed(id)
                 audit?.record("detach", by: .agent("interface gone"), result: .done, ["id": LogValue(id.rawValue)])
             })
+        if datapath.tookOver { datapath.reader.takeOver(from: handover) } else { unlink(handover) }
         if datapath.tookOver { log.info("counters of an earlier agent go on", ["interfaces": LogValue(datapath.allInterfaces.count)]) }
     }
 
@@ -154,6 +155,12 @@ final class Agent {
 
     // MARK: Ending
 
+    /// Where one agent tells the next what has been exported: beside the control socket, gone with a reboot as the counters are.
+    private var handover: String {
+        let socket = configuration.control.socket
+        return (socket.lastIndex(of: "/").map { String(socket[..<$0]) } ?? ".") + "/exported"
+    }
+
     /// - Parameter delay: lets an answer that is under way reach whoever asked.
     func stop(keep: Bool, after delay: Duration = .zero) throws {
         keepsCounting = keep
@@ -167,6 +174,7 @@ final class Agent {
         collector.endAll()
         export()
         if keepsCounting {
+            if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])
         } else {
             follower.detachAll()

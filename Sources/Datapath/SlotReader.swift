@@ -43,6 +43,8 @@ public final class SlotReader {
     private let told: UnsafeMutablePointer<Told>
     private let toldBytes: Int
     private var isFirstPass = true
+    /// What an earlier agent exported; of use in the first pass only.
+    private var handover = Handover()
     /// Of flows that ended their stay and were told here. By interface: an interface's books are given to another one day.
     private var ended: [ObservationPoint: Totals] = [:]
     private var clock: JiffyClock
@@ -88,6 +90,7 @@ public final class SlotReader {
             }
         }
         isFirstPass = false
+        handover = Handover()
         return pass
     }
 
@@ -101,6 +104,21 @@ public final class SlotReader {
     /// Lets go of what it remembers of an interface whose books are given to another.
     func forget(_ interface: InterfaceID) {
         for direction in Direction.allCases { ended[ObservationPoint(interface: interface, direction: direction)] = nil }
+    }
+
+    /// Leaves word of all that was told, for the reader that takes over. Call it when all of it has been exported.
+    public func handOver(to path: String) throws(BPFError) {
+        var handover = Handover()
+        for index in 0..<config.slotCount where !told[index].totals.isZero {
+            handover.add(.init(index: UInt32(index), generation: told[index].generation), told[index].totals)
+        }
+        try handover.write(to: path)
+    }
+
+    /// Takes the word that an earlier reader left. Before the first pass.
+    public func takeOver(from path: String) {
+        precondition(isFirstPass, "a reader takes over before it reads")
+        handover = Handover(taking: path)
     }
 
     /// Records that one CPU's spill log holds.
@@ -215,9 +233,12 @@ public final class SlotReader {
             largest: slot.max_bytes, handshakeMicroseconds: slot.handshake_us, tcpFlags: TCPFlags(rawValue: slot.tcp_flags),
             dscp: slot.tos &>> 2,
             ecn: slot.ecn, ttlMinimum: slot.ttl_min, ttlMaximum: slot.ttl_max, notes: FlowNotes(rawValue: UInt16(slot.notes)))
-        let observation = FlowObservation(
+        var observation = FlowObservation(
             key: withUnsafePointer(to: &slot.key) { FlowKey(copying: $0) }, totals: now - before.pointee.totals, transport: transport,
             traits: traits, isNewStay: before.pointee.totals.isZero, cpu: UInt16(truncatingIfNeeded: index / slotsPerCPU))
+        if isFirstPass, let exported = handover.told[.init(index: UInt32(index), generation: slot.generation)] {
+            observation.exported = exported
+        }
         let hint = before.pointee.generation == slot.generation ? before.pointee.flow : .max
         let flow = observation.totals.isZero && hint != .max ? hint : table.merge(observation, hint: hint, tick: tick, onClose: onClose)
         before.pointee = Told(

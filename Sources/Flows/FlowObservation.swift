@@ -10,6 +10,8 @@ public struct FlowObservation: Sendable {
     public var isNewStay: Bool
     /// The CPU whose part of the kernel's table the flow is in.
     public var cpu: UInt16
+    /// What an earlier agent exported of `totals` before this one took over.
+    public var exported = Totals()
 
     public init(key: FlowKey, totals: Totals, transport: TransportCounts, traits: FlowTraits, isNewStay: Bool, cpu: UInt16 = 0) {
         self.key = key

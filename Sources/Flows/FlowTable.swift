@@ -106,6 +106,7 @@ public struct FlowTable: ~Copyable {
         if entry.pointee.cpu != observation.cpu { traits.notes.insert(.severalCPUs) }
         entry.pointee.cpu = observation.cpu
         entry.pointee.record.traits.merge(traits)
+        entry.pointee.exported += observation.exported
         entry.pointee.count(observation.totals, tick: tick)
         return UInt32(index)
     }
@@ -143,6 +144,7 @@ public struct FlowTable: ~Copyable {
         if !observation.isNewStay { traits.first = traits.last }
         let record = FlowRecord(key: observation.key, totals: observation.totals, transport: observation.transport, traits: traits)
         var entry = Entry(record: record, lastExport: traits.first, tick: tick, cell: 0, cpu: observation.cpu)
+        entry.exported = observation.exported
         entry.count(observation.totals, tick: tick)
         entry.cell = UInt32(place(Cell(hash: hash, entry: UInt32(index) + 1)))
         (entries + index).initialize(to: entry)

@@ -23,7 +23,8 @@ import Testing
         let port = UInt16(bigEndian: address.sin_port)
         func flow(_ source: UInt16, _ destination: UInt16, _ direction: Direction, _ protocol: IPProtocol = .udp) -> FlowReport {
             let tuple = FlowTuple(
-                source: .v4(0x7F00_0001), destination: .v4(0x7F00_0001), sourcePort: source, destinationPort: destination, protocol: `protocol`,
+                source: .v4(0x7F00_0001), destination: .v4(0x7F00_0001), sourcePort: source, destinationPort: destination,
+                protocol: `protocol`,
                 form: .ports, etherType: .ipv4)
             let now = Timestamp(nanoseconds: 0)
             return FlowReport(

@@ -1,6 +1,7 @@
 import CLinux
 import Datapath
 import Flows
+import Foundation
 import Glibc
 import NetworkTypes
 import Synchronization
@@ -142,6 +143,36 @@ import Testing
             let books = expectClosed(bench)
             #expect(books.overflowTotal.isZero && books.retired != bench.readerRetired(.ingress))
             #expect(bench.told(.ingress) + (books.retired - bench.readerRetired(.ingress)) == books.seen)
+        }
+    }
+
+    /// What an agent that ends in order has exported is not due again, and what comes between the two agents is.
+    @Test func handoverTellsWhatWasExported() async throws {
+        let bench = try ProgramBench()
+        let path = NSTemporaryDirectory() + "nilo-handover-\(UUID().uuidString)"
+        try await bench.perform { bench in
+            for flow in 0..<200 { try bench.send(Self.frame(flow), times: 3) }
+            try bench.collect()
+            try bench.reader.handOver(to: path)
+            for flow in 150..<260 { try bench.send(Self.frame(flow)) }
+            try bench.restart(handover: path)
+            try bench.collect()
+            #expect(bench.unexported().skbs == 110)
+            #expect(bench.told(.ingress).skbs == 710)
+            // It was true once.
+            #expect(access(path, F_OK) != 0)
+            for flow in 0..<7 { try bench.send(Self.frame(flow)) }
+            try bench.collect()
+            #expect(bench.unexported().skbs == 117)
+            // After a crash there is no word, and all of it is due.
+            try bench.restart(handover: path)
+            try bench.collect()
+            #expect(bench.unexported().skbs == 717)
+            // What is no handover is none.
+            try Data(repeating: 7, count: 41).write(to: URL(fileURLWithPath: path))
+            try bench.restart(handover: path)
+            try bench.collect()
+            #expect(bench.unexported().skbs == 717)
         }
     }
 

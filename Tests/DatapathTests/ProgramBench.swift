@@ -67,9 +67,17 @@ actor ProgramBench {
     }
 
     /// As a new agent does: an empty table, and a reader that has told nothing.
-    func restart() throws {
+    func restart(handover: String? = nil) throws {
         reader = try SlotReader(maps: maps, program: program)
+        if let handover { reader.takeOver(from: handover) }
         table = FlowTable(limit: 1 << 20)
+    }
+
+    /// What an exporter would still have to send, flows of this bench's interface in all.
+    func unexported() -> Totals {
+        var sum = Totals()
+        table.forEach { if $0.record.key.interface == interface { sum += $0.record.totals - $0.exported } }
+        return sum
     }
 
     func flows() -> [FlowRecord] {

@@ -21,7 +21,8 @@ struct FlowOwners {
     private mutating func owner(of flow: FlowReport) -> String {
         let tuple = flow.tuple
         guard let source = tuple.source.flatMap(IPAddress.init), let destination = tuple.destination.flatMap(IPAddress.init),
-            let protocolName = tuple.protocol, let number = IPProtocol(protocolName), let from = tuple.sourcePort, let to = tuple.destinationPort
+            let protocolName = tuple.protocol, let number = IPProtocol(protocolName), let from = tuple.sourcePort,
+            let to = tuple.destinationPort
         else { return OwnerTable.Owner.unknown(.otherProtocol).description }
         switch sockets(in: flow.namespace) {
         case .unknown(let why): return "unknown: \(why)"
