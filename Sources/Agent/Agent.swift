@@ -67,15 +67,17 @@ final class Agent {
             }, onUnwatch: { [unowned self] in loop.unwatch($0.monitor.descriptor) },
             onAttach: { [unowned self] id, name in
                 if let interface = datapath.interfaces.first(where: { $0.id == id }) { try? drops?.attached(interface) }
-                audit?.record(
-                    "attach", by: .agent("interface appeared"), result: .done, ["interface": LogValue(name), "id": LogValue(id.rawValue)])
+                note(
+                    "attach", by: .agent("interface appeared"), ["interface": LogValue(name), "id": LogValue(id.rawValue)])
             },
-            onClose: { [unowned self] id in
+            onClose: { [unowned self] id, reason in
                 // What it counted to the end is read before its flows are closed.
                 _ = try? collector.collect()
                 collector.close(id)
                 drops?.closed(id)
-                audit?.record("detach", by: .agent("interface gone"), result: .done, ["id": LogValue(id.rawValue)])
+                note(
+                    "detach", by: .agent(reason),
+                    ["id": LogValue(id.rawValue), "interface": LogValue(datapath.allInterfaces.first { $0.id == id }?.name ?? "")])
             })
         if datapath.tookOver { datapath.reader.takeOver(from: handover) } else { unlink(handover) }
         if datapath.tookOver { log.info("counters of an earlier agent go on", ["interfaces": LogValue(datapath.allInterfaces.count)]) }
@@ -87,6 +89,12 @@ final class Agent {
             log.warning("no audit log", ["reason": LogValue("\(error)")])
             return nil
         }
+    }
+
+    /// Writes a change to the audit log, and says so where that fails.
+    func note(_ change: String, by actor: AuditLog.Actor, _ fields: KeyValuePairs<String, LogValue>) {
+        guard let audit, !audit.record(change, by: actor, result: .done, fields) else { return }
+        log.warning("audit log not written", ["change": LogValue(change), "lost": LogValue(audit.lost)])
     }
 
     // MARK: Running
@@ -122,7 +130,7 @@ final class Agent {
 
     private func turn() {
         turnTimer.fire(after: .seconds(1))
-        if collector.tick % 5 == 4 { follower.repair() }
+        follower.repair()
         measureRates()
         collector.turn(now: .now)
         export()

@@ -27,6 +27,7 @@ public struct AgentFailure: Error, Sendable, CustomStringConvertible {
         switch error.code {
         case EPERM, EACCES:
             self.init(error.operation, why, hint: "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", kind: .permission)
+        case EBUSY: self.init(error.operation, why, hint: "stop the other agent first: nilo stop", kind: .alreadyRunning)
         case EPROTO:
             self.init(
                 error.operation, why, hint: "stop the other version first (nilo stop), then remove its counters with: nilo cleanup",

@@ -126,7 +126,9 @@ extension LinkObservation {
     /// A network device without a kind and without hardware behind it that we can see: paravirtual ones count skbs too.
     private var isVirtual: Bool { SystemFiles.link("/sys/class/net/\(name)/device/driver")?.hasSuffix("virtio_net") ?? true }
 
-    /// Bridges count what they pass up, and VXLAN devices what they wrap and unwrap, without the 14 bytes of Ethernet header
-    /// (br_pass_frame_up, vxlan_rcv and iptunnel_xmit in the kernel).
-    func leavesOutEthernetHeader(_ direction: Direction) -> Bool { kind == "vxlan" || kind == "bridge" && direction == .ingress }
+    /// Bridges count what they pass up, VXLAN devices what they wrap and unwrap, and loopback everything, without the 14 bytes of
+    /// Ethernet header (br_pass_frame_up, vxlan_rcv, iptunnel_xmit and loopback_xmit in the kernel).
+    func leavesOutEthernetHeader(_ direction: Direction) -> Bool {
+        kind == "vxlan" || flags.contains(.loopback) || kind == "bridge" && direction == .ingress
+    }
 }

@@ -27,6 +27,14 @@ struct CleanupPlan {
         for path in scope.sockets where try Cleanup.isAnswered(path) {
             throw AgentFailure("clean up", "an agent is running: \(path) is answered", hint: "nilo stop", kind: .alreadyRunning)
         }
+        // An agent may listen elsewhere; its pins tell all the same.
+        for root in scope.roots where access(root, F_OK) == 0 {
+            do { _ = try PinLock(root: root) } catch {
+                guard error.code == EBUSY else { continue }
+                throw AgentFailure(
+                    "clean up", "an agent is running: it holds \(root)", hint: "nilo stop --socket PATH", kind: .alreadyRunning)
+            }
+        }
         // The registry is read before its pin goes; the namespaces are looked at before the steps are put in order.
         let registered = readRegistries()
         var qdiscs: [Step] = []

@@ -20,7 +20,7 @@ final class InterfaceFollower {
     private let onWatch: (FollowedNamespace) throws -> Void
     private let onUnwatch: (FollowedNamespace) -> Void
     private let onAttach: (InterfaceID, String) -> Void
-    private let onClose: (InterfaceID) -> Void
+    private let onClose: (InterfaceID, String) -> Void
 
     /// How many processes one step of the search for namespaces looks at; four steps a second find 8,000 processes' within one.
     private static let processesPerStep = 2000
@@ -28,7 +28,7 @@ final class InterfaceFollower {
     init(
         _ configuration: AgentConfiguration, _ datapath: Datapath, _ log: Log, onWatch: @escaping (FollowedNamespace) throws -> Void,
         onUnwatch: @escaping (FollowedNamespace) -> Void, onAttach: @escaping (InterfaceID, String) -> Void,
-        onClose: @escaping (InterfaceID) -> Void
+        onClose: @escaping (InterfaceID, String) -> Void
     ) throws {
         self.configuration = configuration
         self.datapath = datapath
@@ -113,7 +113,7 @@ final class InterfaceFollower {
                     vanish(id)
                 } else if !wanted.contains(where: { $0.index == index }) {
                     followed.attached[index] = nil
-                    detach(id, index, followed)
+                    detach(id, index, followed, "not chosen any more")
                 }
             }
             for link in wanted {
@@ -126,18 +126,22 @@ final class InterfaceFollower {
         }
     }
 
-    /// Finds attachments that someone else took away, closes their books and attaches anew.
+    /// Finds attachments and pins that someone else took away, and makes them again.
     func repair() {
+        do {
+            if try datapath.restorePins() { log.warning("pins were removed; made again") }
+        } catch {
+            log.warning("pins not made again", ["reason": LogValue("\(error)")])
+        }
         for followed in namespaces.values {
-            for (index, id) in followed.attached {
+            for (_, id) in followed.attached {
                 do {
-                    let isThere = try followed.namespace.inside { try datapath.isAttached(id) }
-                    guard !isThere else { continue }
-                    log.warning("programs were taken off an interface; attaching again", ["id": LogValue(id.rawValue)])
-                    repaired += 1
-                    followed.attached[index] = nil
-                    vanish(id)
-                    synchronise(followed)
+                    try followed.namespace.inside {
+                        guard try !datapath.isAttached(id) else { return }
+                        try datapath.reattach(id)
+                        repaired += 1
+                        log.warning("programs were taken off an interface; attached again", ["id": LogValue(id.rawValue)])
+                    }
                 } catch {
                     log.warning("attachment not checked", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
                 }
@@ -180,14 +184,14 @@ final class InterfaceFollower {
         }
     }
 
-    private func detach(_ id: InterfaceID, _ index: Int32, _ followed: FollowedNamespace) {
+    private func detach(_ id: InterfaceID, _ index: Int32, _ followed: FollowedNamespace, _ reason: String) {
         do {
             try followed.namespace.inside {
                 try datapath.detach(id)
                 // Made by us and empty: ours to take away.
                 if datapath.madeClsact(id), try followed.socket.isClsactEmpty(on: index) { try followed.socket.removeClsact(from: index) }
             }
-            onClose(id)
+            onClose(id, reason)
             log.info("interface detached", ["id": LogValue(id.rawValue)])
         } catch {
             log.error("interface not detached", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
@@ -197,7 +201,7 @@ final class InterfaceFollower {
     private func vanish(_ id: InterfaceID) {
         do {
             try datapath.vanished(id)
-            onClose(id)
+            onClose(id, "the interface is gone")
             log.info("interface gone", ["id": LogValue(id.rawValue)])
         } catch {
             log.error("books not closed", ["id": LogValue(id.rawValue), "reason": LogValue("\(error)")])
@@ -210,7 +214,7 @@ final class InterfaceFollower {
     /// Detaches everything, everywhere.
     func detachAll() {
         for followed in namespaces.values {
-            for (index, id) in followed.attached { detach(id, index, followed) }
+            for (index, id) in followed.attached { detach(id, index, followed, "the agent ends") }
             followed.attached = [:]
         }
     }

@@ -51,6 +51,8 @@ public final class Datapath {
     public let tookOver: Bool
     public let supportsTCX: Bool
     private let options: Options
+    /// Keeps a second agent off our pins.
+    private let lock: PinLock?
     private let registry: Registry
     private let ledgers: LedgerReader
     public let reader: SlotReader
@@ -67,6 +69,7 @@ public final class Datapath {
         var random = SystemRandomNumberGenerator()
         if let pins = options.pins {
             try pins.prepare()
+            lock = try PinLock(root: pins.root)
             tookOver = pins.hasMaps
             maps =
                 tookOver
@@ -76,6 +79,7 @@ public final class Datapath {
             if !tookOver { try maps.pin(in: pins.maps) }
         } else {
             tookOver = false
+            lock = nil
             maps = try SharedMaps(
                 geometry: options.geometry, features: options.features, vxlanPorts: options.vxlanPorts, seed: random.next())
         }
@@ -300,6 +304,44 @@ public final class Datapath {
         return true
     }
 
+    /// Puts the programs back on an interface that others took them off. It stays the same interface with the same books: what passed
+    /// meanwhile is what its device counted and we did not.
+    /// - Precondition: the calling thread is in the interface's namespace.
+    public func reattach(_ id: InterfaceID) throws(BPFError) {
+        guard var attachment = attachments[id] else { return }
+        let record = attachment.record
+        let device = Device(ifindex: record.ifindex, name: record.deviceName, namespaceCookie: record.netns_cookie)
+        if record.attachment == NILO_ATTACH_TCX.rawValue {
+            for link in attachment.links { try link.detach() }
+            attachment.links = try attachTCX(id, device, attachment.group.program)
+        } else {
+            try attachClsact(&attachment.record, device, attachment.group.program)
+            try registry.store(attachment.record, id: id)
+            records[id] = attachment.record
+        }
+        attachments[id] = attachment
+    }
+
+    /// Makes pins again that others removed: without them the counts would not outlive this process.
+    /// - Returns: whether any was missing.
+    public func restorePins() throws(BPFError) -> Bool {
+        guard let pins = options.pins else { return false }
+        var isMissing = false
+        if !pins.hasMaps {
+            try pins.makeDirectories()
+            try maps.pin(in: pins.maps)
+            isMissing = true
+        }
+        for (id, attachment) in attachments {
+            for (link, direction) in zip(attachment.links, Direction.allCases) where access(pins.link(id, direction), F_OK) != 0 {
+                try pins.makeDirectories()
+                try link.pin(at: pins.link(id, direction))
+                isMissing = true
+            }
+        }
+        return isMissing
+    }
+
     /// The interface goes by another name now.
     public func rename(_ id: InterfaceID, to name: String) throws(BPFError) {
         guard var record = records[id], record.deviceName != name else { return }
@@ -387,7 +429,9 @@ extension nilo_interface {
         base_bytes = (before[0].bytes, before[1].bytes)
         base_driver_drops = before[1].driverDrops
         base_queue_drops = before[1].queueDrops
-        base_unsure_packets = (after[0].packets &- before[0].packets, after[1].packets &- before[1].packets)
+        // A packet that was dropped while the programs were being attached is in the baseline or not, and so in the rest or not.
+        let drops = after[1].driverDrops &- before[1].driverDrops &+ (after[1].queueDrops &- before[1].queueDrops)
+        base_unsure_packets = (after[0].packets &- before[0].packets, after[1].packets &- before[1].packets &+ drops)
         base_unsure_bytes = (after[0].bytes &- before[0].bytes, after[1].bytes &- before[1].bytes)
     }
 }

@@ -25,6 +25,10 @@ public struct PinDirectory: Sendable {
                 "open \(root)", code: EPROTO,
                 detail: "it holds counters of record version \(other), this program reads \(Self.version)")
         }
+        try makeDirectories()
+    }
+
+    func makeDirectories() throws(BPFError) {
         for directory in [root, "\(root)/\(Self.version)", maps, links] where mkdir(directory, 0o700) != 0 && errno != EEXIST {
             throw BPFError("make \(directory)", code: errno)
         }

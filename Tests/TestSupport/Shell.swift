@@ -108,6 +108,8 @@ public final class BackgroundProcess: @unchecked Sendable {
 
 /// Polls `condition` without blocking a thread of the pool; true as soon as it holds, false when `limit` has passed.
 public func eventually(within limit: Duration, _ condition: () async throws -> Bool) async throws -> Bool {
+    // A machine that is emulated is slower by far: NILO_PATIENCE stretches every limit.
+    let limit = limit * (getenv("NILO_PATIENCE").flatMap { Double(String(cString: $0)) } ?? 1)
     let deadline = ContinuousClock.now + limit
     while true {
         if try await condition() { return true }

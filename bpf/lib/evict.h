@@ -5,6 +5,7 @@
  */
 #ifndef NILO_EVICT_H
 #define NILO_EVICT_H
+#include "lib/handshake.h"
 #include "lib/hash.h"
 #include "lib/maps.h"
 #include "lib/order.h"
@@ -131,7 +132,8 @@ __noinline int nilo_evict(__u32 cpu, __u32 set_index, __u32 home, __u32 age_now)
 		return -1;
 	if (!clean && nilo_spill(head, cpu, slot_index, set->seq[way], slot))
 		return -1;
-	if (slot->notes & NILO_NOTE_SEQ_KNOWN)
+	/* A connection that has ended says nothing of the next one on the same ports. */
+	if (slot->notes & NILO_NOTE_SEQ_KNOWN && !(slot->tcp_flags & (NILO_TCP_FIN | NILO_TCP_RST)))
 		nilo_remember_sequence(slot);
 	ledger->retired.skbs += slot->skbs;
 	ledger->retired.skb_bytes += slot->skb_bytes;

@@ -9,6 +9,7 @@
 #include "lib/maps.h"
 #include "lib/packet.h"
 
+#define NILO_TCP_FIN 1
 #define NILO_TCP_SYN 2
 #define NILO_TCP_RST 4
 #define NILO_TCP_ACK 16

@@ -12,12 +12,21 @@
 #include "lib/order.h"
 #include "lib/segments.h"
 
-#define NILO_TCP_FIN 1
-
 /* a < b in sequence space (RFC 9293, 3.4) */
 static __always_inline int nilo_seq_before(__u32 a, __u32 b)
 {
 	return (a - b) >> 31;
+}
+
+/*
+ * Too far from what has been sent to be of the same connection: the ports are used again, and the SYN was seen on another CPU or not at all.
+ * 64 MiB either way; 1 MiB once the connection here has ended.
+ */
+static __always_inline int nilo_seq_far(const struct nilo_flow_slot *slot, __u32 seq)
+{
+	__u32 near = slot->tcp_flags & (NILO_TCP_FIN | NILO_TCP_RST) ? 1u << 20 : 1u << 26;
+
+	return seq - slot->next_seq + near > 2 * near;
 }
 
 /* Bytes [seq, end) of which a first part, or all, is below next_seq. `size`: payload per segment, 0 for a single one. */
@@ -79,6 +88,10 @@ static __always_inline void nilo_tcp(struct nilo_facts *p, struct nilo_flow_slot
 	}
 	if (likely(seq == slot->next_seq)) {
 		slot->next_seq = end;
+	} else if (unlikely(nilo_seq_far(slot, seq))) {
+		slot->hole_start = slot->hole_end = 0;
+		slot->next_seq = end;
+		slot->notes |= NILO_NOTE_SEQ_LOST;
 	} else if (nilo_seq_before(slot->next_seq, seq)) {
 		if (slot->hole_start == slot->hole_end)
 			slot->hole_start = slot->next_seq;

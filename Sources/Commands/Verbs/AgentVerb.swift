@@ -9,8 +9,9 @@ public enum AgentVerb {
     public static let specification = CommandSpecification(
         "agent", summary: "Run the agent, in the foreground",
         discussion: """
-            Measures until SIGTERM or SIGINT, or until nilo stop. Options override the
-            configuration file; a list given here takes the place of the file's list.
+            Measures until nilo stop or Ctrl-C, which take everything away, or until
+            SIGTERM, which leaves the kernel side counting for the next agent. Options
+            override the configuration file; a list given here replaces the file's list.
             """,
         options: [
             OptionSpecification("config", short: "c", value: "PATH", help: "the configuration (\(defaultFile))"),

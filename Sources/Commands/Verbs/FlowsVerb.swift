@@ -60,7 +60,7 @@ public struct FlowsVerb: Hashable, Sendable {
             .init("nilo flows", "the 20 flows of the highest rate"),
             .init("nilo flows host 10.0.0.1 and tcp port 443", "what one host says over HTTPS"),
             .init("nilo flows --sort bytes --top 5 interface eth0 and ingress", "the five largest that came in by eth0"),
-            .init("nilo flows 'inner net 10.1.0.0/16 and not (udp or icmp)'", "inside VXLAN; quotes keep the shell away from parentheses"),
+            .init("nilo flows 'inner (net 10.1.0.0/16 and not udp)'", "inside VXLAN; quotes keep the shell away from parentheses"),
             .init("nilo flows --by host interface eth0", "how much each host sends and receives on eth0"),
             .init("nilo flows --owners --sort bytes", "which process moves the most"),
             .init("nilo flows --json --sort retransmissions", "for a script"),
