@@ -53,6 +53,11 @@ actor Probe {
     }
 
     func detach(_ id: InterfaceID, in namespace: NetworkNamespace) throws { try abroad(in: namespace) { try held.detach(id) } }
+    func isAttached(_ id: InterfaceID, in namespace: NetworkNamespace) throws -> Bool {
+        try abroad(in: namespace) { try held.isAttached(id) }
+    }
+    func reattach(_ id: InterfaceID, in namespace: NetworkNamespace) throws { try abroad(in: namespace) { try held.reattach(id) } }
+    func restorePins() throws -> Bool { try held.restorePins() }
     func vanished(_ id: InterfaceID) throws { try held.vanished(id) }
 
     /// Ends as kill -9 would: nothing is detached, and descriptors are closed.
