@@ -5,7 +5,14 @@ import Testing
 /// What the agent will not do, said clearly, with nothing touched.
 @Suite(.requires(.root, .clsact)) struct RefusalTests {
     private func attached(_ pair: Pair) async throws -> String {
-        try await pair.a.sh("tc qdisc show dev va | grep clsact || true; tc filter show dev va ingress; tc filter show dev va egress")
+        // By preference, handle and program: how tc words the rest is its own affair, and varies with what it may read at the time.
+        try await pair.a.sh(
+            """
+            tc qdisc show dev va | grep -o clsact || true
+            for way in ingress egress; do
+                tc filter show dev va $way | grep -oE 'pref [0-9]+|handle 0x[0-9a-f]+| id [0-9]+' || true
+            done
+            """)
     }
 
     @Test func aSecondAgentIsRefusedAndDoesNotDisturbTheFirst() async throws {
