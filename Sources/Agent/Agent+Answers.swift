@@ -18,10 +18,7 @@ extension Agent {
     func flowList(_ filter: FlowFilter, _ order: FlowOrder, _ top: Int) throws -> FlowListReport {
         _ = try collector.collect()
         let names = interfaceNames()
-        var best = Leaders<(value: Double, reading: FlowReading)>(top) { a, b in
-            if a.value != b.value { return order.ascending ? a.value < b.value : a.value > b.value }
-            return a.reading.record.key.precedes(b.reading.record.key)
-        }
+        var best = order.leaders(top)
         var matched = 0
         collector.readings { reading in
             guard filter.matches(reading.record, interfaceName: { names[$0] }) else { return }

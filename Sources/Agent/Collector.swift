@@ -92,7 +92,4 @@ final class Collector {
             body(FlowReading(record: entry.record, rate: entry.rate(at: tick)))
         }
     }
-
-    /// What the table holds and has let go of, by interface and direction.
-    func accounted() -> [ObservationPoint: Totals] { table.table.closed.merging(table.table.live(), uniquingKeysWith: +) }
 }

@@ -39,11 +39,14 @@ struct FlowOwners {
         if let known = sockets[namespace] { return known }
         let found: Sockets
         do {
-            switch namespace {
-            case nil: found = .table(try OwnerTable())
-            case .some(let name) where name.hasPrefix("netns "):
-                found = .table(try OwnerTable(in: .named(String(name.dropFirst(6)))))
-            case .some(let other): found = .unknown("in \(other)")
+            if let namespace {
+                if let name = namespaceName(of: namespace) {
+                    found = .table(try OwnerTable(in: .named(name)))
+                } else {
+                    found = .unknown("in \(namespace)")
+                }
+            } else {
+                found = .table(try OwnerTable())
             }
         } catch {
             found = .unknown("\(error)")

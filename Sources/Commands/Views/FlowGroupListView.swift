@@ -38,7 +38,7 @@ public struct FlowGroupListView: Sendable {
     }
 
     private func place(_ group: FlowGroupReport) -> String {
-        (group.namespace.map { "\($0.hasPrefix("netns ") ? String($0.dropFirst(6)) : $0):" } ?? "") + group.interface
+        namespacePrefix(group.namespace) + group.interface
     }
 
     private func rate(_ bits: Double?) -> String { bits.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-" }

@@ -90,7 +90,7 @@ public struct FlowListView: Sendable {
     /// `eth0 in`, `eth0.100 out`.
     private func point(_ flow: FlowReport) -> String {
         let tags = [flow.vlan, flow.innerVLAN].compactMap { $0 }.map { ".\($0)" }.joined()
-        let place = flow.namespace.map { "\($0.hasPrefix("netns ") ? String($0.dropFirst(6)) : $0):" } ?? ""
+        let place = namespacePrefix(flow.namespace)
         return "\(place)\(flow.interface)\(tags) \(flow.direction == "ingress" ? "in" : "out")"
     }
 }

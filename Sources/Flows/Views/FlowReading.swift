@@ -69,14 +69,19 @@ public struct FlowOrder: Hashable, Sendable {
         self.ascending = ascending
     }
 
+    /// Takes readings one by one, with their `measure.value(of:)`, and keeps the `count` first.
+    public func leaders(_ count: Int) -> Leaders<(value: Double, reading: FlowReading)> {
+        Leaders(count) { a, b in
+            if a.value != b.value { return ascending ? a.value < b.value : a.value > b.value }
+            return a.reading.record.key.precedes(b.reading.record.key)
+        }
+    }
+
     /// The `count` first flows of `readings` that `include` admits, in order. Time n log count, memory count.
     public func first(
         _ count: Int, of readings: some Sequence<FlowReading>, where include: (FlowReading) -> Bool = { _ in true }
     ) -> [FlowReading] {
-        var best = Leaders<(value: Double, reading: FlowReading)>(count) { a, b in
-            if a.value != b.value { return ascending ? a.value < b.value : a.value > b.value }
-            return a.reading.record.key.precedes(b.reading.record.key)
-        }
+        var best = leaders(count)
         for reading in readings where include(reading) { best.offer((measure.value(of: reading), reading)) }
         return best.inOrder().map(\.reading)
     }
