@@ -2,8 +2,8 @@
 /*
  * The flow programs, one per direction.
  *
- * They are guests on the hook: whatever they find, they return TC_ACT_UNSPEC (TCX_NEXT), so that the programs after them run and the
- * packet goes its way.
+ * They are guests on the hook: they return TC_ACT_UNSPEC (TCX_NEXT), so that the programs after them run and the packet goes its way,
+ * unless a rule polices the packet away.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -13,15 +13,13 @@
 SEC("tc")
 int nilo_ingress(struct __sk_buff *skb)
 {
-	nilo_packet_seen(skb, NILO_INGRESS);
-	return TC_ACT_UNSPEC;
+	return nilo_packet_seen(skb, NILO_INGRESS);
 }
 
 SEC("tc")
 int nilo_egress(struct __sk_buff *skb)
 {
-	nilo_packet_seen(skb, NILO_EGRESS);
-	return TC_ACT_UNSPEC;
+	return nilo_packet_seen(skb, NILO_EGRESS);
 }
 
 /* Run by user space, never attached: the clock that slots are stamped with. */

@@ -5,14 +5,14 @@ import Flows
 import Glibc
 import NetworkTypes
 
-/// Where maps and links are pinned: `ROOT/v1/maps/NAME` and `ROOT/v1/links/ID-DIRECTION`. The version is that of the shared records.
+/// Where maps and links are pinned: `ROOT/v2/maps/NAME` and `ROOT/v2/links/ID-DIRECTION`. The version is that of the shared records.
 public struct PinDirectory: Sendable {
     /// Nilometer's own directory in a bpffs.
     public let root: String
 
     public init(root: String) { self.root = root }
 
-    static var version: String { "v\(NILO_ABI_VERSION)" }
+    package static var version: String { "v\(NILO_ABI_VERSION)" }
     var maps: String { "\(root)/\(Self.version)/maps" }
     var links: String { "\(root)/\(Self.version)/links" }
     func link(_ id: InterfaceID, _ direction: Direction) -> String { "\(links)/\(id.rawValue)-\(direction)" }

@@ -55,11 +55,11 @@ import Testing
             #expect(commands.contains { $0.hasPrefix("tc filter del dev va ingress pref ") && $0.hasSuffix(" handle 0x4e49 bpf") })
             #expect(commands.contains { $0.hasPrefix("tc filter del dev va egress pref ") })
             for command in [
-                "rm \(root)/v1/maps/nilo_registry", "tc qdisc del dev va clsact", "rmdir \(root)", "umount \(BPFFileSystem.own)",
+                "rm \(root)/\(PinDirectory.version)/maps/nilo_registry", "tc qdisc del dev va clsact", "rmdir \(root)", "umount \(BPFFileSystem.own)",
                 "rm /run/nilo/control.sock", "rmdir /run/nilo",
             ] { #expect(commands.contains(command), "\(command)") }
             // Nothing has happened yet.
-            #expect(try Self.filters("va") == 2 && access("\(root)/v1/maps/nilo_registry", F_OK) == 0)
+            #expect(try Self.filters("va") == 2 && access("\(root)/\(PinDirectory.version)/maps/nilo_registry", F_OK) == 0)
 
             let report = try Cleanup.run(Self.scope())
             #expect(report.failed.isEmpty && report.removed.map(\.command) == commands)
@@ -80,7 +80,7 @@ import Testing
             let index = try interfaceIndex("va")
             #expect(try DatapathProbe.tcxPrograms(ifindex: index, .ingress) == ["nilo_ingress"])
             let plan = try Cleanup.plan(Self.scope())
-            #expect(plan.removed.contains { $0.command == "rm \(BPFFileSystem.own)/nilo/v1/links/1-ingress" })
+            #expect(plan.removed.contains { $0.command == "rm \(BPFFileSystem.own)/nilo/\(PinDirectory.version)/links/1-ingress" })
             _ = try sh(plan.removed.map(\.command).joined(separator: "\n"))
             #expect(try DatapathProbe.tcxPrograms(ifindex: index, .ingress).isEmpty)
             #expect(try Self.filters("vc") == 0 && access("/run/nilo", F_OK) != 0)
@@ -97,7 +97,7 @@ import Testing
             _ = try sh(
                 """
                 tc filter add dev va egress protocol ip prio 49 u32 match u32 0 0 classid 1:1
-                mkdir \(BPFFileSystem.own)/theirs \(root)/v1/other
+                mkdir \(BPFFileSystem.own)/theirs \(root)/\(PinDirectory.version)/other
                 touch /run/nilo/note; tc qdisc add dev vb clsact
                 """)
             let report = try Cleanup.run(Self.scope())
@@ -106,9 +106,9 @@ import Testing
             #expect(try socket.filters(of: va, at: .ingress).isEmpty)
             #expect(try socket.filters(of: va, at: .egress).allSatisfy { $0.kind == "u32" } && !socket.isClsactEmpty(on: va))
             #expect(try socket.qdiscs(of: vb).contains(where: \.isClsact))
-            #expect(access("\(BPFFileSystem.own)/theirs", F_OK) == 0 && access("\(root)/v1/other", F_OK) == 0)
-            #expect(access("\(root)/v1/maps", F_OK) != 0 && access("/run/nilo/note", F_OK) == 0)
-            for name in ["\(root)/v1/other", "theirs", "/run/nilo/note"] {
+            #expect(access("\(BPFFileSystem.own)/theirs", F_OK) == 0 && access("\(root)/\(PinDirectory.version)/other", F_OK) == 0)
+            #expect(access("\(root)/\(PinDirectory.version)/maps", F_OK) != 0 && access("/run/nilo/note", F_OK) == 0)
+            for name in ["\(root)/\(PinDirectory.version)/other", "theirs", "/run/nilo/note"] {
                 #expect(report.left.contains { $0.contains(name) }, "\(name)")
             }
             #expect(report.failed.isEmpty)

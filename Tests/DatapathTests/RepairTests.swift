@@ -20,7 +20,7 @@ import Testing
             try await pair.a.sh("tc qdisc del dev va clsact")
         } else {
             // The pins go, and with the descriptors kept the links stay: only a detach takes them off.
-            for direction in Direction.allCases { try detachPinnedLink(at: "\(files.pins.root)/v1/links/\(id.rawValue)-\(direction)") }
+            for direction in Direction.allCases { try detachPinnedLink(at: "\(files.pins.root)/\(PinDirectory.version)/links/\(id.rawValue)-\(direction)") }
         }
         #expect(try await !probe.isAttached(id, in: pair.a))
         try await pair.a.sendUDP(7, size: 10, to: Pair.addressB, port: 9)
@@ -41,7 +41,7 @@ import Testing
         let first = try Probe(.auto, pins: files.pins)
         let id = try await first.attach("va", in: pair.a)
         #expect(try await !first.restorePins())
-        try sh("rm -r \(files.pins.root)/v1")
+        try sh("rm -r \(files.pins.root)/\(PinDirectory.version)")
         #expect(try await first.restorePins())
         #expect(try await !first.restorePins())
         try await pair.a.sendUDP(3, size: 10, to: Pair.addressB, port: 9)

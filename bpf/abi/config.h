@@ -7,7 +7,7 @@
 #include <linux/types.h>
 
 /* The version of every record in this folder. Pins live under a directory of this name; raise it when a layout changes. */
-#define NILO_ABI_VERSION 1
+#define NILO_ABI_VERSION 2
 
 enum nilo_feature {
 	NILO_FEATURE_TCP = 1,   /* sequence and handshake analysis */

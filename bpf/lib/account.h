@@ -141,8 +141,13 @@ __noinline int nilo_account_elsewhere(__u32 index, __u32 skb_bytes, __u32 packet
 	return 0;
 }
 
-static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_facts *p, const struct nilo_flow_key *key,
-					 __u32 ledger_index, __u32 direction)
+/* Where a packet was counted: the index of its flow's slot, and: */
+#define NILO_PLACE_FRESH 0x40000000u /* it is the first of its flow's stay there */
+#define NILO_PLACE_NONE 0x80000000u  /* it was counted, but in no slot */
+#define NILO_PLACE_SLOT 0x3fffffffu
+
+static __always_inline __u32 nilo_account(struct __sk_buff *skb, struct nilo_facts *p, const struct nilo_flow_key *key,
+					  __u32 ledger_index, __u32 direction, struct nilo_wire *at_wire)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), set_index, slot_index, way, seq;
 	struct nilo_flow_slot *slot;
@@ -154,10 +159,11 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_fact
 	int fresh = 0;
 
 	nilo_segments(skb, p, &wire);
+	*at_wire = wire;
 	ledger = nilo_ledger_of(cpu, ledger_index, direction);
 	if (unlikely(cpu >= nilo_config.cpus || !ledger)) {
 		nilo_account_elsewhere(ledger_index * 2 + direction, p->skb_bytes, wire.packets, wire.bytes);
-		return;
+		return NILO_PLACE_NONE;
 	}
 	nilo_add(&ledger->seen, p, &wire);
 
@@ -167,12 +173,12 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_fact
 	now = bpf_jiffies64();
 	set = bpf_map_lookup_elem(&nilo_sets, &set_index);
 	if (!set)
-		return;
+		return NILO_PLACE_NONE;
 	way = nilo_bounded_way(hash >> 16);
 	slot_index = set_index * NILO_WAYS + way;
 	slot = bpf_map_lookup_elem(&nilo_slots, &slot_index);
 	if (!slot)
-		return;
+		return NILO_PLACE_NONE;
 	if (unlikely(set->tag[way] != tag || !nilo_key_equal(key, &slot->key))) {
 		__u32 found = nilo_search(set_index, way, tag, key);
 
@@ -183,7 +189,7 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_fact
 				nilo_add(&ledger->overflow[NILO_OVERFLOW_LOG_FULL], p, &wire);
 				if (p->remarks)
 					nilo_remark(ledger, p->remarks);
-				return;
+				return NILO_PLACE_NONE;
 			}
 			found = NILO_ROOM | freed;
 		}
@@ -192,7 +198,7 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_fact
 		slot_index = set_index * NILO_WAYS + way;
 		slot = bpf_map_lookup_elem(&nilo_slots, &slot_index);
 		if (!slot)
-			return;
+			return NILO_PLACE_NONE;
 	}
 	seq = set->seq[way];
 	*(volatile __u32 *)&set->seq[way] = seq + 1;
@@ -207,6 +213,7 @@ static __always_inline void nilo_account(struct __sk_buff *skb, struct nilo_fact
 	*(volatile __u32 *)&set->seq[way] = seq + 2;
 	if (unlikely(p->remarks))
 		nilo_remark(ledger, p->remarks);
+	return slot_index | (fresh ? NILO_PLACE_FRESH : 0);
 }
 
 #endif

@@ -11,7 +11,9 @@
 #include "abi/flow_slot.h"
 #include "abi/interface.h"
 #include "abi/ledger.h"
+#include "abi/policy.h"
 #include "lib/packet.h"
+#include "lib/segments.h"
 
 /* Set before loading, constant to the verifier. */
 const volatile struct nilo_config nilo_config = {};
@@ -126,6 +128,56 @@ struct {
 	__type(value, struct nilo_handshake);
 } nilo_syns SEC(".maps");
 
+/* One entry: which bank of the policy is in force. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nilo_policy);
+} nilo_policies SEC(".maps");
+
+/* Key: bank * NILO_INSTRUCTIONS + instruction. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * NILO_INSTRUCTIONS);
+	__type(key, __u32);
+	__type(value, struct nilo_instruction);
+} nilo_program SEC(".maps");
+
+/* The prefix sets of both banks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, NILO_PREFIXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct nilo_prefix);
+	__type(value, __u32);
+} nilo_prefixes SEC(".maps");
+
+/* Key: as nilo_slots. The verdict for the flow that is in the slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nilo_remembered);
+} nilo_verdicts SEC(".maps");
+
+/* What a walk through the filter program looks at. */
+struct nilo_evaluation {
+	__u32 field[NILO_FIELDS];
+	__u64 address[NILO_ADDRESSES][2];
+	struct nilo_prefix prefix;
+	struct nilo_verdict verdict;
+};
+
+/* What the stages are told of a packet. */
+struct nilo_matched {
+	struct nilo_facts facts;
+	struct nilo_wire wire;
+	__u32 place; /* of nilo_account */
+	__u32 direction;
+	struct nilo_verdict verdict;
+};
+
 /* Room for the rare paths, which the 512 bytes of stack would not hold. Each member has one user at a time. */
 struct nilo_scratch {
 	struct nilo_packet packet;
@@ -133,6 +185,8 @@ struct nilo_scratch {
 	struct nilo_fragment_ports ports;
 	struct nilo_handshake_key handshake;
 	struct nilo_handshake fresh;
+	struct nilo_evaluation evaluation;
+	struct nilo_matched matched;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

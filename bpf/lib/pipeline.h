@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The pipeline of a packet: parse once, account. One stage per header, in this order. */
+/* The pipeline of a packet: parse once, account, and where there are rules sample, mirror, shape. One stage per header, in this order. */
 #ifndef NILO_PIPELINE_H
 #define NILO_PIPELINE_H
 #include "lib/account.h"
 #include "lib/parse_fast.h"
+#include "lib/policy.h"
 
 /* The shapes that are not common: tags, tunnels, fragments, ICMP, whatever else. */
 static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nilo_flow_key *key,
@@ -31,27 +32,32 @@ static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nil
 	return 0;
 }
 
-static __always_inline void nilo_packet_seen(struct __sk_buff *skb, __u32 direction)
+/* Returns what the tc program is to return. */
+static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 direction)
 {
-	__u32 entry = skb->ifindex & (NILO_PORTS - 1), if_id = 0, ledger = NILO_LEDGER_UNKNOWN, layer3 = 0;
+	__u32 entry = skb->ifindex & (NILO_PORTS - 1), if_id = 0, ledger = NILO_LEDGER_UNKNOWN, flags = 0, place;
 	const struct nilo_port *port = bpf_map_lookup_elem(&nilo_ports, &entry);
 	struct nilo_flow_key key __attribute__((aligned(8)));
 	__u64 *w = (__u64 *)&key;
 	struct nilo_facts facts;
+	struct nilo_wire wire;
 
 	if (likely(port && port->ifindex == skb->ifindex)) {
 		if_id = port->if_id;
 		ledger = port->ledger;
-		layer3 = port->flags & NILO_PORT_LAYER3;
+		flags = port->flags;
 	}
-	if (likely(!layer3 && nilo_parse_fast(skb, &key, &facts))) {
+	if (likely(!(flags & NILO_PORT_LAYER3) && nilo_parse_fast(skb, &key, &facts))) {
 		w[5] = if_id;
 		w[6] = (__u64)direction << 32;
 		w[7] = w[8] = w[9] = w[10] = w[11] = 0;
-	} else if (nilo_parse_uncommon(skb, &key, &facts, if_id, direction, layer3)) {
-		return;
+	} else if (nilo_parse_uncommon(skb, &key, &facts, if_id, direction, flags & NILO_PORT_LAYER3)) {
+		return TC_ACT_UNSPEC;
 	}
-	nilo_account(skb, &facts, &key, ledger, direction);
+	place = nilo_account(skb, &facts, &key, ledger, direction, &wire);
+	if (likely(!(flags & (direction == NILO_INGRESS ? NILO_PORT_RULES_INGRESS : NILO_PORT_RULES_EGRESS))))
+		return TC_ACT_UNSPEC;
+	return nilo_apply(skb, &key, &facts, &wire, place, direction);
 }
 
 #endif

@@ -65,8 +65,7 @@ SEC("tc")
 int bench_nilo(struct __sk_buff *skb)
 {
 	bench_next_flow(skb);
-	nilo_packet_seen(skb, NILO_INGRESS);
-	return TC_ACT_UNSPEC;
+	return nilo_packet_seen(skb, NILO_INGRESS);
 }
 
 struct bench_key {

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which rules apply to a packet, and the stages that carry them out: sample, mirror, shape, in this order, so that a copy shows the packet
+ * as it came. Only packets of ports with rules come here.
+ */
+#ifndef NILO_POLICY_H
+#define NILO_POLICY_H
+#include "lib/account.h"
+#include "lib/filter.h"
+#include "lib/mirror.h"
+#include "lib/sample.h"
+#include "lib/shape.h"
+
+static __always_inline __u32 nilo_variant(const struct nilo_facts *f)
+{
+	return (__u32)(f->tos >> 2) << 16 | f->tcp_flags;
+}
+
+/*
+ * The rules for this packet.
+ * - place: of nilo_account.
+ */
+static __always_inline struct nilo_verdict nilo_judge(const struct nilo_flow_key *key, const struct nilo_facts *f,
+						      __u32 place)
+{
+	struct nilo_verdict none = {};
+	struct nilo_remembered *remembered;
+	struct nilo_scratch *scratch;
+	struct nilo_policy *policy;
+	__u32 zero = 0, index = place & NILO_PLACE_SLOT, generation, uses, variant = 0;
+
+	policy = bpf_map_lookup_elem(&nilo_policies, &zero);
+	if (!policy)
+		return none;
+	generation = *(volatile __u32 *)&policy->generation;
+	uses = policy->uses[generation & 1];
+	if (uses & NILO_USES_DSCP)
+		variant |= nilo_variant(f) & 0xffff0000;
+	if (uses & NILO_USES_TCP_FLAGS)
+		variant |= nilo_variant(f) & 0xffff;
+	remembered = place & NILO_PLACE_NONE ? NULL : bpf_map_lookup_elem(&nilo_verdicts, &index);
+	if (likely(remembered && !(place & NILO_PLACE_FRESH) && remembered->generation == generation &&
+		   remembered->variant == variant))
+		return remembered->verdict;
+	nilo_evaluate(key, generation & 1, nilo_variant(f));
+	scratch = nilo_scratch();
+	if (!scratch)
+		return none;
+	if (remembered) {
+		remembered->generation = generation;
+		remembered->variant = variant;
+		remembered->verdict = scratch->evaluation.verdict;
+	}
+	return scratch->evaluation.verdict;
+}
+
+/* Returns the action of the tc program: TC_ACT_UNSPEC, or TC_ACT_SHOT for a packet that a rule polices away. */
+static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_flow_key *key, const struct nilo_facts *f,
+				      const struct nilo_wire *wire, __u32 place, __u32 direction)
+{
+	struct nilo_verdict verdict = nilo_judge(key, f, place);
+	struct nilo_scratch *scratch;
+	struct nilo_matched *m;
+
+	if (likely(!(verdict.mirrors | verdict.sampler | verdict.shaper)))
+		return TC_ACT_UNSPEC;
+	scratch = nilo_scratch();
+	if (!scratch)
+		return TC_ACT_UNSPEC;
+	m = &scratch->matched;
+	m->facts = *f;
+	m->wire = *wire;
+	m->place = place;
+	m->direction = direction;
+	m->verdict = verdict;
+	if (verdict.sampler && skb->tc_index != NILO_MIRROR_TAG)
+		nilo_sample(skb, m, key);
+	if (verdict.mirrors && skb->tc_index != NILO_MIRROR_TAG)
+		nilo_mirror(skb, m, key);
+	return verdict.shaper ? nilo_shape(skb, m, key) : TC_ACT_UNSPEC;
+}
+
+#endif
