@@ -27,11 +27,15 @@ let types: [Target] = [  // 1
     .target(name: "NetworkTypes")
 ]
 
-let pure: [Target] = [  // 2
+let observations: [Target] = [  // 2
     .target(name: "Flows", dependencies: ["NetworkTypes"])
 ]
 
-let edges: [Target] = [  // 3
+let intent: [Target] = [  // 3
+    .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"])
+]
+
+let edges: [Target] = [  // 4
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
     .target(name: "Configuration", dependencies: ["CYAML"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"]),
@@ -43,7 +47,7 @@ let edges: [Target] = [  // 3
     .target(name: "Terminal"),
 ]
 
-let agent: [Target] = [  // 4
+let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
@@ -52,7 +56,7 @@ let agent: [Target] = [  // 4
         ])
 ]
 
-let commands: [Target] = [  // 5
+let commands: [Target] = [  // 6
     .target(
         name: "Commands",
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
@@ -63,7 +67,7 @@ let commands: [Target] = [  // 5
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]
 
-let executables: [Target] = [  // 6
+let executables: [Target] = [  // 7
     .executableTarget(name: "nilo", dependencies: ["Commands"])
 ]
 
@@ -110,6 +114,6 @@ let build: [Target] = [
 let package = Package(
     name: "nilometer",
     products: [.executable(name: "nilo", targets: ["nilo"])],
-    targets: kernelAndLibraries + types + pure + edges + agent + commands + executables + tests + fuzzing + build,
+    targets: kernelAndLibraries + types + observations + intent + edges + agent + commands + executables + tests + fuzzing + build,
     swiftLanguageModes: [.v6]
 )

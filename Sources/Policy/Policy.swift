@@ -1,0 +1,53 @@
+import Flows
+import NetworkTypes
+
+/// What an admin wants done with traffic: the rules of all policy files, in the order in which they apply.
+///
+/// A value of intent alone: names as they were written, nothing of this host's state. `docs/policy.md` is its reference.
+public struct Policy: Hashable, Sendable {
+    /// Copies of packets for someone else to look at.
+    public var mirrors: [MirrorRule] = []
+    /// Samples of packets for estimates and export. The first that matches a packet samples it.
+    public var samplers: [SampleRule] = []
+    /// Rates and marks. The first that matches a packet shapes it.
+    public var shapers: [ShapeRule] = []
+    /// Prefix lists that filters name as `net @NAME`.
+    public var prefixSets: [String: [IPPrefix]] = [:]
+    /// What is known of links beyond what the kernel says.
+    public var links: [LinkDeclaration] = []
+
+    public init() {}
+}
+
+/// The traffic that a rule is about.
+public struct RuleScope: Hashable, Sendable {
+    /// Names or patterns of interfaces; `NAMESPACE:NAME` for one of another namespace. Empty: every interface that is counted.
+    public var interfaces: [String]
+    /// nil: both.
+    public var direction: Direction?
+    public var filter: FlowFilter
+
+    public init(interfaces: [String] = [], direction: Direction? = nil, filter: FlowFilter = .everything) {
+        self.interfaces = interfaces
+        self.direction = direction
+        self.filter = filter
+    }
+}
+
+/// What planning may count on for a link: for later use by forecasts and allocation.
+public struct LinkDeclaration: Hashable, Sendable {
+    public var interface: String
+    /// Bits a second of layer-2 frames; nil: as the device says.
+    public var capacity: BitRate?
+    /// 0 (may be lost) to 100 (must not fail).
+    public var criticality: Int?
+    /// Interfaces whose paths may stand in for this one.
+    public var alternatives: [String]
+
+    public init(interface: String, capacity: BitRate? = nil, criticality: Int? = nil, alternatives: [String] = []) {
+        self.interface = interface
+        self.capacity = capacity
+        self.criticality = criticality
+        self.alternatives = alternatives
+    }
+}
