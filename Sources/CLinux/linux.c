@@ -3,6 +3,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -40,4 +41,9 @@ uint64_t lx_netns_cookie(void) {
     close(s);
     errno = saved;
     return cookie;
+}
+
+int lx_wait_for_programs(void)
+{
+	return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }

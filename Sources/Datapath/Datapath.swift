@@ -178,7 +178,8 @@ public final class Datapath {
 
     private func port(_ id: InterfaceID, _ record: nilo_interface, _ device: Device) -> nilo_port {
         nilo_port(
-            ifindex: device.ifindex, if_id: id.rawValue, ledger: record.ledger, flags: device.isLayer3 ? NILO_PORT_LAYER3.rawValue : 0)
+            ifindex: device.ifindex, if_id: id.rawValue, ledger: record.ledger,
+            flags: record.rules | (device.isLayer3 ? NILO_PORT_LAYER3.rawValue : 0))
     }
 
     private func group(for device: Device) throws(BPFError) -> Group {
@@ -349,6 +350,22 @@ public final class Datapath {
         try registry.store(record, id: id)
         records[id] = record
         attachments[id]?.record = record
+    }
+
+    /// Says at which directions of an interface a rule of the policy may apply; elsewhere packets are not looked at for it.
+    ///
+    /// After the policy that has those rules is in force (`PolicyTables.replace`), never before.
+    public func setRules(_ id: InterfaceID, at directions: Set<Direction>) throws(BPFError) {
+        guard var attachment = attachments[id] else { return }
+        let rules =
+            (directions.contains(.ingress) ? NILO_PORT_RULES_INGRESS.rawValue : 0)
+            | (directions.contains(.egress) ? NILO_PORT_RULES_EGRESS.rawValue : 0)
+        guard attachment.record.rules != rules else { return }
+        attachment.record.rules = rules
+        try attachment.group.program.setRules(rules, ifindex: attachment.record.ifindex)
+        try registry.store(attachment.record, id: id)
+        records[id] = attachment.record
+        attachments[id] = attachment
     }
 
     // MARK: Detaching

@@ -26,6 +26,15 @@ public final class FlowProgram {
         try check(bpf_map_update_elem(ports, &entry, &port, 0), "register interface \(port.ifindex)")
     }
 
+    /// Changes the rules' flags (`NILO_PORT_RULES_*`) of an interface that was told of.
+    func setRules(_ rules: UInt32, ifindex: UInt32) throws(BPFError) {
+        var entry = ifindex & UInt32(NILO_PORTS - 1)
+        var port = nilo_port()
+        try check(bpf_map_lookup_elem(ports, &entry, &port), "read the entry of interface \(ifindex)")
+        port.flags = port.flags & NILO_PORT_LAYER3.rawValue | rules
+        try setPort(port)
+    }
+
     public func clearPort(ifindex: UInt32) throws(BPFError) {
         var entry = ifindex & UInt32(NILO_PORTS - 1)
         var empty = nilo_port()

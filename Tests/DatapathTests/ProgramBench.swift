@@ -1,4 +1,5 @@
 import CDatapath
+import CLibBPF
 import Flows
 import Glibc
 import NetworkTypes
@@ -43,6 +44,27 @@ actor ProgramBench {
         interface = InterfaceID(rawValue: interface.rawValue + 1)
         ledger += 1
         try program.setPort(nilo_port(ifindex: 1, if_id: interface.rawValue, ledger: ledger, flags: 0))
+    }
+
+    /// Rules may apply to what comes now.
+    func setRules(_ flags: UInt32) throws {
+        try program.setPort(nilo_port(ifindex: 1, if_id: interface.rawValue, ledger: ledger, flags: flags))
+    }
+
+    /// The verdicts remembered with slots, of the policy in force, those that apply to nothing left out.
+    func verdicts() throws -> [nilo_verdict] {
+        let generation = try PolicyTables(maps: maps).generation
+        var found: [nilo_verdict] = []
+        for slot in 0..<UInt32(maps.config.slotCount) {
+            var key = slot
+            var remembered = nilo_remembered()
+            try check(bpf_map_lookup_elem(maps.descriptor("nilo_verdicts"), &key, &remembered), "read a verdict")
+            let verdict = remembered.verdict
+            if remembered.generation == generation, verdict.mirrors != 0 || verdict.sampler != 0 || verdict.shaper != 0 {
+                found.append(verdict)
+            }
+        }
+        return found
     }
 
     /// To run the ingress program from other threads, whose CPUs count for themselves.

@@ -52,7 +52,8 @@ struct nilo_interface {
 	/* Drops after the hook on egress when the programs were attached: by the driver, by the root qdisc. */
 	__u64 base_driver_drops;
 	__u64 base_queue_drops;
-	__u64 reserved[2];
+	__u32 rules; /* NILO_PORT_RULES_*, for the next agent's program instance */
+	__u32 reserved[3];
 };
 
 _Static_assert(sizeof(struct nilo_port) == 16, "nilo_port");

@@ -29,4 +29,6 @@ int lx_pipe_cloexec(int ends[2]);
 int lx_pin_to_cpu(int cpu);
 /* bpf(2), for what libbpf 1.1 has no words for (tcx anchors). */
 long lx_bpf(int command, union bpf_attr *attr, unsigned int size);
+/* membarrier(2), MEMBARRIER_CMD_GLOBAL: returns when every program that was running has ended (an RCU grace period); -1 and errno. */
+int lx_wait_for_programs(void);
 int lx_mount_bpffs(const char *directory);
