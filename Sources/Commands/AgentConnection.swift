@@ -1,6 +1,7 @@
 import API
 import FoundationEssentials
 import Glibc
+import Reports
 
 /// How verbs ask the agent: over the socket that was named, or over one of its own two.
 public struct AgentConnection: Sendable {
@@ -47,6 +48,26 @@ public struct AgentConnection: Sendable {
                 if case .notRunning = second { throw error }
                 throw second
             }
+        }
+    }
+
+    /// Changes the policy, or asks what that would do.
+    func change(_ change: PolicyChange) throws(CommandFailure) -> PlanReport {
+        let what = change.dryRun ? "plan the policy" : "apply the policy"
+        do {
+            let body = Array(try JSONEncoder().encode(change))
+            return try JSONDecoder().decode(
+                PlanReport.self, from: Data(try client.post("/v1/policy", body: body, timeout: .seconds(120))))
+        } catch let error as ControlClientError { throw Self.failure(what, error) } catch {
+            throw CommandFailure(
+                what, "the agent's answer is not understood: \(error)", hint: "agent and command may be of different versions: nilo status")
+        }
+    }
+
+    /// Keeps a policy that was applied for the time being.
+    func confirmPolicy() throws(CommandFailure) {
+        do throws(ControlClientError) { _ = try client.post("/v1/policy/confirm") } catch {
+            throw Self.failure("confirm the policy", error)
         }
     }
 

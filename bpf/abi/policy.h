@@ -113,6 +113,23 @@ struct nilo_policy {
 	__u32 reserved;
 };
 
+/* User space's own memory: which rule of which namespace a kernel rule is, so that its counters go on when the agent starts anew. */
+enum nilo_rule_kind {
+	NILO_RULE_MIRROR = 1,
+	NILO_RULE_SAMPLER = 2,
+	NILO_RULE_SHAPER = 3,
+};
+struct nilo_rule_key {
+	__u16 kind; /* enum nilo_rule_kind */
+	__u16 index;
+};
+struct nilo_rule {
+	__u64 netns_cookie;
+	__u64 since_unix_ns;
+	char name[48];
+};
+
+_Static_assert(sizeof(struct nilo_rule_key) == 4 && sizeof(struct nilo_rule) == 64, "nilo_rule");
 _Static_assert(sizeof(struct nilo_instruction) == 40, "nilo_instruction");
 _Static_assert(sizeof(struct nilo_prefix) == 24, "nilo_prefix");
 _Static_assert(sizeof(struct nilo_verdict) == 8, "nilo_verdict");

@@ -153,6 +153,15 @@ struct {
 	__type(value, __u32);
 } nilo_prefixes SEC(".maps");
 
+/* The rules in force. User space's own memory; no program reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct nilo_rule_key);
+	__type(value, struct nilo_rule);
+} nilo_rules SEC(".maps");
+
 /* Key: as nilo_slots. The verdict for the flow that is in the slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

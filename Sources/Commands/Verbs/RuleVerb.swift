@@ -1,0 +1,161 @@
+import NetworkTypes
+import Reports
+
+/// `nilo mirror`, `nilo sample`, `nilo shape`: list the rules of a kind with what they do, add one, remove one.
+///
+/// A rule that is added becomes a file of the policy folder, `KIND-NAME.yaml`, and is applied as `nilo apply` does: there is no second
+/// source of what is wanted.
+struct RuleVerb: Sendable {
+    var kind: Kind
+    enum Kind: String, Sendable { case mirror, sample, shape }
+
+    /// An option of `add` and the key of the policy file that it sets.
+    struct Key: Sendable {
+        var option: OptionSpecification
+        /// `to`, or nil for an option that `text` writes out by itself.
+        var name: String
+        /// The value as YAML.
+        var yaml: @Sendable (_ values: [String]) throws(CommandFailure) -> String
+
+        init(
+            _ option: OptionSpecification, name: String? = nil,
+            yaml: @escaping @Sendable ([String]) throws(CommandFailure) -> String = { (v) throws(CommandFailure) in RuleVerb.scalar(v[0]) }
+        ) {
+            self.option = option
+            self.name = name ?? option.name
+            self.yaml = yaml
+        }
+    }
+
+    static let scopeKeys: [Key] = [
+        Key(
+            OptionSpecification(
+                "on", value: "INTERFACE", mayRepeat: true, help: "where: a name, a pattern, NAMESPACE:NAME (all that are counted)"),
+            yaml: { (v) throws(CommandFailure) in RuleVerb.list(v) }),
+        Key(OptionSpecification("direction", value: "WAY", choices: ["ingress", "egress"], help: "one way only (both)")),
+    ]
+
+    /// A YAML scalar that is read back as this text.
+    static func scalar(_ text: String) -> String {
+        let isPlain =
+            !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                    UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "/"):
+                    true
+                default: false
+                }
+            }
+        return isPlain ? text : quoted(text)
+    }
+
+    /// A double-quoted YAML scalar.
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\x" + (hex.count == 1 ? "0" : "") + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    static func list(_ items: [String]) -> String { "[" + items.map(scalar).joined(separator: ", ") + "]" }
+
+    /// The file for `nilo KIND add NAME …`.
+    func text(_ name: String, filter: [String], _ arguments: ParsedArguments) throws(CommandFailure) -> String {
+        var lines = ["# Made by nilo \(kind.rawValue) add.", "\(kind.rawValue):", "  - name: \(Self.scalar(name))"]
+        for key in keys {
+            if key.option.placeholder == nil {
+                if arguments.has(key.option.name) { lines.append("    \(key.name): \(try key.yaml([]))") }
+            } else {
+                let values = arguments.values(key.option.name)
+                if !values.isEmpty { lines.append("    \(key.name): \(try key.yaml(values))") }
+            }
+        }
+        if !filter.isEmpty { lines.append("    match: \(Self.quoted(filter.joined(separator: " ")))") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    var keys: [Key] {
+        switch kind {
+        case .mirror: Self.scopeKeys + Self.mirrorKeys
+        case .sample: Self.scopeKeys + Self.sampleKeys
+        case .shape: Self.scopeKeys + Self.shapeKeys
+        }
+    }
+
+    func run(_ arguments: ParsedArguments, _ context: CommandContext) throws {
+        var words = arguments.operands[...]
+        let action = words.popFirst() ?? "list"
+        if action != "add", let odd = keys.first(where: { arguments.has($0.option.name) }) {
+            throw CommandFailure("\(kind.rawValue) \(action)", "--\(odd.option.name) belongs to add", code: .usage)
+        }
+        switch action {
+        case "list":
+            guard words.isEmpty else { throw usage("list takes no name: \"\(words.first ?? "")\"") }
+            try list(arguments, context)
+        case "add":
+            guard let name = words.popFirst() else { throw usage("a rule has a name") }
+            guard Self.isName(name) else {
+                throw CommandFailure(
+                    "\(kind.rawValue) add", "\"\(name)\" is no name for a rule", hint: "1 to 32 of a-z, 0-9, dot, dash and underscore",
+                    code: .usage)
+            }
+            let text = try text(name, filter: Array(words), arguments)
+            try ApplyVerb.run(
+                ApplyVerb.change(arguments, put: ["\(kind.rawValue)-\(name).yaml": text]), arguments, context)
+        case "remove":
+            guard let name = words.popFirst(), words.isEmpty else { throw usage("remove takes the name of one rule") }
+            try ApplyVerb.run(ApplyVerb.change(arguments, removeRule: name), arguments, context)
+        default:
+            let near = Suggestion.nearest(to: action, among: ["list", "add", "remove"])
+            throw CommandFailure(
+                kind.rawValue, "\"\(action)\" is not known here", hint: near.map { "did you mean \($0)?" } ?? "list, add or remove",
+                code: .usage)
+        }
+    }
+
+    private func usage(_ why: String) -> CommandFailure {
+        CommandFailure(kind.rawValue, why, hint: "nilo help \(kind.rawValue) shows examples", code: .usage)
+    }
+
+    static func isName(_ name: String) -> Bool {
+        (1...32).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
+                    UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    private func list(_ arguments: ParsedArguments, _ context: CommandContext) throws {
+        let report: PolicyReport = try AgentConnection(arguments, context: context).ask("/v1/policy", for: "list rules")
+        let view = RuleListView(output: context.output)
+        if arguments.has("json") {
+            let text =
+                switch kind {
+                case .mirror: try JSONOutput.text(report.mirrors, pretty: true)
+                case .sample: try JSONOutput.text(report.samplers, pretty: true)
+                case .shape: try JSONOutput.text(report.shapers, pretty: true)
+                }
+            return try context.write(text)
+        }
+        let text =
+            switch kind {
+            case .mirror: view.mirrors(report)
+            case .sample: view.samplers(report)
+            case .shape: view.shapers(report)
+            }
+        try context.write(text)
+    }
+}

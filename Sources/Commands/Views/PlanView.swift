@@ -1,0 +1,43 @@
+import NetworkTypes
+import Reports
+import Terminal
+
+/// The steps from what is to what is wanted.
+public struct PlanView: Sendable {
+    public var output: TerminalOutput
+    public init(output: TerminalOutput) { self.output = output }
+
+    public func text(_ report: PlanReport) -> String {
+        var text = ""
+        for step in report.steps {
+            let (sign, style): (String, TextStyle) =
+                switch step.sign {
+                case .add: ("+", .green)
+                case .change: ("~", .yellow)
+                case .remove: ("-", .red)
+                }
+            let rule = step.rule.map { TerminalText.printable($0) + ": " } ?? ""
+            text += output.styled(sign, style) + " \(rule)\(TerminalText.printable(step.what))\n"
+            if let command = step.command { text += output.styled("    \(TerminalText.printable(command))", .dim) + "\n" }
+        }
+        for name in report.waiting {
+            text += output.styled("… \(TerminalText.printable(name)): waits for its interface", .dim) + "\n"
+        }
+        for refusal in report.refusals {
+            text += output.styled("✗ \(TerminalText.printable(refusal.rule)): \(TerminalText.printable(refusal.reason))", .red) + "\n"
+            if let hint = refusal.hint { text += "  hint: \(TerminalText.printable(hint))\n" }
+        }
+        for remark in report.remarks { text += output.styled("! \(TerminalText.printable(remark))", .yellow) + "\n" }
+        return text + summary(report) + "\n"
+    }
+
+    private func summary(_ report: PlanReport) -> String {
+        func count(_ sign: PlanReport.Step.Sign) -> Int { report.steps.count { $0.sign == sign } }
+        if report.steps.isEmpty { return "nothing to change: the kernel is as the policy says" }
+        let counts = "\(count(.add)) to add, \(count(.change)) to change, \(count(.remove)) to remove"
+        guard report.applied else { return "plan: \(counts)" }
+        let done = "applied: \(count(.add)) added, \(count(.change)) changed, \(count(.remove)) removed"
+        guard let seconds = report.confirmWithinSeconds else { return done }
+        return done + "; taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm"
+    }
+}

@@ -1,0 +1,114 @@
+import Glibc
+
+/// The folder of policy files, the one source of truth of what is mirrored, sampled and shaped. Files are read in the order of their names.
+public struct PolicyDirectory: Sendable {
+    public struct File: Hashable, Sendable {
+        /// `web.yaml`: without the folder.
+        public var name: String
+        public var bytes: [UInt8]
+        public init(name: String, bytes: [UInt8]) {
+            self.name = name
+            self.bytes = bytes
+        }
+    }
+
+    public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
+        public var operation: String
+        public var code: Int32
+        public var description: String { "\(operation): \(String(cString: strerror(code)))" }
+    }
+
+    public let path: String
+    public init(path: String) { self.path = path }
+
+    /// The most bytes of one file.
+    public static let maximumBytes = 4 << 20
+
+    /// A name that a policy file may have: it ends in `.yaml` and does not leave the folder, nor start with a dot.
+    public static func isFileName(_ name: String) -> Bool {
+        name.hasSuffix(".yaml") && !name.hasPrefix(".") && name.utf8.count <= 128
+            && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") }
+    }
+
+    /// Every `*.yaml` of the folder, hidden ones left out; none when there is no such folder.
+    public func read() throws(Failure) -> [File] {
+        guard let stream = opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw Failure(operation: "read the folder \(path)", code: errno)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if Self.isFileName(name) { names.append(name) }
+        }
+        var files: [File] = []
+        for name in names.sorted() { files.append(File(name: name, bytes: try contents(of: "\(path)/\(name)"))) }
+        return files
+    }
+
+    private func contents(of file: String) throws(Failure) -> [UInt8] {
+        let fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard fd >= 0 else { throw Failure(operation: "open \(file)", code: errno) }
+        defer { close(fd) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = Glibc.read(fd, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw Failure(operation: "read \(file)", code: errno) }
+            if count == 0 { return bytes }
+            bytes += chunk[..<count]
+            guard bytes.count <= Self.maximumBytes else { throw Failure(operation: "read \(file)", code: EFBIG) }
+        }
+    }
+
+    /// Puts a file in place, whole or not at all, also when the machine stops meanwhile: written beside, synchronised, renamed.
+    public func write(_ file: File) throws(Failure) {
+        precondition(Self.isFileName(file.name), "\(file.name) is no name of a policy file")
+        try makeFolder()
+        let (final, beside) = ("\(path)/\(file.name)", "\(path)/.\(file.name).new")
+        let fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o640)
+        guard fd >= 0 else { throw Failure(operation: "write \(final)", code: errno) }
+        var rest = file.bytes[...]
+        var failure: Int32 = 0
+        while failure == 0, !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if count >= 0 { rest = rest.dropFirst(count) } else if errno != EINTR { failure = errno }
+        }
+        if failure == 0, fsync(fd) != 0 { failure = errno }
+        close(fd)
+        if failure == 0, rename(beside, final) != 0 { failure = errno }
+        guard failure == 0 else {
+            unlink(beside)
+            throw Failure(operation: "write \(final)", code: failure)
+        }
+        try synchronise()
+    }
+
+    public func remove(_ name: String) throws(Failure) {
+        precondition(Self.isFileName(name), "\(name) is no name of a policy file")
+        guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else { throw Failure(operation: "remove \(path)/\(name)", code: errno) }
+        try synchronise()
+    }
+
+    private func makeFolder() throws(Failure) {
+        var at = ""
+        for part in path.split(separator: "/") {
+            at += "/\(part)"
+            guard mkdir(at, 0o755) == 0 || errno == EEXIST || errno == EROFS && access(at, F_OK) == 0 else {
+                throw Failure(operation: "make \(at)", code: errno)
+            }
+        }
+    }
+
+    private func synchronise() throws(Failure) {
+        let fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard fd >= 0 else {
+            if errno == ENOENT { return }
+            throw Failure(operation: "open \(path)", code: errno)
+        }
+        defer { close(fd) }
+        guard fsync(fd) == 0 else { throw Failure(operation: "synchronise \(path)", code: errno) }
+    }
+}

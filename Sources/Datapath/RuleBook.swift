@@ -1,0 +1,95 @@
+import CDatapath
+import CLibBPF
+import Glibc
+import NetworkTypes
+
+/// Which rule of which namespace stands at which place of the kernel's rule tables. Pinned with them: a new agent finds the same rules at
+/// the same places, and their counters go on.
+public final class RuleBook {
+    public enum Kind: UInt16, Hashable, Sendable, CaseIterable {
+        case mirror = 1
+        case sampler = 2
+        case shaper = 3
+
+        /// The places there are. Mirror sessions are bits of a word; of the others 0 means none.
+        public var places: Range<UInt16> {
+            switch self {
+            case .mirror: 0..<UInt16(NILO_MIRRORS)
+            case .sampler: 1..<UInt16(NILO_SAMPLERS)
+            case .shaper: 1..<UInt16(NILO_SHAPERS)
+            }
+        }
+    }
+
+    public struct Place: Hashable, Sendable {
+        public var kind: Kind
+        public var index: UInt16
+        public init(_ kind: Kind, _ index: UInt16) {
+            self.kind = kind
+            self.index = index
+        }
+    }
+
+    /// A rule in a namespace: one rule whose interfaces lie in two namespaces stands at two places.
+    public struct Tenant: Hashable, Sendable {
+        public var name: String
+        public var namespaceCookie: UInt64
+        public init(name: String, namespaceCookie: UInt64) {
+            self.name = name
+            self.namespaceCookie = namespaceCookie
+        }
+    }
+
+    private let map: Int32
+    public private(set) var tenants: [Place: Tenant] = [:]
+    public private(set) var since: [Place: Timestamp] = [:]
+
+    /// Reads what an earlier agent wrote.
+    public init(maps: SharedMaps) throws(BPFError) {
+        map = maps.descriptor("nilo_rules")
+        var key = nilo_rule_key()
+        var next = nilo_rule_key()
+        var more = bpf_map_get_next_key(map, nil, &next)
+        while more == 0 {
+            key = next
+            var record = nilo_rule()
+            try check(bpf_map_lookup_elem(map, &key, &record), "recall a rule")
+            if let kind = Kind(rawValue: key.kind) {
+                let place = Place(kind, key.index)
+                let name = withUnsafeBytes(of: record.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                tenants[place] = Tenant(name: name, namespaceCookie: record.netns_cookie)
+                since[place] = Timestamp(nanoseconds: Int64(record.since_unix_ns))
+            }
+            more = bpf_map_get_next_key(map, &key, &next)
+        }
+    }
+
+    /// Where a rule stands, or else the lowest free place; nil when all are taken. `taken` are those given away but not written yet.
+    public func place(of tenant: Tenant, _ kind: Kind, besides taken: Set<Place> = []) -> Place? {
+        if let held = tenants.first(where: { $0.key.kind == kind && $0.value == tenant })?.key { return held }
+        return kind.places.lazy.map { Place(kind, $0) }.first { self.tenants[$0] == nil && !taken.contains($0) }
+    }
+
+    public func remember(_ tenant: Tenant, at place: Place) throws(BPFError) {
+        guard tenants[place] != tenant else { return }
+        var key = nilo_rule_key(kind: place.kind.rawValue, index: place.index)
+        var record = nilo_rule()
+        record.netns_cookie = tenant.namespaceCookie
+        let now = Timestamp.now
+        record.since_unix_ns = UInt64(now.nanoseconds)
+        withUnsafeMutableBytes(of: &record.name) { field in
+            for (i, byte) in tenant.name.utf8.prefix(field.count - 1).enumerated() { field[i] = byte }
+        }
+        try check(bpf_map_update_elem(map, &key, &record, 0), "remember rule \(tenant.name)")
+        tenants[place] = tenant
+        since[place] = now
+    }
+
+    public func forget(_ place: Place) throws(BPFError) {
+        var key = nilo_rule_key(kind: place.kind.rawValue, index: place.index)
+        let result = bpf_map_delete_elem(map, &key)
+        if result != -ENOENT { try check(result, "forget a rule") }
+        tenants[place] = nil
+        since[place] = nil
+    }
+}

@@ -1,0 +1,82 @@
+/// What a policy would change, or has changed, on this host.
+public struct PlanReport: Codable, Hashable, Sendable {
+    /// One change, in the order in which they are made.
+    public struct Step: Codable, Hashable, Sendable {
+        public enum Sign: String, Codable, Hashable, Sendable { case add, change, remove }
+        public var sign: Sign
+        /// The rule it is for; nil: what rules share.
+        public var rule: String?
+        /// `mirror session 3 on eth0: tcp port 443 to span0`.
+        public var what: String
+        /// What a person would type for it; nil where no tool has words for it.
+        public var command: String?
+        public init(_ sign: Sign, rule: String? = nil, _ what: String, command: String? = nil) {
+            self.sign = sign
+            self.rule = rule
+            self.what = what
+            self.command = command
+        }
+    }
+
+    /// A rule, or a part of one, that cannot be carried out here.
+    public struct Refusal: Codable, Hashable, Sendable, Error {
+        public var rule: String
+        public var reason: String
+        public var hint: String?
+        public init(rule: String, reason: String, hint: String? = nil) {
+            self.rule = rule
+            self.reason = reason
+            self.hint = hint
+        }
+    }
+
+    public var steps: [Step]
+    public var refusals: [Refusal]
+    /// Rules whose interfaces are not there (yet).
+    public var waiting: [String]
+    /// What the changes cost or bring with them.
+    public var remarks: [String]
+    /// false: a plan alone.
+    public var applied: Bool
+    /// Without `nilo confirm` within this time the earlier policy comes back, seconds.
+    public var confirmWithinSeconds: Double?
+
+    public init(
+        steps: [Step], refusals: [Refusal] = [], waiting: [String] = [], remarks: [String] = [], applied: Bool,
+        confirmWithinSeconds: Double? = nil
+    ) {
+        self.steps = steps
+        self.refusals = refusals
+        self.waiting = waiting
+        self.remarks = remarks
+        self.applied = applied
+        self.confirmWithinSeconds = confirmWithinSeconds
+    }
+}
+
+/// What is asked for: files that are to stand in the policy folder, and files that are not.
+public struct PolicyChange: Codable, Hashable, Sendable {
+    /// File name to its text.
+    public var put: [String: String]
+    public var remove: [String]
+    /// The rule of this name is to go; its file may hold no other rule.
+    public var removeRule: String?
+    /// Take the place of root qdiscs that others made.
+    public var replace: Bool
+    /// Seconds until the earlier policy comes back unless this one is confirmed; nil: it stays.
+    public var confirmWithinSeconds: Double?
+    /// Say what would be done, and do nothing.
+    public var dryRun: Bool
+
+    public init(
+        put: [String: String] = [:], remove: [String] = [], removeRule: String? = nil, replace: Bool = false,
+        confirmWithinSeconds: Double? = nil, dryRun: Bool = false
+    ) {
+        self.put = put
+        self.remove = remove
+        self.removeRule = removeRule
+        self.replace = replace
+        self.confirmWithinSeconds = confirmWithinSeconds
+        self.dryRun = dryRun
+    }
+}

@@ -1,0 +1,195 @@
+/// A mirror session: what was asked for and what it does.
+public struct MirrorReport: Codable, Hashable, Sendable {
+    public var name: String
+    /// Where it stands; several when the rule's interfaces lie in several namespaces.
+    public var namespace: String?
+    public var interfaces: [String]
+    /// nil: both.
+    public var direction: String?
+    public var filter: String
+    /// `interface span0`, `vxlan 192.0.2.9 vni 16711681`.
+    public var target: String
+    /// `all`, `1 packet in 10`, `1 flow in 10`.
+    public var selection: String
+    public var snapLength: Int?
+    /// `100 Mb/s`; nil: none.
+    public var limit: String?
+    public var priority: Int
+    public var segmentation: String
+    /// Of the path to a remote target, bytes.
+    public var pathMTU: Int?
+    /// What keeps it from working; nil: all is well.
+    public var problem: String?
+    public var since: String?
+    /// skbs that the filter matched.
+    public var matched: UInt64
+    /// Of these, chosen by the selection.
+    public var selected: UInt64
+    public var mirroredPackets: UInt64
+    public var mirroredBytes: UInt64
+    /// Of the mirrored ones, cut to the snap length or the path's MTU.
+    public var truncated: UInt64
+    /// Held back by the limit.
+    public var capped: UInt64
+    /// Not sent, by reason.
+    public var failed: [String: UInt64]
+    /// Over the last second.
+    public var packetsPerSecond: Double?
+    public var bitsPerSecond: Double?
+
+    public init(
+        name: String, namespace: String?, interfaces: [String], direction: String?, filter: String, target: String, selection: String,
+        snapLength: Int?, limit: String?, priority: Int, segmentation: String
+    ) {
+        self.name = name
+        self.namespace = namespace
+        self.interfaces = interfaces
+        self.direction = direction
+        self.filter = filter
+        self.target = target
+        self.selection = selection
+        self.snapLength = snapLength
+        self.limit = limit
+        self.priority = priority
+        self.segmentation = segmentation
+        (matched, selected, mirroredPackets, mirroredBytes, truncated, capped) = (0, 0, 0, 0, 0, 0)
+        failed = [:]
+    }
+}
+
+/// A sampling rule: what was asked for and what it does.
+public struct SampleReport: Codable, Hashable, Sendable {
+    public var name: String
+    public var namespace: String?
+    public var interfaces: [String]
+    public var direction: String?
+    public var filter: String
+    /// `1 in 1000`, `500 samples/s`, `1 % of a CPU`.
+    public var asked: String
+    /// One packet in this many, now; 0: none at random.
+    public var oneIn: UInt32
+    public var firstPackets: UInt32
+    public var always: [String]
+    public var snapLength: Int
+    public var problem: String?
+    public var since: String?
+    /// Samples handed over, by why they were taken: random, first, flag.
+    public var samples: [String: UInt64]
+    /// Wire packets that random samples stand for themselves; times the rate they are an estimate of all.
+    public var hits: UInt64
+    /// Wire packets that passed by the rule.
+    public var pool: UInt64
+    /// Samples that found no room.
+    public var lost: UInt64
+    public var samplesPerSecond: Double?
+
+    public init(
+        name: String, namespace: String?, interfaces: [String], direction: String?, filter: String, asked: String, firstPackets: UInt32,
+        always: [String], snapLength: Int
+    ) {
+        self.name = name
+        self.namespace = namespace
+        self.interfaces = interfaces
+        self.direction = direction
+        self.filter = filter
+        self.asked = asked
+        self.firstPackets = firstPackets
+        self.always = always
+        self.snapLength = snapLength
+        oneIn = 0
+        samples = [:]
+        (hits, pool, lost) = (0, 0, 0)
+    }
+}
+
+/// A shaping rule: what was asked for and what it does.
+public struct ShapeReport: Codable, Hashable, Sendable {
+    public var name: String
+    public var namespace: String?
+    public var interfaces: [String]
+    public var direction: String?
+    public var filter: String
+    public var parent: String?
+    /// `htb`, `police`, `edt`, and for what it was chosen.
+    public var mechanism: String
+    /// `4e49:10`; nil where there is no class.
+    public var classID: String?
+    public var rateBitsPerSecond: Double?
+    public var ceilingBitsPerSecond: Double?
+    public var burstBytes: UInt64?
+    public var priority: Int
+    /// `aggregate`, `host destination`, `flow`, `prefixes (12)`.
+    public var per: String
+    public var dscp: String?
+    public var problem: String?
+    public var since: String?
+    /// Wire packets and their bytes that passed, as the rate counts them.
+    public var packets: UInt64
+    public var bytes: UInt64
+    public var droppedPackets: UInt64
+    public var droppedBytes: UInt64
+    /// Marked Congestion Experienced.
+    public var marked: UInt64
+    /// Waiting in the class.
+    public var backlogBytes: UInt64?
+    /// Over the last second.
+    public var bitsPerSecond: Double?
+
+    public init(
+        name: String, namespace: String?, interfaces: [String], direction: String?, filter: String, parent: String?, mechanism: String,
+        priority: Int, per: String
+    ) {
+        self.name = name
+        self.namespace = namespace
+        self.interfaces = interfaces
+        self.direction = direction
+        self.filter = filter
+        self.parent = parent
+        self.mechanism = mechanism
+        self.priority = priority
+        self.per = per
+        (packets, bytes, droppedPackets, droppedBytes, marked) = (0, 0, 0, 0, 0)
+    }
+}
+
+/// All rules in force, and those that are not.
+public struct PolicyReport: Codable, Hashable, Sendable {
+    public var at: String
+    public var intervalSeconds: Double
+    /// The folder and its files.
+    public var folder: String
+    public var files: [String]
+    /// Of the filter program; it grows with every change.
+    public var generation: UInt32
+    public var mirrors: [MirrorReport]
+    public var samplers: [SampleReport]
+    public var shapers: [ShapeReport]
+    public var refusals: [PlanReport.Refusal]
+    public var waiting: [String]
+    /// How often something of ours that others had changed was put right.
+    public var repaired: Int
+    /// Why the folder's files are not what is in force; nil: they are.
+    public var problem: String?
+    /// Until an unconfirmed change is taken back, seconds; nil: none is pending.
+    public var confirmWithinSeconds: Double?
+
+    public init(
+        at: String, intervalSeconds: Double, folder: String, files: [String], generation: UInt32, mirrors: [MirrorReport],
+        samplers: [SampleReport], shapers: [ShapeReport], refusals: [PlanReport.Refusal], waiting: [String], repaired: Int,
+        problem: String?, confirmWithinSeconds: Double?
+    ) {
+        self.at = at
+        self.intervalSeconds = intervalSeconds
+        self.folder = folder
+        self.files = files
+        self.generation = generation
+        self.mirrors = mirrors
+        self.samplers = samplers
+        self.shapers = shapers
+        self.refusals = refusals
+        self.waiting = waiting
+        self.repaired = repaired
+        self.problem = problem
+        self.confirmWithinSeconds = confirmWithinSeconds
+    }
+}
