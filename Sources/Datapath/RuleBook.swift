@@ -3,7 +3,7 @@ import CLibBPF
 import Glibc
 import NetworkTypes
 
-/// Which rule of which namespace stands at which place of the kernel's rule tables. Pinned with them: a new agent finds the same rules at
+/// Which rule of the policy stands at which place of the kernel's rule tables. Pinned with them: a new agent finds the same rules at
 /// the same places, and their counters go on.
 public final class RuleBook {
     public enum Kind: UInt16, Hashable, Sendable, CaseIterable {
@@ -30,13 +30,14 @@ public final class RuleBook {
         }
     }
 
-    /// A rule in a namespace: one rule whose interfaces lie in two namespaces stands at two places.
+    /// A rule, or a part of one: a mirror in two namespaces stands at two places, a shaper at one for each interface.
     public struct Tenant: Hashable, Sendable {
         public var name: String
-        public var namespaceCookie: UInt64
-        public init(name: String, namespaceCookie: UInt64) {
+        /// Of a mirror the namespace's cookie, of a shaper the interface's id, of a sampler 0.
+        public var part: UInt64
+        public init(name: String, part: UInt64) {
             self.name = name
-            self.namespaceCookie = namespaceCookie
+            self.part = part
         }
     }
 
@@ -57,7 +58,7 @@ public final class RuleBook {
             if let kind = Kind(rawValue: key.kind) {
                 let place = Place(kind, key.index)
                 let name = withUnsafeBytes(of: record.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-                tenants[place] = Tenant(name: name, namespaceCookie: record.netns_cookie)
+                tenants[place] = Tenant(name: name, part: record.part)
                 since[place] = Timestamp(nanoseconds: Int64(record.since_unix_ns))
             }
             more = bpf_map_get_next_key(map, &key, &next)
@@ -74,7 +75,7 @@ public final class RuleBook {
         guard tenants[place] != tenant else { return }
         var key = nilo_rule_key(kind: place.kind.rawValue, index: place.index)
         var record = nilo_rule()
-        record.netns_cookie = tenant.namespaceCookie
+        record.part = tenant.part
         let now = Timestamp.now
         record.since_unix_ns = UInt64(now.nanoseconds)
         withUnsafeMutableBytes(of: &record.name) { field in

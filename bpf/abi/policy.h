@@ -113,7 +113,7 @@ struct nilo_policy {
 	__u32 reserved;
 };
 
-/* User space's own memory: which rule of which namespace a kernel rule is, so that its counters go on when the agent starts anew. */
+/* User space's own memory: which rule of the policy a kernel rule is, so that its counters go on when the agent starts anew. */
 enum nilo_rule_kind {
 	NILO_RULE_MIRROR = 1,
 	NILO_RULE_SAMPLER = 2,
@@ -124,7 +124,7 @@ struct nilo_rule_key {
 	__u16 index;
 };
 struct nilo_rule {
-	__u64 netns_cookie;
+	__u64 part; /* mirror: the namespace's cookie; shaper: the if_id; sampler: 0 */
 	__u64 since_unix_ns;
 	char name[48];
 };
