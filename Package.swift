@@ -73,6 +73,7 @@ let executables: [Target] = [  // 7
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
+    .target(name: "FlowSupport", dependencies: ["Flows", "NetworkTypes", "TestSupport"], path: "Tests/FlowSupport"),
     .testTarget(
         name: "AgentTests",
         dependencies: ["Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
@@ -83,7 +84,7 @@ let tests: [Target] = [
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(
         name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
-    .testTarget(name: "FlowsTests", dependencies: ["Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",
@@ -91,6 +92,7 @@ let tests: [Target] = [
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),

@@ -1,3 +1,4 @@
+import FlowSupport
 import Flows
 import NetworkTypes
 import Testing
@@ -116,7 +117,7 @@ import Testing
             let filter = FlowFilter(flows.expression(depth: 5))
             let text = filter.description
             guard text.utf8.count <= FlowFilter.longestText else { continue }
-            #expect(try FlowFilter(parsing: text) == filter, "\(text)")
+            #expect(try FlowFilter(parsing: text, prefixSets: Set(RandomFlows.prefixSets.keys)) == filter, "\(text)")
         }
     }
 
@@ -164,10 +165,31 @@ import Testing
             let layers: [FlowFilter.Layer: FlowTuple] =
                 record.key.inner.map { [.outer: record.key.outer, .inner: $0] } ?? [.outer: record.key.outer]
             let wanted = Oracle(record: record).holds(filter, layers)
-            #expect(FlowFilter(filter).matches(record, interfaceName: RandomFlows.name) == wanted, "\(filter) over \(record)")
+            let found = FlowFilter(filter).matches(record, interfaceName: RandomFlows.name, contains: RandomFlows.contains)
+            #expect(found == wanted, "\(filter) over \(record)")
             matched += wanted ? 1 : 0
         }
         #expect((4000...16_000).contains(matched))
+    }
+
+    /// A set is known only where a policy says so.
+    @Test func prefixSetsAreNamed() throws {
+        let sets: Set = ["offices", "partners-2"]
+        let filter = try FlowFilter(parsing: "src net @offices or not inner dst net @partners-2", prefixSets: sets)
+        #expect(
+            filter.expression
+                == .any([.packet(.netSet(.source, "offices")), .not(.layer(.inner, .packet(.netSet(.destination, "partners-2"))))]))
+        #expect(filter.description == "src net @offices or not inner dst net @partners-2")
+        func refusal(_ text: String, _ sets: Set<String>) -> FlowFilterError? {
+            do throws(FlowFilterError) { _ = try FlowFilter(parsing: text, prefixSets: sets) } catch { return error }
+            return nil
+        }
+        let mistyped = try #require(refusal("tcp and net @ofices", sets))
+        #expect(mistyped.column == 13 && mistyped.found == "@ofices" && mistyped.hint == "did you mean net @offices?")
+        let unknown = try #require(refusal("net @offices", []))
+        #expect(unknown.problem == "expected a network: no prefix sets are known here" && unknown.hint != nil)
+        #expect(refusal("net @", sets) != nil)
+        #expect(refusal("host @offices", sets) != nil)
     }
 
     @Test func interfaceNamesAreAskedForOnlyWhenNeeded() throws {
@@ -219,6 +241,9 @@ private struct Oracle {
         switch p {
         case .host(let side, let address): return ends(side, t.source, t.destination).contains(address)
         case .net(let side, let prefix): return ends(side, t.source, t.destination).contains { $0.map { prefix.contains($0) } ?? false }
+        case .netSet(let side, let name):
+            let prefixes = RandomFlows.prefixSets[name]!
+            return ends(side, t.source, t.destination).contains { end in end.map { e in prefixes.contains { $0.contains(e) } } ?? false }
         case .port(let side, let range, let transport):
             if t.form != .ports { return false }
             if let transport, t.protocol.description != transport.rawValue { return false }

@@ -1,3 +1,4 @@
+import FlowSupport
 import Flows
 import NetworkTypes
 import Testing

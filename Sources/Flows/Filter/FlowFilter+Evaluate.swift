@@ -1,11 +1,16 @@
 import NetworkTypes
 
 extension FlowFilter {
-    /// - Parameter interfaceName: the name an interface goes by; nil for one that is not known (any more), which no `interface`
+    /// - Parameters:
+    ///   - interfaceName: the name an interface goes by; nil for one that is not known (any more), which no `interface`
     ///   predicate matches. Asked only when the filter names an interface.
-    public func matches(_ record: FlowRecord, interfaceName: (InterfaceID) -> String?) -> Bool {
+    ///   - contains: whether the named prefix set holds an address. Asked only when the filter names a set, which no filter does that was
+    ///   read without `prefixSets`.
+    public func matches(
+        _ record: FlowRecord, interfaceName: (InterfaceID) -> String?, contains: (String, IPAddress) -> Bool = { _, _ in false }
+    ) -> Bool {
         guard let expression else { return true }
-        return expression.matches(record, layer: nil, interfaceName)
+        return expression.matches(record, layer: nil, interfaceName, contains)
     }
 
     /// Whether evaluation asks for interface names.
@@ -13,16 +18,18 @@ extension FlowFilter {
 }
 
 extension FlowFilter.Expression {
-    func matches(_ record: FlowRecord, layer: FlowFilter.Layer?, _ interfaceName: (InterfaceID) -> String?) -> Bool {
+    func matches(
+        _ record: FlowRecord, layer: FlowFilter.Layer?, _ interfaceName: (InterfaceID) -> String?, _ contains: (String, IPAddress) -> Bool
+    ) -> Bool {
         switch self {
-        case .all(let parts): parts.allSatisfy { $0.matches(record, layer: layer, interfaceName) }
-        case .any(let parts): parts.contains { $0.matches(record, layer: layer, interfaceName) }
-        case .not(let part): !part.matches(record, layer: layer, interfaceName)
-        case .layer(let layer, let part): part.matches(record, layer: layer, interfaceName)
+        case .all(let parts): parts.allSatisfy { $0.matches(record, layer: layer, interfaceName, contains) }
+        case .any(let parts): parts.contains { $0.matches(record, layer: layer, interfaceName, contains) }
+        case .not(let part): !part.matches(record, layer: layer, interfaceName, contains)
+        case .layer(let layer, let part): part.matches(record, layer: layer, interfaceName, contains)
         case .record(let predicate): predicate.matches(record, interfaceName)
         case .packet(let predicate):
-            layer != .inner && predicate.matches(record.key.outer)
-                || layer != .outer && (record.key.inner.map(predicate.matches) ?? false)
+            layer != .inner && predicate.matches(record.key.outer, contains)
+                || layer != .outer && (record.key.inner.map { predicate.matches($0, contains) } ?? false)
         }
     }
 
@@ -37,13 +44,16 @@ extension FlowFilter.Expression {
 }
 
 extension FlowFilter.PacketPredicate {
-    public func matches(_ tuple: FlowTuple) -> Bool {
+    func matches(_ tuple: FlowTuple, _ contains: (String, IPAddress) -> Bool) -> Bool {
         switch self {
         case .host(let side, let address):
             side != .destination && tuple.source == address || side != .source && tuple.destination == address
         case .net(let side, let prefix):
             side != .destination && (tuple.source.map(prefix.contains) ?? false)
                 || side != .source && (tuple.destination.map(prefix.contains) ?? false)
+        case .netSet(let side, let name):
+            side != .destination && (tuple.source.map { contains(name, $0) } ?? false)
+                || side != .source && (tuple.destination.map { contains(name, $0) } ?? false)
         case .port(let side, let ports, let transport):
             tuple.form == .ports && (transport == nil || tuple.protocol == transport?.number)
                 && (side != .destination && ports.contains(tuple.sourcePort) || side != .source && ports.contains(tuple.destinationPort))

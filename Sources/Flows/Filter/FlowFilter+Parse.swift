@@ -2,8 +2,10 @@ import NetworkTypes
 
 extension FlowFilter {
     /// Reads a filter; an empty text matches everything.
-    public init(parsing text: String) throws(FlowFilterError) {
-        var parser = Parser(tokens: try FlowFilter.tokens(text))
+    ///
+    /// - Parameter prefixSets: the names that may follow `net @`: those of the policy that the filter belongs to.
+    public init(parsing text: String, prefixSets: Set<String> = []) throws(FlowFilterError) {
+        var parser = Parser(tokens: try FlowFilter.tokens(text), prefixSets: prefixSets)
         self.init(try parser.filter())
     }
 
@@ -14,10 +16,14 @@ extension FlowFilter {
     ///     single    = ("not" | "!") single | ("inner" | "outer") single | "(" any ")" | predicate
     struct Parser {
         let tokens: [Token]
+        let prefixSets: Set<String>
         var at = 0
         var depth = 0
 
-        init(tokens: [Token]) { self.tokens = tokens }
+        init(tokens: [Token], prefixSets: Set<String>) {
+            self.tokens = tokens
+            self.prefixSets = prefixSets
+        }
 
         var next: Token { tokens[at] }
         mutating func advance() { if at < tokens.count - 1 { at += 1 } }

@@ -79,7 +79,7 @@ extension FlowFilter.Parser {
         if let transport {
             throw error("expected \"port\"", hint: "to ask for a protocol and an address: \(transport.rawValue) and \(side.prefix)host …")
         }
-        if accept(word: "net") { return .packet(.net(side, try prefix())) }
+        if accept(word: "net") { return .packet(try network(side)) }
         if accept(word: "host") { return .packet(.host(side, try address())) }
         if let word = next.keyword, IPAddress(word) != nil { return .packet(.host(side, try address())) }
         throw error("expected \"host\", \"net\", \"port\" or an address", hint: suggestion(among: ["host", "net", "port"]))
@@ -91,6 +91,21 @@ extension FlowFilter.Parser {
             "an IPv4 or IPv6 address",
             hint: IPPrefix(written) != nil ? "a network follows \"net\": net \(written)" : "names are not looked up: give the address"
         ) { IPAddress($0) }
+    }
+
+    /// A prefix, or the name of a prefix set after `@`.
+    private mutating func network(_ side: FlowFilter.Side) throws(FlowFilterError) -> FlowFilter.PacketPredicate {
+        guard case .word(let word) = next.kind, word.utf8.first == UInt8(ascii: "@") else { return .net(side, try prefix()) }
+        let name = String(word.dropFirst())
+        guard prefixSets.contains(name) else {
+            if prefixSets.isEmpty {
+                throw error("expected a network: no prefix sets are known here", hint: "sets are declared in a policy, for its own filters")
+            }
+            let nearest = Suggestion.nearest(to: name, among: prefixSets.sorted())
+            throw error("expected a prefix set of the policy", hint: nearest.map { "did you mean net @\($0)?" } ?? "declare it under sets:")
+        }
+        advance()
+        return .netSet(side, name)
     }
 
     private mutating func prefix() throws(FlowFilterError) -> IPPrefix {

@@ -32,6 +32,7 @@ extension FlowFilter.PacketPredicate: CustomStringConvertible {
         switch self {
         case .host(let side, let address): "\(side.prefix)host \(address)"
         case .net(let side, let prefix): "\(side.prefix)net \(prefix)"
+        case .netSet(let side, let name): "\(side.prefix)net @\(name)"
         case .port(let side, let ports, let transport):
             "\(transport.map { $0.rawValue + " " } ?? "")\(side.prefix)port "
                 + (ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)-\(ports.upperBound)")

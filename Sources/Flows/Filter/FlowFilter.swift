@@ -71,6 +71,8 @@ public struct FlowFilter: Hashable, Sendable {
     public enum PacketPredicate: Hashable, Sendable {
         case host(Side, IPAddress)
         case net(Side, IPPrefix)
+        /// In a network of the policy's prefix set of this name.
+        case netSet(Side, String)
         /// Holds only where the packet has ports: not for ICMP, nor for fragments of unknown ports.
         case port(Side, ClosedRange<UInt16>, Transport?)
         /// The protocol of an IP packet.

@@ -3,20 +3,33 @@ import NetworkTypes
 import struct TestSupport.SplitMix64
 
 /// Flows and filters from small pools of values, so that they meet often.
-struct RandomFlows {
-    var random: SplitMix64
-    init(seed: UInt64) { random = SplitMix64(seed: seed) }
+public struct RandomFlows {
+    public var random: SplitMix64
+    public init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-    static let addresses = ["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.7", "2001:db8::1", "2001:db8::2", "fe80::1"].map { IPAddress($0)! }
-    static let prefixes = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "::/0", "2001:db8::/32", "10.0.0.2/32"].map { IPPrefix($0)! }
-    static let ports: [UInt16] = [0, 22, 53, 80, 443, 5353, 65535]
-    static let names: [UInt32: String] = [1: "eth0", 2: "veth1", 3: "veth23", 4: "and", 5: "a\"b\\c d", 6: "Ünï", 7: "(x)"]
-    static func name(_ id: InterfaceID) -> String? { names[id.rawValue] }
+    public static let addresses = ["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.7", "2001:db8::1", "2001:db8::2", "fe80::1"].map {
+        IPAddress($0)!
+    }
+    public static let prefixes = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "::/0", "2001:db8::/32", "10.0.0.2/32"].map { IPPrefix($0)! }
+    public static let ports: [UInt16] = [0, 22, 53, 80, 443, 5353, 65535]
+    public static let names: [UInt32: String] = [1: "eth0", 2: "veth1", 3: "veth23", 4: "and", 5: "a\"b\\c d", 6: "Ünï", 7: "(x)"]
+    /// One short enough for a test each, one long enough for a lookup, and none at all.
+    public static let prefixSets: [String: [IPPrefix]] = [
+        "few": ["10.0.0.0/24", "2001:db8::1/128"].map { IPPrefix($0)! },
+        "many": ["10.0.0.2/32", "10.0.1.0/24", "10.0.1.1/32", "172.16.0.0/12", "192.0.0.0/8", "2001:db8::2/128", "fe80::/10"].map {
+            IPPrefix($0)!
+        },
+        "none": [],
+    ]
+    public static func contains(_ name: String, _ address: IPAddress) -> Bool {
+        prefixSets[name]!.contains { $0.contains(address) }
+    }
+    public static func name(_ id: InterfaceID) -> String? { names[id.rawValue] }
 
-    mutating func pick<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &random)] }
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+    public mutating func pick<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &random)] }
+    public mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
 
-    mutating func tuple() -> FlowTuple {
+    public mutating func tuple() -> FlowTuple {
         if chance(8) {
             let type: EtherType = pick([.arp, .llc, EtherType(rawValue: 0x88CC)])
             return FlowTuple(source: nil, destination: nil, protocol: IPProtocol(rawValue: 0), form: .none, etherType: type)
@@ -36,7 +49,7 @@ struct RandomFlows {
             destinationPort: ported ? pick(Self.ports) : 0, protocol: proto, form: form, etherType: v4 ? .ipv4 : .ipv6)
     }
 
-    mutating func record() -> FlowRecord {
+    public mutating func record() -> FlowRecord {
         let vlan: UInt16? = chance(30) ? pick([0, 100, 4095]) : nil
         let key = FlowKey(
             outer: tuple(), interface: InterfaceID(rawValue: UInt32.random(in: 1...8, using: &random)),
@@ -53,7 +66,7 @@ struct RandomFlows {
         return FlowRecord(key: key, totals: totals, transport: TransportCounts(retransmitted: pick([0, 1, 7])), traits: traits)
     }
 
-    mutating func expression(depth: Int) -> FlowFilter.Expression {
+    public mutating func expression(depth: Int) -> FlowFilter.Expression {
         if depth > 0, chance(60) {
             switch UInt8.random(in: 0..<4, using: &random) {
             case 0: return .all((0..<Int.random(in: 2...4, using: &random)).map { _ in expression(depth: depth - 1) })
@@ -67,13 +80,14 @@ struct RandomFlows {
 
     private mutating func packetPredicate() -> FlowFilter.PacketPredicate {
         let side = pick(FlowFilter.Side.allCases)
-        switch UInt8.random(in: 0..<5, using: &random) {
+        switch UInt8.random(in: 0..<6, using: &random) {
         case 0: return .host(side, pick(Self.addresses))
         case 1: return .net(side, pick(Self.prefixes))
         case 2:
             let ends = [pick(Self.ports), pick(Self.ports)].sorted()
             return .port(side, ends[0]...(chance(50) ? ends[1] : ends[0]), pick([nil, .tcp, .udp, .sctp]))
-        case 3: return .ipProtocol(pick([.tcp, .udp, .icmp, .icmpv6, .sctp, IPProtocol(rawValue: 47), IPProtocol(rawValue: 200)]))
+        case 3: return .netSet(side, pick(["few", "many", "many", "none"]))
+        case 4: return .ipProtocol(pick([.tcp, .udp, .icmp, .icmpv6, .sctp, IPProtocol(rawValue: 47), IPProtocol(rawValue: 200)]))
         default: return .etherType(pick([.ipv4, .ipv6, .arp, EtherType(rawValue: 0x88CC), .llc]))
         }
     }
