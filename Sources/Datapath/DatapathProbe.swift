@@ -123,5 +123,6 @@ extension nilo_config {
     var bytes: Int {
         setCount * (MemoryLayout<nilo_flow_set>.size + MemoryLayout<nilo_seen_set>.size) + slotCount * MemoryLayout<nilo_flow_slot>.size
             + logCount * MemoryLayout<nilo_spill>.size + ledgerCount * MemoryLayout<nilo_ledger>.size + (Int(ghosts_mask) + 1) * 8
+            + Int(cpus) * (sampleRingBytes + Int(NILO_SAMPLERS) * MemoryLayout<nilo_sampler>.size)
     }
 }

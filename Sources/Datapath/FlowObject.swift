@@ -48,6 +48,7 @@ package final class FlowObject {
         for entry in config.entries {
             try check(bpf_map__set_max_entries(map(entry.map), UInt32(entry.count)), "size map \(entry.map)")
         }
+        try check(bpf_map__set_value_size(map("nilo_samples"), UInt32(config.sampleRingBytes)), "size map nilo_samples")
     }
 
     deinit {

@@ -10,7 +10,9 @@ public final class SharedMaps {
     static let names = [
         "nilo_sets", "nilo_slots", "nilo_seen", "nilo_log", "nilo_log_heads", "nilo_log_tails", "nilo_ledgers", "nilo_registry",
         "nilo_ghosts", "nilo_fragments", "nilo_syns", "nilo_events", "nilo_scratchpad", "nilo_policies",
-        "nilo_program", "nilo_prefixes", "nilo_rules", "nilo_verdicts", "nilo_meta",
+        "nilo_program", "nilo_prefixes", "nilo_rules", "nilo_verdicts",
+        "nilo_samplers", "nilo_sample_heads", "nilo_sample_tails", "nilo_samples",
+        "nilo_meta",
     ]
 
     public let config: nilo_config

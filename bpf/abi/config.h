@@ -24,7 +24,7 @@ struct nilo_config {
 	__u32 features;       /* enum nilo_feature */
 	__u32 wake_jiffies;   /* least time between two wake-ups */
 	__u16 vxlan_ports[2]; /* host order, 0: unused */
-	__u32 reserved;
+	__u32 sample_mask;    /* bytes of a CPU's ring of samples - 1 */
 	__u64 hash_seed;
 };
 
@@ -33,6 +33,7 @@ _Static_assert(sizeof(struct nilo_config) == 48, "nilo_config");
 /* What the ring carries: the first word says which. */
 enum nilo_event_type {
 	NILO_EVENT_LOG_FILLING = 1,
+	NILO_EVENT_SAMPLES_FILLING = 2,
 };
 struct nilo_event {
 	__u32 type;

@@ -3,6 +3,7 @@
 #ifndef NILO_ABI_MAPPED_H
 #define NILO_ABI_MAPPED_H
 #include "flow_slot.h"
+#include "sample.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -17,6 +18,26 @@ static inline void nilo_store_release(uint64_t *p, uint64_t v)
 static inline void nilo_store_seen(uint32_t *p, uint32_t v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/*
+ * Gives a CPU's programs another sampling rule, of which no packet meets half: `settings` from `one_in` to `epoch`. A writer that was killed
+ * amid this leaves an odd version, which the next one ends.
+ */
+static inline void nilo_sampler_write(struct nilo_sampler *sampler, const struct nilo_sampler *settings)
+{
+	uint32_t writing = sampler->version | 1;
+
+	__atomic_store_n(&sampler->version, writing, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	sampler->one_in = settings->one_in;
+	sampler->inverse = settings->inverse;
+	sampler->shift = settings->shift;
+	sampler->first_packets = settings->first_packets;
+	sampler->always = settings->always;
+	sampler->snap = settings->snap;
+	sampler->epoch = settings->epoch;
+	__atomic_store_n(&sampler->version, writing + 1, __ATOMIC_RELEASE);
 }
 
 /*

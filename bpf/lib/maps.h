@@ -12,6 +12,7 @@
 #include "abi/interface.h"
 #include "abi/ledger.h"
 #include "abi/policy.h"
+#include "abi/sample.h"
 #include "lib/packet.h"
 #include "lib/segments.h"
 
@@ -169,6 +170,21 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nilo_remembered);
 } nilo_verdicts SEC(".maps");
+
+/* Key: cpu * NILO_SAMPLERS + rule. Sampling rules; the first cache line of each is written by user space. */
+NILO_MAPPED_ARRAY(nilo_samplers, struct nilo_sampler);
+/* Key: cpu. */
+NILO_MAPPED_ARRAY(nilo_sample_heads, struct nilo_sample_head);
+/* Key: cpu. Written by user space. */
+NILO_MAPPED_ARRAY(nilo_sample_tails, struct nilo_sample_tail);
+/* Key: cpu. Value: a ring of samples and NILO_SAMPLE_ROOM behind it; sized by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 8);
+} nilo_samples SEC(".maps");
 
 /* What a walk through the filter program looks at. */
 struct nilo_evaluation {

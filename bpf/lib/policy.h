@@ -61,8 +61,13 @@ static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_f
 	struct nilo_verdict verdict = nilo_judge(key, f, place);
 	struct nilo_scratch *scratch;
 	struct nilo_matched *m;
+	__u32 due = 0;
 
 	if (likely(!(verdict.mirrors | verdict.sampler | verdict.shaper)))
+		return TC_ACT_UNSPEC;
+	if (verdict.sampler && skb->tc_index != NILO_MIRROR_TAG)
+		due = nilo_sample_due(verdict.sampler, place, f, wire);
+	if (likely(!(verdict.mirrors | due | verdict.shaper)))
 		return TC_ACT_UNSPEC;
 	scratch = nilo_scratch();
 	if (!scratch)
@@ -73,8 +78,8 @@ static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_f
 	m->place = place;
 	m->direction = direction;
 	m->verdict = verdict;
-	if (verdict.sampler && skb->tc_index != NILO_MIRROR_TAG)
-		nilo_sample(skb, m, key);
+	if (due)
+		nilo_sample(skb, m, key, due);
 	if (verdict.mirrors && skb->tc_index != NILO_MIRROR_TAG)
 		nilo_mirror(skb, m, key);
 	return verdict.shaper ? nilo_shape(skb, m, key) : TC_ACT_UNSPEC;
