@@ -10,7 +10,8 @@ public final class SharedMaps {
     static let names = [
         "nilo_sets", "nilo_slots", "nilo_seen", "nilo_log", "nilo_log_heads", "nilo_log_tails", "nilo_ledgers", "nilo_registry",
         "nilo_ghosts", "nilo_fragments", "nilo_syns", "nilo_events", "nilo_scratchpad", "nilo_policies",
-        "nilo_program", "nilo_prefixes", "nilo_verdicts", "nilo_meta",
+        "nilo_program", "nilo_prefixes", "nilo_verdicts", "nilo_shapers", "nilo_rates", "nilo_buckets", "nilo_hashed",
+        "nilo_shape_nets", "nilo_chosens", "nilo_leaves", "nilo_shaped", "nilo_meta",
     ]
 
     public let config: nilo_config

@@ -57,6 +57,7 @@ extension nilo_config {
             ("nilo_sets", setCount), ("nilo_slots", slotCount), ("nilo_seen", setCount), ("nilo_log", logCount),
             ("nilo_log_heads", Int(cpus)), ("nilo_log_tails", Int(cpus)), ("nilo_ledgers", ledgerCount),
             ("nilo_ghosts", Int(ghosts_mask) + 1), ("nilo_verdicts", slotCount),
+            ("nilo_chosens", slotCount), ("nilo_shaped", Int(cpus) * Int(NILO_SHAPERS)),
         ]
     }
 }
