@@ -70,6 +70,7 @@ extension nilo_config {
             ("nilo_ghosts", Int(ghosts_mask) + 1), ("nilo_verdicts", slotCount),
             ("nilo_samplers", Int(cpus) * Int(NILO_SAMPLERS)), ("nilo_sample_heads", Int(cpus)), ("nilo_sample_tails", Int(cpus)),
             ("nilo_samples", Int(cpus)),
+            ("nilo_chosens", slotCount), ("nilo_shaped", Int(cpus) * Int(NILO_SHAPERS)),
         ]
     }
 }

@@ -47,7 +47,9 @@ struct nilo_ledger {
 	   retires into the books of the unknown. */
 	__u32 owner;
 	__u32 reserved;
-	__u64 pad[7];
+	/* Of what was seen: dropped by a rule of the policy. */
+	struct nilo_totals policed;
+	__u64 pad[3];
 };
 
 _Static_assert(sizeof(struct nilo_ledger) == 256, "nilo_ledger");

@@ -141,6 +141,21 @@ __noinline int nilo_account_elsewhere(__u32 index, __u32 skb_bytes, __u32 packet
 	return 0;
 }
 
+/* A packet that was counted, and that a rule of the policy now drops. Verified on its own: rare. */
+__noinline int nilo_account_policed(__u32 ledger_index, __u32 direction, __u32 skb_bytes, __u32 packets, __u32 bytes)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct nilo_ledger *ledger = nilo_ledger_of(cpu < nilo_config.cpus ? cpu : 0, ledger_index, direction);
+
+	if (!ledger)
+		return 0;
+	ledger->policed.skbs += 1;
+	ledger->policed.skb_bytes += skb_bytes;
+	ledger->policed.wire_packets += packets;
+	ledger->policed.wire_bytes += bytes;
+	return 0;
+}
+
 /* Where a packet was counted: the index of its flow's slot, and: */
 #define NILO_PLACE_FRESH 0x40000000u /* it is the first of its flow's stay there */
 #define NILO_PLACE_NONE 0x80000000u  /* it was counted, but in no slot */
