@@ -71,7 +71,7 @@ let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .testTarget(
         name: "AgentTests",
-        dependencies: ["Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
+        dependencies: ["API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(
         name: "CommandsTests",

@@ -3,6 +3,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -41,3 +42,5 @@ uint64_t lx_netns_cookie(void) {
     errno = saved;
     return cookie;
 }
+
+void lx_return_memory(void) { malloc_trim(0); }

@@ -30,3 +30,5 @@ int lx_pin_to_cpu(int cpu);
 /* bpf(2), for what libbpf 1.1 has no words for (tcx anchors). */
 long lx_bpf(int command, union bpf_attr *attr, unsigned int size);
 int lx_mount_bpffs(const char *directory);
+/* malloc_trim(3): gives free memory back to the kernel. */
+void lx_return_memory(void);
