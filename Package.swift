@@ -51,8 +51,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Privileges",
-            "Reports",
+            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Policy",
+            "Privileges", "Reports",
         ])
 ]
 
@@ -76,7 +76,7 @@ let tests: [Target] = [
     .target(name: "FlowSupport", dependencies: ["Flows", "NetworkTypes", "TestSupport"], path: "Tests/FlowSupport"),
     .testTarget(
         name: "AgentTests",
-        dependencies: ["Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
+        dependencies: ["API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(
         name: "CommandsTests",

@@ -183,21 +183,24 @@ private final class Sink {
             overflowed = true
             return false
         }
+        let searched = bytes.count
         bytes.append(contentsOf: piece)
         guard let line else { return true }
         var status = 0
         _ = curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &status)
         if status >= 400 { return true }
-        var start = 0
-        while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+        // What was there before holds no newline: a long line is not searched again with each piece.
+        var (start, from) = (0, searched)
+        while let end = bytes[from...].firstIndex(of: UInt8(ascii: "\n")) {
             let text = String(decoding: bytes[start..<end], as: UTF8.self)
             start = end + 1
+            from = start
             if !line(text) {
                 stopped = true
                 break
             }
         }
-        bytes.removeFirst(start)
+        if start > 0 { bytes.removeFirst(start) }
         return !stopped
     }
 

@@ -19,9 +19,11 @@ public final class ControlServer: Sendable {
         public var bodyBytes = 64 << 10
         public var connections = 256
         public var streams = 32
+        /// Answers of more than one piece that are under way: each holds on to what it is made of.
+        public var largeAnswers = 2
         /// Until a whole request has come, from its connection or the end of the one before.
         public var requestTime = Duration.seconds(10)
-        /// Until an answer that is no stream has been taken.
+        /// Until an answer that is no stream has been taken, and a second more for each MiB of it that has been.
         public var responseTime = Duration.seconds(60)
         public init() {}
     }
@@ -34,15 +36,20 @@ public final class ControlServer: Sendable {
     public var port: UInt16 { listener.port }
 
     /// Binds and serves in one step.
-    public convenience init(_ endpoint: Endpoint, limits: Limits = Limits(), handler: @escaping Handler) throws(ListenError) {
-        try self.init(BoundEndpoint(endpoint), limits: limits, handler: handler)
+    public convenience init(
+        _ endpoint: Endpoint, limits: Limits = Limits(), controlSocket: String? = nil, handler: @escaping Handler
+    ) throws(ListenError) {
+        try self.init(BoundEndpoint(endpoint), limits: limits, controlSocket: controlSocket, handler: handler)
     }
 
     /// Starts the thread that serves a listener.
-    public init(_ bound: consuming BoundEndpoint, limits: Limits = Limits(), handler: @escaping Handler) throws(ListenError) {
+    /// - Parameter controlSocket: of one that is read only, where changes are to be asked for.
+    public init(
+        _ bound: consuming BoundEndpoint, limits: Limits = Limits(), controlSocket: String? = nil, handler: @escaping Handler
+    ) throws(ListenError) {
         let readOnly = bound.readOnly
         listener = bound.listener
-        let session = Session(limits: limits, readOnly: readOnly, handler: handler)
+        let session = Session(limits: limits, readOnly: readOnly, controlSocket: controlSocket, handler: handler)
         self.session = session
         // libmicrohttpd closes the listening socket when it stops, so it has a descriptor of its own.
         let socket = fcntl(listener.fd, F_DUPFD_CLOEXEC, 3)

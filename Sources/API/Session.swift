@@ -12,25 +12,35 @@ final class Session: Sendable {
     private enum Phase { case reading, responding, streaming }
 
     private struct Connection {
-        var phase: Phase
+        /// Who connected; nil over TCP.
+        let uid: UInt32?
+        var phase = Phase.reading
         /// When the phase began.
         var since: ContinuousClock.Instant
+        /// Of an answer, bytes that were taken.
+        var taken = 0
+        /// Shut down by us: the daemon has not closed it yet.
+        var isLeaving = false
     }
 
     private struct State {
         var connections: [Int32: Connection] = [:]
         var streams: [ObjectIdentifier: ControlStream] = [:]
+        var largeAnswers = 0
         var stopping = false
     }
 
     private let limits: ControlServer.Limits
     private let readOnly: Bool
+    /// Of a listener that is read only: the socket that takes changes.
+    private let controlSocket: String?
     private let handler: ControlServer.Handler
     private let state = Mutex(State())
 
-    init(limits: ControlServer.Limits, readOnly: Bool, handler: @escaping ControlServer.Handler) {
+    init(limits: ControlServer.Limits, readOnly: Bool, controlSocket: String?, handler: @escaping ControlServer.Handler) {
         self.limits = limits
         self.readOnly = readOnly
+        self.controlSocket = controlSocket
         self.handler = handler
     }
 
@@ -38,29 +48,42 @@ final class Session: Sendable {
 
     // MARK: connections
 
-    /// A new connection takes its place; those over their time lose theirs. When all are taken the one longest in its phase makes room,
-    /// if it
-    /// had a second; else the new one goes. libmicrohttpd's own timeout counts silence only, and a byte every second is not silent.
+    /// A new connection takes its place; those over their time lose theirs. When all are taken one goes: of the user who has the most,
+    /// the one that has waited for a request the longest. So nobody keeps others out, and who has just come is heard.
+    /// libmicrohttpd's own timeout counts silence only, and a byte every second is not silent.
     func opened(_ fd: Int32) {
         let now = ContinuousClock.now
+        let uid = peer(fd)?.uid
         state.withLock { state in
-            for (other, connection) in state.connections where isLate(connection, now) { shutdown(other, Int32(SHUT_RDWR)) }
-            state.connections[fd] = Connection(phase: .reading, since: now)
-            guard state.connections.count > limits.connections else { return }
-            let oldest = state.connections.filter { $0.value.phase != .streaming }.min { $0.value.since < $1.value.since }
-            let victim = oldest.flatMap { now - $0.value.since > .seconds(1) ? $0.key : nil } ?? fd
-            // The daemon finds the end of file and closes: its bookkeeping and ours stay right.
-            shutdown(victim, Int32(SHUT_RDWR))
+            for (other, connection) in state.connections where isLate(connection, now) { Self.end(other, &state) }
+            state.connections[fd] = Connection(uid: uid, since: now)
+            let there = state.connections.filter { !$0.value.isLeaving }
+            guard there.count > limits.connections else { return }
+            var perUser: [UInt32?: Int] = [:]
+            for connection in there.values { perUser[connection.uid, default: 0] += 1 }
+            let most = perUser.values.max() ?? 0
+            let victim = there.filter { perUser[$0.value.uid] == most && $0.value.phase != .streaming }
+                .min { ($0.value.phase == .reading ? 0 : 1, $0.value.since) < ($1.value.phase == .reading ? 0 : 1, $1.value.since) }
+            Self.end(victim?.key ?? fd, &state)
         }
+    }
+
+    /// The daemon finds the end of file and closes: its bookkeeping and ours stay right.
+    private static func end(_ fd: Int32, _ state: inout State) {
+        state.connections[fd]?.isLeaving = true
+        shutdown(fd, Int32(SHUT_RDWR))
     }
 
     private func isLate(_ connection: Connection, _ now: ContinuousClock.Instant) -> Bool {
         switch connection.phase {
         case .reading: now - connection.since > limits.requestTime
-        case .responding: now - connection.since > limits.responseTime
+        case .responding: now - connection.since > limits.responseTime + .seconds(connection.taken >> 20)
         case .streaming: false
         }
     }
+
+    /// A piece of an answer went out.
+    func took(_ bytes: Int, _ fd: Int32) { state.withLock { $0.connections[fd]?.taken += bytes } }
 
     func closed(_ fd: Int32) { state.withLock { _ = $0.connections.removeValue(forKey: fd) } }
 
@@ -68,8 +91,9 @@ final class Session: Sendable {
 
     private func enter(_ phase: Phase, _ fd: Int32) {
         state.withLock { state in
-            guard state.connections[fd] != nil else { return }
-            state.connections[fd] = Connection(phase: phase, since: .now)
+            state.connections[fd]?.phase = phase
+            state.connections[fd]?.since = .now
+            state.connections[fd]?.taken = 0
         }
     }
 
@@ -99,18 +123,30 @@ final class Session: Sendable {
             return .YES
         }
         let method = String(cString: method)
-        let allowed = readOnly ? ["GET", "HEAD"] : ["GET", "HEAD", "POST"]
-        guard allowed.contains(method) else {
-            return send(.failure(405, readOnly ? "this listener only answers GET" : "\(method) is not known here"), connection)
-        }
+        if readOnly, !Self.safeMethods.contains(method) { return send(refusal(of: method), connection) }
+        let values = query(connection)
         let request = ControlRequest(
-            method: method, path: String(cString: url), query: query(connection), body: partial.body, readOnly: readOnly,
-            peer: peer(MHD_connection_socket(connection)))
+            method: method, path: String(cString: url), query: values.last, repeated: values.repeated, body: partial.body,
+            readOnly: readOnly, peer: peer(MHD_connection_socket(connection)))
         return send(handler(request), connection)
     }
 
-    private func query(_ connection: OpaquePointer) -> [String: String] {
-        var values: [String: String] = [:]
+    /// Methods that ask for no change (RFC 9110, 9.2.1).
+    private static let safeMethods: Set<String> = ["GET", "HEAD", "OPTIONS", "TRACE"]
+
+    private func refusal(of method: String) -> ControlResponse {
+        let error = "\(method) changes something, and this listener is for reading"
+        guard let controlSocket else { return .notAllowed(error, allowed: ["GET", "HEAD"]) }
+        return .failure(403, error, hint: "ask over the control socket: \(controlSocket)")
+    }
+
+    private struct QueryValues {
+        var last: [String: String] = [:]
+        var repeated: Set<String> = []
+    }
+
+    private func query(_ connection: OpaquePointer) -> QueryValues {
+        var values = QueryValues()
         withUnsafeMutablePointer(to: &values) { target in
             _ = MHD_get_connection_values_n(
                 connection, .GET_ARGUMENT_KIND,
@@ -118,7 +154,9 @@ final class Session: Sendable {
                     func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String {
                         String(decoding: UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count), as: UTF8.self)
                     }
-                    context!.assumingMemoryBound(to: [String: String].self).pointee[text(name, nameSize)] = text(value, valueSize)
+                    let values = context!.assumingMemoryBound(to: QueryValues.self)
+                    let name = text(name, nameSize)
+                    if values.pointee.last.updateValue(text(value, valueSize), forKey: name) != nil { values.pointee.repeated.insert(name) }
                     return .YES
                 }, target)
         }
@@ -143,6 +181,7 @@ final class Session: Sendable {
             guard let made else { return .NO }
             enter(.responding, fd)
             return queue(made, response, connection)
+        case .pieces(let next): return send(next, response, connection)
         case .stream(let start):
             let stream = ControlStream(connection: connection)
             let admitted = state.withLock { state in
@@ -164,9 +203,42 @@ final class Session: Sendable {
         }
     }
 
+    /// What fits one piece goes as a whole, with its length.
+    private func send(_ next: @escaping ControlResponse.Pieces, _ response: ControlResponse, _ connection: OpaquePointer) -> MHD_Result {
+        var made: [[UInt8]] = []
+        do {
+            while made.count < 2, let piece = try next() { made.append(piece) }
+        } catch { return send(.failure(500, "the answer cannot be made: \(error)"), connection) }
+        guard made.count == 2 else {
+            var whole = response
+            whole.body = .bytes(made.first ?? [])
+            return send(whole, connection)
+        }
+        let admitted = state.withLock { state in
+            guard state.largeAnswers < limits.largeAnswers else { return false }
+            state.largeAnswers += 1
+            return true
+        }
+        guard admitted else {
+            return send(.failure(503, "others are being sent large answers", hint: "ask for less, or again in a while"), connection)
+        }
+        let fd = MHD_connection_socket(connection)
+        let context = Unmanaged.passRetained(LargeAnswer(made, then: next, to: fd, of: self)).toOpaque()
+        guard let sent = MHD_create_response_from_callback(UInt64.max, 65536, readAnswer, context, freeAnswer) else {
+            freeAnswer(context)
+            return .NO
+        }
+        enter(.responding, fd)
+        return queue(sent, response, connection)
+    }
+
+    fileprivate func largeAnswerEnded() { state.withLock { $0.largeAnswers -= 1 } }
+
     private func queue(_ made: OpaquePointer, _ response: ControlResponse, _ connection: OpaquePointer) -> MHD_Result {
         defer { MHD_destroy_response(made) }
-        guard MHD_add_response_header(made, "Content-Type", response.contentType) == .YES else { return .NO }
+        for (name, value) in [("Content-Type", response.contentType)] + response.headers {
+            guard MHD_add_response_header(made, name, value) == .YES else { return .NO }
+        }
         return MHD_queue_response(connection, response.status, made)
     }
 
@@ -202,4 +274,12 @@ private let freeStream: @convention(c) (UnsafeMutableRawPointer?) -> Void = { @S
     let context = Unmanaged<StreamContext>.fromOpaque(context!).takeRetainedValue()
     context.stream.release()
     context.session.ended(context.stream)
+}
+
+private let readAnswer: MHD_ContentReaderCallback = { @Sendable context, _, target, count in
+    Unmanaged<LargeAnswer>.fromOpaque(context!).takeUnretainedValue().read(into: target!, count: count)
+}
+
+private let freeAnswer: @convention(c) (UnsafeMutableRawPointer?) -> Void = { @Sendable context in
+    Unmanaged<LargeAnswer>.fromOpaque(context!).takeRetainedValue().session.largeAnswerEnded()
 }

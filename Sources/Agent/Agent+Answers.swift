@@ -1,3 +1,4 @@
+import API
 import CDatapath
 import Configuration
 import Datapath
@@ -8,57 +9,74 @@ import Reports
 
 /// The agent's answers. Each is drawn up on the agent's thread from what is there now.
 extension Agent {
-    /// The names that interfaces go by, those that are gone included.
-    private func interfaceNames() -> [InterfaceID: String] {
-        Dictionary(uniqueKeysWithValues: datapath.allInterfaces.map { ($0.id, $0.name) })
+    /// What interfaces go by, those that are gone included: the same for all rows of an answer.
+    private struct Places: Sendable {
+        var names: [InterfaceID: String]
+        var owners: [InterfaceID: String]
+
+        func name(_ id: InterfaceID) -> String { names[id] ?? "#\(id.rawValue)" }
     }
 
-    private func name(_ id: InterfaceID, in names: [InterfaceID: String]) -> String { names[id] ?? "#\(id.rawValue)" }
+    private func places() -> Places {
+        var places = Places(names: [:], owners: [:])
+        for interface in datapath.allInterfaces {
+            places.names[interface.id] = interface.name
+            places.owners[interface.id] = follower.place(of: interface.id)?.namespace.owner
+        }
+        return places
+    }
 
-    func flowList(_ filter: FlowFilter, _ order: FlowOrder, _ top: Int) throws -> FlowListReport {
+    func flowList(_ filter: FlowFilter, _ order: FlowOrder, _ top: Int) throws -> ControlResponse {
         _ = try collector.collect()
-        let names = interfaceNames()
-        var best = order.leaders(top)
-        var matched = 0
-        collector.readings { reading in
-            guard filter.matches(reading.record, interfaceName: { names[$0] }) else { return }
-            matched += 1
-            best.offer((order.measure.value(of: reading), reading))
+        let places = places()
+        let first = collector.first(top, by: order) { filter.matches($0, interfaceName: { places.names[$0] }) }
+        let list = FlowListReport(
+            at: .now, interval: interval, filter: filter, order: order, matched: first.matched, known: collector.flowCount, flows: [])
+        return try answer(list, member: "flows", rows: first.readings) { reading in
+            let interface = reading.record.key.interface
+            return try ControlRoutes.encoded(
+                FlowReport(reading, interface: places.name(interface), namespace: places.owners[interface]))
         }
-        let flows = best.inOrder().map { first in
-            let interface = first.reading.record.key.interface
-            return FlowReport(
-                first.reading, interface: name(interface, in: names), namespace: follower.place(of: interface)?.namespace.owner)
-        }
-        return FlowListReport(
-            at: .now, interval: interval, filter: filter, order: order, matched: matched, known: collector.flowCount, flows: flows)
     }
 
     func groupList(_ filter: FlowFilter, _ grouping: FlowGrouping, _ tuple: TupleChoice, _ order: FlowOrder, _ top: Int) throws
-        -> FlowGroupListReport
+        -> ControlResponse
     {
         _ = try collector.collect()
-        let names = interfaceNames()
+        let places = places()
         var readings: [FlowReading] = []
         collector.readings { reading in
-            if filter.matches(reading.record, interfaceName: { names[$0] }) { readings.append(reading) }
+            if filter.matches(reading.record, interfaceName: { places.names[$0] }) { readings.append(reading) }
         }
+        if readings.count > ListPieces<FlowGroup>.largeCount { memory.wasUsed() }
         let groups = FlowView.groups(of: readings, by: grouping, tuple: tuple)
         let first = FlowView.first(top, of: groups, by: order.measure, interval: interval, ascending: order.ascending)
-        return FlowGroupListReport(
-            at: .now, interval: interval, filter: filter, by: grouping, tuple: tuple, order: order, rows: groups.count,
-            groups: first.map {
+        let interval = interval
+        let list = FlowGroupListReport(
+            at: .now, interval: interval, filter: filter, by: grouping, tuple: tuple, order: order, rows: groups.count, groups: [])
+        return try answer(list, member: "groups", rows: first) { group in
+            try ControlRoutes.encoded(
                 FlowGroupReport(
-                    $0, interface: name($0.interface, in: names), namespace: follower.place(of: $0.interface)?.namespace.owner,
-                    interval: interval)
-            })
+                    group, interface: places.name(group.interface), namespace: places.owners[group.interface], interval: interval))
+        }
+    }
+
+    /// A list whose rows become text while the client takes them, on the server's thread.
+    private func answer<Row: Sendable>(
+        _ list: some Encodable, member: String, rows: [Row], text: @escaping @Sendable (Row) throws -> [UInt8]
+    ) throws -> ControlResponse {
+        let pieces = try ListPieces(list, member: member, rows: rows, memory: memory, text: text)
+        return ControlResponse { try pieces.next() }
     }
 
     private var interval: Duration { collector.tick == 0 ? .zero : .seconds(1) }
 
-    func interfaceList(names: [Glob] = [], closed: Bool) throws -> InterfaceListReport {
-        let interfaces = (closed ? datapath.allInterfaces : datapath.interfaces)
-            .filter { interface in names.isEmpty || names.contains { $0.matches(interface.name) } }
+    /// - Parameter patterns: which; empty: all.
+    func interfaceList(_ patterns: [InterfacePattern] = [], closed: Bool) throws -> InterfaceListReport {
+        let interfaces = (closed ? datapath.allInterfaces : datapath.interfaces).filter { interface in
+            let owner = follower.place(of: interface.id)?.namespace.owner
+            return patterns.isEmpty || patterns.contains { $0.matches(interface.name, owner: owner) }
+        }
         let reports = Bookkeeper(datapath: datapath, follower: follower, drops: drops, startedAt: startedAt).reports(interfaces)
         return InterfaceListReport(at: .now, interval: interval, interfaces: zip(interfaces, reports).map { withRates($1, of: $0.id) })
     }

@@ -27,6 +27,7 @@ final class Agent {
     let drops: DropLedger?
     private let ring: WakeupRing
     let targets: [ExportTarget]
+    let memory = ReturnedMemory()
     let startedAt: Timestamp
     private var readTimer: LoopTimer!
     private var turnTimer: LoopTimer!
@@ -134,6 +135,7 @@ final class Agent {
         measureRates()
         collector.turn(now: .now)
         export()
+        memory.giveBack()
         log.flushSuppressed()
         if ServiceNotification.watchdogInterval != nil { _ = try? ServiceNotification.watchdog.send() }
     }

@@ -64,7 +64,8 @@ public enum AgentProcess {
         _ = try ProcessPrivileges.drop(keeping: kept)
         let mailbox = Mailbox(agent)
         let servers = [
-            try ControlServer(control, handler: mailbox.answer), try ControlServer(reading, handler: mailbox.answer),
+            try ControlServer(control, handler: mailbox.answer),
+            try ControlServer(reading, controlSocket: configuration.control.socket, handler: mailbox.answer),
             try metrics.serve(mailbox.answerMetrics),
         ]
         _ = try? ServiceNotification.ready.send()

@@ -92,4 +92,26 @@ final class Collector {
             body(FlowReading(record: entry.record, rate: entry.rate(at: tick)))
         }
     }
+
+    /// The `count` first flows of those that `include` admits, in order, as they are now, and how many it admits.
+    ///
+    /// They are put in order by number: of all that match only the chosen ones are copied.
+    func first(_ count: Int, by order: FlowOrder, where include: (FlowRecord) -> Bool) -> (readings: [FlowReading], matched: Int) {
+        let (tick, box) = (tick, table)
+        var matched = 0
+        var best = Leaders<(value: Double, number: UInt32)>(count) { a, b in
+            if a.value != b.value { return order.ascending ? a.value < b.value : a.value > b.value }
+            let key = box.table.withEntry(b.number) { $0.record.key }
+            return box.table.withEntry(a.number) { $0.record.key.precedes(key) }
+        }
+        box.table.forEachNumbered { number, entry in
+            guard include(entry.record) else { return }
+            matched += 1
+            best.offer((order.measure.value(of: FlowReading(record: entry.record, rate: entry.rate(at: tick))), number))
+        }
+        let readings = best.inOrder().map { first in
+            box.table.withEntry(first.number) { FlowReading(record: $0.record, rate: $0.rate(at: tick)) }
+        }
+        return (readings, matched)
+    }
 }

@@ -7,72 +7,119 @@ import Reports
 
 /// The control API: what may be asked over the sockets, and the form of the answers. Bodies are JSON of the `Reports` types.
 enum ControlRoutes {
+    /// What is to be done on the agent's thread.
+    typealias Question = @Sendable (Agent) throws -> ControlResponse
     /// Runs a question on the agent's thread.
-    typealias Ask = (@escaping @Sendable (Agent) throws -> ControlResponse) -> Result<ControlResponse, any Error>?
+    typealias Ask = (@escaping Question) -> Result<ControlResponse, any Error>?
+
+    private struct Route: Sendable {
+        /// `GET` stands for `HEAD` too.
+        var method: String
+        /// Of the query.
+        var fields: [String] = []
+        var question: @Sendable (ControlQuery, ControlRequest) throws(ControlQuery.Fault) -> Question
+
+        var methods: [String] { method == "GET" ? ["GET", "HEAD"] : [method] }
+    }
+
+    private static let routes: [String: Route] = [
+        "/v1/status": Route(method: "GET") { _, _ in { try json($0.status()) } },
+        "/v1/interfaces": Route(method: "GET", fields: ["name", "closed"]) { query, _ throws(ControlQuery.Fault) in try interfaces(query) },
+        "/v1/flows": Route(method: "GET", fields: listFields) { query, _ throws(ControlQuery.Fault) in try flows(query) },
+        "/v1/groups": Route(method: "GET", fields: listFields + ["by", "tuple"]) { query, _ throws(ControlQuery.Fault) in try groups(query)
+        },
+        "/metrics": Route(method: "GET") { _, _ in
+            { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
+        },
+        "/v1/stop": Route(method: "POST", fields: ["keep"]) { query, request throws(ControlQuery.Fault) in try stop(query, request.peer) },
+    ]
+
+    private static let listFields = ["filter", "sort", "reverse", "top"]
 
     static func answer(_ request: ControlRequest, ask: Ask) -> ControlResponse {
-        let question: @Sendable (Agent) throws -> ControlResponse
-        switch (request.method, request.path) {
-        case ("GET", "/v1/status"): question = { try json($0.status()) }
-        case ("GET", "/v1/interfaces"):
-            let globs = (request.query["name"] ?? "").split(separator: ",").map { Glob(String($0)) }
-            let closed = request.query["closed"] == "1"
-            question = { try json($0.interfaceList(names: globs, closed: closed)) }
-        case ("GET", "/v1/flows"), ("GET", "/v1/groups"):
-            do { question = try flows(request) } catch { return .failure(400, "\(error)", hint: error.hint) }
-        case ("GET", "/metrics"):
-            question = { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
-        case ("POST", "/v1/stop"):
-            guard !request.readOnly else { return .failure(403, "this socket is for reading", hint: "use the control socket") }
-            let keep = request.query["keep"] == "1"
-            let peer = request.peer
-            question = { agent in
-                agent.audit?.record(
-                    "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done,
-                    ["keep": keep ? "yes" : "no"])
-                try agent.stop(keep: keep, after: .milliseconds(50))
-                return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
+        switch question(request) {
+        case .failure(let refusal): return refusal.response
+        case .success(let question):
+            switch ask(question) {
+            case .success(let response)?: return response
+            case .failure(let error)?: return .failure(500, "\(error)")
+            case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")
             }
-        default: return .failure(404, "no \(request.method) \(request.path)", hint: "nilo help lists what there is")
-        }
-        switch ask(question) {
-        case .success(let response)?: return response
-        case .failure(let error)?: return .failure(500, "\(error)")
-        case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")
         }
     }
 
-    static func json(_ value: some Encodable) throws -> ControlResponse {
+    /// Why a request is not put to the agent.
+    struct Refusal: Error {
+        var response: ControlResponse
+    }
+
+    /// What a request asks for, before anything is done.
+    static func question(_ request: ControlRequest) -> Result<Question, Refusal> {
+        guard let route = routes[request.path] else {
+            let hint = "there is " + routes.keys.sorted().joined(separator: ", ")
+            return .failure(Refusal(response: .failure(404, "no \(request.path)", hint: hint)))
+        }
+        guard route.methods.contains(request.method) else {
+            let error = "\(request.path) is asked for with \(route.method), not \(request.method)"
+            return .failure(Refusal(response: .notAllowed(error, allowed: route.methods)))
+        }
+        do throws(ControlQuery.Fault) {
+            return .success(try route.question(ControlQuery(request, names: route.fields), request))
+        } catch { return .failure(Refusal(response: error.response)) }
+    }
+
+    static func json(_ value: some Encodable) throws -> ControlResponse { ControlResponse(body: try encoded(value)) }
+
+    static func encoded(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return ControlResponse(body: Array(try encoder.encode(value)))
+        return Array(try encoder.encode(value))
     }
 
-    private struct BadQuery: Error, CustomStringConvertible {
-        var description: String
-        var hint: String?
-    }
+    // MARK: Questions
 
-    private static func flows(_ request: ControlRequest) throws(BadQuery) -> @Sendable (Agent) throws -> ControlResponse {
-        let filter: FlowFilter
-        do { filter = try FlowFilter(parsing: request.query["filter"] ?? "") } catch {
-            throw BadQuery(description: "filter: \(error)", hint: error.hint)
-        }
-        func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ standard: T) throws(BadQuery) -> T where T.RawValue == String {
-            guard let text = request.query[name] else { return standard }
-            guard let value = T(rawValue: text) else {
-                throw BadQuery(description: "\(name): \(text) is none of \(T.allCases.map(\.rawValue).joined(separator: ", "))")
+    private static func interfaces(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        var patterns: [InterfacePattern] = []
+        for text in query.text("name")?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? [] {
+            guard let pattern = InterfacePattern(text) else {
+                throw ControlQuery.Fault(field: "name", value: text, reason: "it is NAME or NAMESPACE:NAME, with * and ? as wildcards")
             }
-            return value
+            patterns.append(pattern)
         }
-        let order = FlowOrder(try choice("sort", FlowMeasure.rate), ascending: request.query["reverse"] == "1")
-        let top = Int(request.query["top"] ?? "20") ?? 0
-        guard (1...1_000_000).contains(top) else {
-            throw BadQuery(description: "top: \(request.query["top"] ?? "") is not a number from 1 to 1000000")
+        let closed = try query.flag("closed")
+        return { [patterns] in try json($0.interfaceList(patterns, closed: closed)) }
+    }
+
+    private static func list(_ query: ControlQuery) throws(ControlQuery.Fault) -> (filter: FlowFilter, order: FlowOrder, top: Int) {
+        let text = query.text("filter") ?? ""
+        let filter: FlowFilter
+        do throws(FlowFilterError) { filter = try FlowFilter(parsing: text) } catch {
+            throw ControlQuery.Fault(field: "filter", value: text, reason: "\(error)", hint: error.hint)
         }
-        if request.path == "/v1/flows" { return { try json($0.flowList(filter, order, top)) } }
-        let grouping = try choice("by", FlowGrouping.conversation)
-        let tuple = try choice("tuple", TupleChoice.outer)
-        return { try json($0.groupList(filter, grouping, tuple, order, top)) }
+        let order = FlowOrder(try query.choice("sort", standard: FlowMeasure.rate), ascending: try query.flag("reverse"))
+        return (filter, order, try query.number("top", in: 1...1_000_000, standard: 20))
+    }
+
+    private static func flows(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let (filter, order, top) = try list(query)
+        return { try $0.flowList(filter, order, top) }
+    }
+
+    private static func groups(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let (filter, order, top) = try list(query)
+        let grouping = try query.choice("by", standard: FlowGrouping.conversation)
+        let tuple = try query.choice("tuple", standard: TupleChoice.outer)
+        return { try $0.groupList(filter, grouping, tuple, order, top) }
+    }
+
+    private static func stop(_ query: ControlQuery, _ peer: ControlRequest.Peer?) throws(ControlQuery.Fault) -> Question {
+        let keep = try query.flag("keep")
+        return { agent in
+            agent.audit?.record(
+                "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done,
+                ["keep": keep ? "yes" : "no"])
+            try agent.stop(keep: keep, after: .milliseconds(50))
+            return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
+        }
     }
 }

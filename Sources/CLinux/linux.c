@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -43,7 +44,6 @@ uint64_t lx_netns_cookie(void) {
     return cookie;
 }
 
-int lx_wait_for_programs(void)
-{
-	return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-}
+int lx_wait_for_programs(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
+
+void lx_return_memory(void) { malloc_trim(0); }

@@ -259,6 +259,17 @@ public struct FlowTable: ~Copyable {
         for index in 0..<used where entries[index].isLive { body(entries[index]) }
     }
 
+    /// The same with the entries' numbers, good until the table changes.
+    public func forEachNumbered(_ body: (UInt32, borrowing Entry) -> Void) {
+        for index in 0..<used where entries[index].isLive { body(UInt32(index), entries[index]) }
+    }
+
+    /// The entry of a number that `forEachNumbered` told.
+    public func withEntry<R>(_ number: UInt32, _ body: (borrowing Entry) -> R) -> R {
+        precondition(Int(number) < used && entries[Int(number)].isLive, "entry \(number) of \(used)")
+        return body(entries[Int(number)])
+    }
+
     public subscript(index: UInt32) -> FlowRecord? {
         Int(index) < used && entries[Int(index)].isLive ? entries[Int(index)].record : nil
     }

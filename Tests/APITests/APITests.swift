@@ -177,11 +177,33 @@ private func server(
 
     @Test func aReadOnlyListenerOnlyAnswers() async throws {
         let path = temporarySocket()
-        let server = try server(path, readOnly: true)
+        let server = try ControlServer(
+            .unix(path: path, group: nil, readOnly: true), controlSocket: "/run/nilo/control.sock", handler: echo)
         #expect(try await get(path) == "GET /x  0 true true")
-        await #expect(throws: ControlClientError.refused(status: 405, error: "this listener only answers GET", hint: nil)) {
-            try await away { try ControlClient(socket: path).post("/x", body: [1]) }
+        let refusal = ControlClientError.refused(
+            status: 403, error: "POST changes something, and this listener is for reading",
+            hint: "ask over the control socket: /run/nilo/control.sock")
+        await #expect(throws: refusal) { try await away { try ControlClient(socket: path).post("/x", body: [1]) } }
+        #expect(refusal.exitCode == 3)
+        for method in ["PUT", "DELETE", "PATCH", "BREW"] {
+            let client = try Raw(path)
+            client.send("\(method) /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            #expect(try await away { client.readAll() }?.hasPrefix("HTTP/1.1 403 ") == true)
         }
+        withExtendedLifetime(server) {}
+    }
+
+    /// Each field once; what a handler forbids has its methods in the header.
+    @Test func queriesAndHeadersAreWhole() async throws {
+        let path = temporarySocket()
+        let server = try server(path) { request in
+            #expect(request.repeated == ["a"] && request.query == ["a": "3", "b": ""])
+            return .notAllowed("no", allowed: ["POST", "PUT"])
+        }
+        let client = try Raw(path)
+        client.send("GET /x?a=1&b&a=3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        let answer = try await away { client.readAll() } ?? ""
+        #expect(answer.hasPrefix("HTTP/1.1 405 ") && answer.contains("\r\nAllow: POST, PUT\r\n") && answer.contains("{\"error\":\"no\"}"))
         withExtendedLifetime(server) {}
     }
 
@@ -190,6 +212,10 @@ private func server(
         let client = try Raw(tcp: server.port)
         client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         #expect(try await away { client.readAll() }?.hasSuffix("\r\n\r\nGET /metrics  0 true false") == true)
+        let poster = try Raw(tcp: server.port)
+        poster.send("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        let refused = try await away { poster.readAll() } ?? ""
+        #expect(refused.hasPrefix("HTTP/1.1 405 ") && refused.contains("\r\nAllow: GET, HEAD\r\n"))
         #expect(throws: ListenError.system(operation: "bind 127.0.0.1:\(server.port)", code: EADDRINUSE)) {
             try ControlServer(.tcp(host: "127.0.0.1", port: server.port), handler: echo)
         }
@@ -301,6 +327,92 @@ private func server(
     }
 }
 
+@Suite struct LargeAnswerTests {
+    private static let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 65536)
+
+    /// Pieces of 64 KiB, and how many have been made.
+    private static func pieces(_ count: Int, _ made: CountOfPieces) -> ControlResponse {
+        ControlResponse {
+            let number = made.value.withLock { made in
+                made += 1
+                return made
+            }
+            return number <= count ? piece : nil
+        }
+    }
+
+    @Test func isMadeAsItIsTaken() async throws {
+        let path = temporarySocket()
+        let made = CountOfPieces()
+        let server = try server(path) { _ in Self.pieces(200, made) }
+        let slow = try Raw(path)
+        slow.send("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        try await Task.sleep(for: .milliseconds(300))
+        // What the socket holds and a few: not the whole.
+        let before = made.value.withLock { $0 }
+        #expect(before > 0 && before < 50, "\(before)")
+        let text = try await away { slow.readAll() }
+        #expect(text?.utf8.count { $0 == UInt8(ascii: "x") } ?? 0 >= 13_107_200)
+        #expect(made.value.withLock { $0 } == 201)
+        let whole = try await away { try ControlClient(socket: path).get("/x") }
+        #expect(whole.isEmpty, "it has no piece any more")
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func oneOfOnePieceHasItsLength() async throws {
+        let path = temporarySocket()
+        let server = try server(path) { _ in Self.pieces(1, CountOfPieces()) }
+        let client = try Raw(path)
+        client.send("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        #expect(try await away { client.readAll() }?.contains("\r\nContent-Length: 65536\r\n") == true)
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func oneThatFailsBreaksOff() async throws {
+        let path = temporarySocket()
+        let made = CountOfPieces()
+        let server = try server(path) { _ in
+            ControlResponse {
+                let number = made.value.withLock { made in
+                    made += 1
+                    return made
+                }
+                if number == 5 { throw POSIXError(.EIO) }
+                return Self.piece
+            }
+        }
+        guard case .transport? = await failure(path) else {
+            Issue.record("half an answer passed for a whole one")
+            return
+        }
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func theirNumberIsBounded() async throws {
+        let path = temporarySocket()
+        let server = try server(path) { _ in Self.pieces(200, CountOfPieces()) }
+        var slow: [Raw] = []
+        for _ in 0..<ControlServer.Limits().largeAnswers {
+            slow.append(try Raw(path))
+            slow.last!.send("GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        guard case .refused(503, _, _)? = await failure(path) else {
+            Issue.record("one more was begun")
+            return
+        }
+        // One that breaks off makes room.
+        slow.removeFirst()
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(try await away { try ControlClient(socket: path).get("/x").count } == 13_107_200)
+        withExtendedLifetime((server, slow)) {}
+    }
+}
+
+private final class CountOfPieces: Sendable {
+    let value = Mutex(0)
+}
+
 /// Whatever comes over the socket, the next one is answered.
 @Suite struct HostileClientTests {
     @Test func garbage() async throws {
@@ -357,18 +469,57 @@ private func server(
         withExtendedLifetime(server) {}
     }
 
-    @Test func slowRequestsThatTakeEveryPlaceMakeRoom() async throws {
+    /// More than the server takes: who comes is answered at once, whoever else holds the places and however long they have.
+    @Test(arguments: ["", "GET /x HT"]) func thoseThatTakeEveryPlaceMakeRoom(beginning: String) async throws {
+        let path = temporarySocket()
+        let server = try server(path)
+        try await away {
+            var idle: [Raw] = []
+            for _ in 0..<600 {
+                idle.append(try Raw(path))
+                if !beginning.isEmpty { idle.last!.send(beginning) }
+            }
+            for _ in 0..<20 {
+                let began = ContinuousClock.now
+                let answer = String(decoding: try ControlClient(socket: path).get("/x", timeout: .seconds(5)), as: UTF8.self)
+                #expect(answer.hasPrefix("GET /x") && ContinuousClock.now - began < .seconds(1))
+            }
+            withExtendedLifetime(idle) {}
+        }
+        withExtendedLifetime(server) {}
+    }
+
+    /// One user's connections cost another none.
+    @Test(.enabled(if: geteuid() == 0, "changes to another user")) func whoHasTheMostMakesRoom() async throws {
         let path = temporarySocket()
         var limits = ControlServer.Limits()
         limits.connections = 16
         let server = try server(path, limits: limits)
-        var slow: [Raw] = []
-        for _ in 0..<40 {
-            slow.append(try Raw(path))
-            slow.last!.send("GET /x HT")
+        chmod(path, 0o666)
+        try await away {
+            let first = try Raw(path)
+            first.send("GET /x HTTP/1.1\r\nHost: x\r\n")
+            // Another user's, who holds sixty.
+            let script = """
+                import os, socket, time
+                os.setuid(65534)
+                all = [socket.socket(socket.AF_UNIX) for _ in range(60)]
+                for one in all: one.connect("\(path)")
+                print("there", flush=True)
+                time.sleep(30)
+                """
+            let hoarder = Process()
+            hoarder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            hoarder.arguments = ["python3", "-c", script]
+            let output = Pipe()
+            hoarder.standardOutput = output
+            try hoarder.run()
+            defer { hoarder.terminate() }
+            #expect(String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).hasPrefix("there"))
+            usleep(200_000)
+            first.send("Connection: close\r\n\r\n")
+            #expect(first.readAll()?.hasPrefix("HTTP/1.1 200 ") == true, "the oldest of all was not the one that had to go")
         }
-        try await Task.sleep(for: .milliseconds(1300))
-        #expect(try await get(path).hasPrefix("GET /x"))
-        withExtendedLifetime((server, slow)) {}
+        withExtendedLifetime(server) {}
     }
 }

@@ -1,3 +1,4 @@
+import API
 import Flows
 import Foundation
 import NetworkTypes
@@ -117,6 +118,41 @@ import Testing
             #expect(after.memory.privateBytes < 60_000_000)
         #endif
         try await site.interface("va").expectClosed()
+        try await tellsAllWithinItsMemory(site, agent, flows: 100_000)
         try await site.stop(agent, keep: false)
+    }
+
+    /// All flows at once: what the agent takes for the answer is a fraction of the answer, and is given back.
+    private func tellsAllWithinItsMemory(_ site: AgentSite, _ agent: BackgroundProcess, flows: Int) async throws {
+        let pid = agent.pid
+        @Sendable func privateBytes() throws -> Int {
+            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
+            return try #require(line.split { $0 == " " || $0 == "\t" }.dropFirst().first.flatMap { Int($0) }) << 10
+        }
+        let before = try privateBytes()
+        let watch = Task {
+            var most = 0
+            while !Task.isCancelled {
+                most = max(most, try privateBytes())
+                // Its end is what is waited for.
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+            return most
+        }
+        let socket = site.readSocket
+        let began = ContinuousClock.now
+        let answer = try await onOwnThread {
+            try ControlClient(socket: socket).get("/v1/flows", query: [("top", "1000000")], timeout: .seconds(120))
+        }
+        watch.cancel()
+        let most = try await watch.value
+        print("\(answer.count >> 20) MiB of flows in \(ContinuousClock.now - began): \((most - before) >> 20) MiB more at most")
+        let list = try #require(try JSONSerialization.jsonObject(with: Data(answer)) as? [String: Any])
+        #expect((list["flows"] as? [Any])?.count == list["matched"] as? Int && list["matched"] as? Int ?? 0 >= flows)
+        #expect(answer.count > flows * 400 && most - before < answer.count, "\(most - before) of \(answer.count)")
+        let isBack = try await eventually(within: .seconds(10)) { try privateBytes() < before + 8 << 20 }
+        let kept = (try privateBytes() - before) >> 20
+        #expect(isBack, "\(kept) MiB are kept")
     }
 }

@@ -32,3 +32,5 @@ long lx_bpf(int command, union bpf_attr *attr, unsigned int size);
 /* membarrier(2), MEMBARRIER_CMD_GLOBAL: returns when every program that was running has ended (an RCU grace period); -1 and errno. */
 int lx_wait_for_programs(void);
 int lx_mount_bpffs(const char *directory);
+/* malloc_trim(3): gives free memory back to the kernel. */
+void lx_return_memory(void);

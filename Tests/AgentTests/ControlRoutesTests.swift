@@ -1,0 +1,85 @@
+import API
+import Foundation
+import Testing
+
+@testable import Agent
+
+/// What the control API takes and what it refuses, before an agent is asked.
+@Suite struct ControlRoutesTests {
+    private struct Answer: Decodable {
+        var error: String
+        var hint: String?
+        var field: String?
+        var value: String?
+        var reason: String?
+    }
+
+    /// The refusal, or nil when the agent would be asked.
+    private static func refusal(
+        _ method: String, _ path: String, _ query: [String: String] = [:], repeated: Set<String> = []
+    ) throws -> (status: UInt32, answer: Answer, headers: [String: String])? {
+        let request = ControlRequest(method: method, path: path, query: query, repeated: repeated)
+        guard case .failure(let refusal) = ControlRoutes.question(request) else { return nil }
+        guard case .bytes(let bytes) = refusal.response.body else { throw CocoaError(.coderInvalidValue) }
+        let headers = Dictionary(uniqueKeysWithValues: refusal.response.headers.map { ($0.name, $0.value) })
+        return (refusal.response.status, try JSONDecoder().decode(Answer.self, from: Data(bytes)), headers)
+    }
+
+    @Test(
+        arguments: [
+            ("/v1/status", [:]), ("/v1/interfaces", ["closed": "1", "name": "eth*,blue:veth0"]), ("/metrics", [:]),
+            ("/v1/flows", ["filter": "tcp and port 80", "sort": "bytes", "reverse": "0", "top": "1000000"]),
+            ("/v1/groups", ["by": "host", "tuple": "innermost", "top": "1"]),
+        ] as [(String, [String: String])]) func asked(path: String, query: [String: String]) throws
+    {
+        #expect(try Self.refusal("GET", path, query) == nil)
+        #expect(try Self.refusal("HEAD", path, query) == nil)
+    }
+
+    @Test(arguments: [
+        ("/v1/flows", "top", "0"), ("/v1/flows", "top", "-1"), ("/v1/flows", "top", "+5"), ("/v1/flows", "top", "1000001"),
+        ("/v1/flows", "top", "many"), ("/v1/flows", "top", ""), ("/v1/flows", "sort", "size"), ("/v1/flows", "reverse", "yes"),
+        ("/v1/flows", "filter", "tcp and prt 5"), ("/v1/groups", "by", "hosts"), ("/v1/groups", "tuple", "inner"),
+        ("/v1/interfaces", "closed", "true"), ("/v1/interfaces", "name", ""), ("/v1/interfaces", "name", "blue:"),
+        ("/v1/interfaces", "name", ":eth0"),
+    ]) func aWrongValueIsNamed(path: String, field: String, value: String) throws {
+        let refusal = try #require(try Self.refusal("GET", path, [field: value]))
+        #expect(refusal.status == 400 && refusal.answer.field == field && refusal.answer.value == value)
+        #expect(refusal.answer.reason?.isEmpty == false && refusal.answer.error.contains(refusal.answer.reason!))
+    }
+
+    @Test(arguments: [
+        ("/v1/flows", "tops"), ("/v1/flows", "by"), ("/v1/status", "verbose"), ("/v1/interfaces", "names"), ("/metrics", "x"),
+    ]) func anUnknownFieldIsNamed(path: String, field: String) throws {
+        let refusal = try #require(try Self.refusal("GET", path, [field: "1"]))
+        #expect(refusal.status == 400 && refusal.answer.field == field && refusal.answer.reason == "there is no such field")
+        #expect(refusal.answer.hint?.isEmpty == false)
+    }
+
+    @Test func aFieldGivenTwiceIsRefused() throws {
+        let refusal = try #require(try Self.refusal("GET", "/v1/flows", ["top": "5"], repeated: ["top"]))
+        #expect(refusal.status == 400 && refusal.answer.field == "top" && refusal.answer.reason == "it is given more than once")
+    }
+
+    @Test func methods() throws {
+        for method in ["GET", "HEAD", "DELETE"] {
+            let refusal = try #require(try Self.refusal(method, "/v1/stop"))
+            #expect(refusal.status == 405 && refusal.headers["Allow"] == "POST")
+        }
+        let posted = try #require(try Self.refusal("POST", "/v1/flows"))
+        #expect(posted.status == 405 && posted.headers["Allow"] == "GET, HEAD")
+        #expect(try Self.refusal("POST", "/v1/stop", ["keep": "1"]) == nil)
+        #expect(try Self.refusal("POST", "/v1/stop", ["keep": "yes"])?.status == 400)
+        #expect(try Self.refusal("GET", "/v2/flows")?.status == 404)
+    }
+
+    @Test func interfacePatterns() throws {
+        func matches(_ pattern: String, _ name: String, _ owner: String?) throws -> Bool {
+            try #require(InterfacePattern(pattern)).matches(name, owner: owner)
+        }
+        #expect(try matches("eth0", "eth0", nil) && matches("eth0", "eth0", "netns blue") && !matches("eth0", "eth1", nil))
+        #expect(try matches("blue:eth*", "eth0", "netns blue") && !matches("blue:eth0", "eth0", "netns green"))
+        #expect(try matches("host:eth0", "eth0", nil) && !matches("host:eth0", "eth0", "netns blue"))
+        #expect(try matches("docker *:eth0", "eth0", "docker 0123456789ab") && !matches("blue:eth0", "eth0", nil))
+    }
+}
