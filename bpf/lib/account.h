@@ -161,6 +161,7 @@ __noinline int nilo_account_policed(__u32 ledger_index, __u32 direction, __u32 s
 #define NILO_PLACE_NONE 0x80000000u  /* it was counted, but in no slot */
 #define NILO_PLACE_SLOT 0x3fffffffu
 
+/* Returns the place; `at_wire` is what the packet is on the wire. */
 static __always_inline __u32 nilo_account(struct __sk_buff *skb, struct nilo_facts *p, const struct nilo_flow_key *key,
 					  __u32 ledger_index, __u32 direction, struct nilo_wire *at_wire)
 {

@@ -196,11 +196,13 @@ struct nilo_evaluation {
 
 /* What the stages are told of a packet. */
 struct nilo_matched {
+	struct nilo_flow_key key;
 	struct nilo_facts facts;
 	struct nilo_wire wire;
 	__u32 place; /* of nilo_account */
 	__u32 direction;
 	struct nilo_verdict verdict;
+	__u32 due; /* of nilo_sample_due */
 };
 
 /* Room for the rare paths, which the 512 bytes of stack would not hold. Each member has one user at a time. */
@@ -212,6 +214,9 @@ struct nilo_scratch {
 	struct nilo_handshake fresh;
 	struct nilo_evaluation evaluation;
 	struct nilo_matched matched;
+	struct nilo_matched nested; /* of a copy that a mirror session sends while `matched` is in use */
+	__u32 depth;                /* 1: such a copy is on its way */
+	__u32 reserved;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

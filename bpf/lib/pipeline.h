@@ -32,7 +32,12 @@ static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nil
 	return 0;
 }
 
-/* Returns what the tc program is to return. */
+/*
+ * Returns what the tc program is to return.
+ *
+ * Its stack is that of every function it calls, and 512 bytes are all there is on a path: so what the stages need is kept in the
+ * scratchpad, and they are called from here rather than from each other.
+ */
 static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 entry = skb->ifindex & (NILO_PORTS - 1), if_id = 0, ledger = NILO_LEDGER_UNKNOWN, flags = 0, place;
@@ -41,7 +46,6 @@ static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 directi
 	__u64 *w = (__u64 *)&key;
 	struct nilo_facts facts;
 	struct nilo_wire wire;
-	int action;
 
 	if (likely(port && port->ifindex == skb->ifindex)) {
 		if_id = port->if_id;
@@ -56,12 +60,9 @@ static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 directi
 		return TC_ACT_UNSPEC;
 	}
 	place = nilo_account(skb, &facts, &key, ledger, direction, &wire);
-	if (likely(!(flags & (direction == NILO_INGRESS ? NILO_PORT_RULES_INGRESS : NILO_PORT_RULES_EGRESS))))
+	if (likely(!(flags & NILO_PORT_RULES_INGRESS << direction)))
 		return TC_ACT_UNSPEC;
-	action = nilo_apply(skb, &key, &facts, &wire, place, direction);
-	if (unlikely(action == TC_ACT_SHOT))
-		nilo_account_policed(ledger, direction, facts.skb_bytes, wire.packets, wire.bytes);
-	return action;
+	return nilo_apply(skb, &key, &facts, &wire, place, direction);
 }
 
 #endif

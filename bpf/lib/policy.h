@@ -11,23 +11,18 @@
 #include "lib/sample.h"
 #include "lib/shape.h"
 
-static __always_inline __u32 nilo_variant(const struct nilo_facts *f)
-{
-	return (__u32)(f->tos >> 2) << 16 | f->tcp_flags;
-}
-
 /*
- * The rules for this packet.
+ * The rules for a packet.
  * - place: of nilo_account.
+ * - shown: the packet's own DSCP << 16 | TCP flags.
  */
-static __always_inline struct nilo_verdict nilo_judge(const struct nilo_flow_key *key, const struct nilo_facts *f,
-						      __u32 place)
+static __always_inline struct nilo_verdict nilo_judge(const struct nilo_flow_key *key, __u32 place, __u32 shown)
 {
-	struct nilo_verdict none = {};
+	__u32 zero = 0, index = place & NILO_PLACE_SLOT, generation, uses, variant = 0;
 	struct nilo_remembered *remembered;
+	struct nilo_verdict none = {};
 	struct nilo_scratch *scratch;
 	struct nilo_policy *policy;
-	__u32 zero = 0, index = place & NILO_PLACE_SLOT, generation, uses, variant = 0;
 
 	policy = bpf_map_lookup_elem(&nilo_policies, &zero);
 	if (!policy)
@@ -35,14 +30,14 @@ static __always_inline struct nilo_verdict nilo_judge(const struct nilo_flow_key
 	generation = *(volatile __u32 *)&policy->generation;
 	uses = policy->uses[generation & 1];
 	if (uses & NILO_USES_DSCP)
-		variant |= nilo_variant(f) & 0xffff0000;
+		variant |= shown & 0xffff0000;
 	if (uses & NILO_USES_TCP_FLAGS)
-		variant |= nilo_variant(f) & 0xffff;
+		variant |= shown & 0xffff;
 	remembered = place & NILO_PLACE_NONE ? NULL : bpf_map_lookup_elem(&nilo_verdicts, &index);
 	if (likely(remembered && !(place & NILO_PLACE_FRESH) && remembered->generation == generation &&
 		   remembered->variant == variant))
 		return remembered->verdict;
-	nilo_evaluate(key, generation & 1, nilo_variant(f));
+	nilo_evaluate(key, generation & 1, shown);
 	scratch = nilo_scratch();
 	if (!scratch)
 		return none;
@@ -54,35 +49,54 @@ static __always_inline struct nilo_verdict nilo_judge(const struct nilo_flow_key
 	return scratch->evaluation.verdict;
 }
 
-/* Returns the action of the tc program: TC_ACT_UNSPEC, or TC_ACT_SHOT for a packet that a rule polices away. */
+/* Carries out what was kept of a packet. TC_ACT_SHOT: a rule polices it away. */
+static __always_inline int nilo_carry_out(struct __sk_buff *skb, struct nilo_scratch *scratch, struct nilo_matched *m)
+{
+	if (m->due)
+		nilo_sample(skb, m, &m->key, m->due);
+	if (m->verdict.mirrors && !scratch->depth) {
+		/* A copy on its way out enters this program again, here and now. */
+		scratch->depth = 1;
+		nilo_mirror(skb, m, &m->key);
+		scratch->depth = 0;
+	}
+	return m->verdict.shaper ? nilo_shape(skb, m, &m->key) : TC_ACT_UNSPEC;
+}
+
+/*
+ * Returns the action of the tc program: TC_ACT_UNSPEC, or TC_ACT_SHOT for a packet that a rule polices away.
+ *
+ * Where nothing is to be done, which is where most packets end, nothing is kept of the packet. What the stages look at lies in memory,
+ * apart from that of a packet that is under way already.
+ */
 static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_flow_key *key, const struct nilo_facts *f,
 				      const struct nilo_wire *wire, __u32 place, __u32 direction)
 {
-	struct nilo_verdict verdict = nilo_judge(key, f, place);
+	struct nilo_verdict verdict = nilo_judge(key, place, (__u32)(f->tos >> 2) << 16 | f->tcp_flags);
 	struct nilo_scratch *scratch;
 	struct nilo_matched *m;
 	__u32 due = 0;
 
 	if (likely(!(verdict.mirrors | verdict.sampler | verdict.shaper)))
 		return TC_ACT_UNSPEC;
-	if (verdict.sampler && skb->tc_index != NILO_MIRROR_TAG)
+	if (skb->tc_index == NILO_MIRROR_TAG)
+		verdict.mirrors = verdict.sampler = 0;
+	if (verdict.sampler)
 		due = nilo_sample_due(verdict.sampler, place, f, wire);
 	if (likely(!(verdict.mirrors | due | verdict.shaper)))
 		return TC_ACT_UNSPEC;
 	scratch = nilo_scratch();
 	if (!scratch)
 		return TC_ACT_UNSPEC;
-	m = &scratch->matched;
+	m = scratch->depth ? &scratch->nested : &scratch->matched;
+	m->key = *key;
 	m->facts = *f;
 	m->wire = *wire;
 	m->place = place;
 	m->direction = direction;
 	m->verdict = verdict;
-	if (due)
-		nilo_sample(skb, m, key, due);
-	if (verdict.mirrors && skb->tc_index != NILO_MIRROR_TAG)
-		nilo_mirror(skb, m, key);
-	return verdict.shaper ? nilo_shape(skb, m, key) : TC_ACT_UNSPEC;
+	m->due = due;
+	return nilo_carry_out(skb, scratch, m);
 }
 
 #endif
