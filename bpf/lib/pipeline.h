@@ -41,7 +41,6 @@ static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 directi
 	__u64 *w = (__u64 *)&key;
 	struct nilo_facts facts;
 	struct nilo_wire wire;
-	int action;
 
 	if (likely(port && port->ifindex == skb->ifindex)) {
 		if_id = port->if_id;
@@ -58,10 +57,7 @@ static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 directi
 	place = nilo_account(skb, &facts, &key, ledger, direction, &wire);
 	if (likely(!(flags & (direction == NILO_INGRESS ? NILO_PORT_RULES_INGRESS : NILO_PORT_RULES_EGRESS))))
 		return TC_ACT_UNSPEC;
-	action = nilo_apply(skb, &key, &facts, &wire, place, direction);
-	if (unlikely(action == TC_ACT_SHOT))
-		nilo_account_policed(ledger, direction, facts.skb_bytes, wire.packets, wire.bytes);
-	return action;
+	return nilo_apply(skb, &key, &facts, &wire, place, direction);
 }
 
 #endif

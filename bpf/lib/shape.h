@@ -131,6 +131,7 @@ __noinline int nilo_shape(struct __sk_buff *skb, const struct nilo_matched *m, c
 		shaped->dropped_skbs++;
 		shaped->dropped_packets += m->wire.packets;
 		shaped->dropped_bytes += m->wire.bytes;
+		nilo_account_policed(skb, m);
 		return TC_ACT_SHOT;
 	}
 	if (s->dscp != NILO_DSCP_KEEP)
