@@ -38,10 +38,10 @@ let intent: [Target] = [  // 3
 let edges: [Target] = [  // 4
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
     .target(name: "Configuration", dependencies: ["CYAML"]),
-    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes"]),
+    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
-    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes"]),
+    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes", "Policy"]),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Terminal"),
@@ -83,14 +83,16 @@ let tests: [Target] = [
         dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
     .testTarget(
-        name: "DatapathTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "TestSupport"]),
+        name: "DatapathTests",
+        dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",
         dependencies: ["agent-probe", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
-    .testTarget(name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "TestSupport"]),
+    .testTarget(
+        name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),

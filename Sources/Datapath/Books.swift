@@ -31,6 +31,8 @@ public struct Books: Sendable, Hashable {
     /// Flows that have left their slot.
     public var retired = Totals()
     public var overflow: [Totals]
+    /// Of `seen`: dropped by a rule of the policy.
+    public var policed = Totals()
     public var remarks: [UInt64]
 
     public init() {
@@ -60,6 +62,7 @@ package final class LedgerReader {
             let part = ledgers.base + (cpu * Int(config.ledgers) + Int(ledger)) * 2 + Int(direction.rawValue)
             books.seen += Totals(part.pointee.seen)
             books.retired += Totals(part.pointee.retired)
+            books.policed += Totals(part.pointee.policed)
             withUnsafeBytes(of: &part.pointee.overflow) { raw in
                 for (i, totals) in raw.bindMemory(to: nilo_totals.self).enumerated() { books.overflow[i] += Totals(totals) }
             }

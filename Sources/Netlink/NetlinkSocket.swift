@@ -7,9 +7,9 @@ import Glibc
 /// Synchronous and for one thread. It stays in its namespace whichever namespace the calling thread is in, and keeps that namespace alive.
 /// After an error of the transport (not an answer of the kernel that says no) make a new one.
 public final class NetlinkSocket {
-    private let socket: OpaquePointer  // struct nl_sock *
+    let socket: OpaquePointer  // struct nl_sock *
     private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// How often a dump that changed under the reader (`NLM_F_DUMP_INTR`) is taken again before it fails with EAGAIN.
     static let dumpAttempts = 16
@@ -107,7 +107,7 @@ public final class NetlinkSocket {
     }
 
     /// The next datagram from the kernel, in `buffer`, which grows to hold it whole.
-    private func nextDatagram(_ operation: String) throws(NetlinkError) -> UnsafeRawBufferPointer {
+    func nextDatagram(_ operation: String) throws(NetlinkError) -> UnsafeRawBufferPointer {
         while true {
             let pending = recv(descriptor, nil, 0, Int32(truncatingIfNeeded: MSG_PEEK | MSG_TRUNC))
             if pending < 0 && errno == EINTR { continue }

@@ -10,6 +10,8 @@ public struct QdiscObservation: Sendable, Equatable {
     /// TC_H_ROOT for the root qdisc, TC_H_CLSACT for clsact and ingress, else the class above.
     public var parent: UInt32
     public var counters = QdiscCounters()
+    /// TCA_OPTIONS as the kernel shows it; its form depends on ``kind``.
+    public var options: [UInt8] = []
 
     public var isRoot: Bool { parent == TC_H_ROOT }
     /// The clsact qdisc, which holds the ingress and egress filters; not a queue.
@@ -24,6 +26,7 @@ public struct QdiscObservation: Sendable, Equatable {
         for (type, value) in NetlinkAttributes(payload, after: MemoryLayout<tcmsg>.size) {
             switch type {
             case TCA_KIND: kind = value.text
+            case TCA_OPTIONS: options = Array(value)
             case TCA_STATS2: counters = QdiscCounters(value)
             default: break
             }

@@ -1,7 +1,9 @@
+import CDatapath
 import CLinux
 import Flows
 import Glibc
 import NetworkTypes
+import Policy
 import TestSupport
 
 @testable import Datapath
@@ -62,6 +64,47 @@ actor Probe {
 
     /// Ends as kill -9 would: nothing is detached, and descriptors are closed.
     func abandon() { datapath = nil }
+
+    private var madeShapeTables: ShapeTables?
+    private func shapeTables() throws -> ShapeTables {
+        if let made = madeShapeTables { return made }
+        let tables = try ShapeTables(maps: held.maps)
+        madeShapeTables = tables
+        return tables
+    }
+
+    /// Puts shaping rules in force on the named interfaces and directions, all of whose packets they are for.
+    func shape(_ shapers: [ShaperName: Shaper]) throws {
+        let tables = try shapeTables()
+        let numbers = try tables.apply(shapers)
+        var program: [nilo_instruction] = []
+        for (name, number) in numbers {
+            let next = UInt16(program.count + 3)
+            for (field, value) in [(NILO_FIELD_INTERFACE, name.interface.rawValue), (NILO_FIELD_DIRECTION, UInt32(name.direction.rawValue))] {
+                var test = nilo_instruction()
+                test.operation = UInt8(NILO_OP_RANGE.rawValue)
+                test.field = UInt8(field.rawValue)
+                test.low = value
+                test.high = value
+                test.on_true = UInt16(program.count + 1)
+                test.on_false = next
+                program.append(test)
+            }
+            var shape = nilo_instruction()
+            shape.operation = UInt8(NILO_OP_SHAPE.rawValue)
+            shape.low = UInt32(number)
+            shape.on_true = next
+            shape.on_false = next
+            program.append(shape)
+        }
+        try PolicyTables(maps: held.maps).replace(program + [nilo_instruction()])
+        try tables.retire()
+        for interface in held.interfaces {
+            try held.setRules(interface.id, at: Set(shapers.keys.filter { $0.interface == interface.id }.map(\.direction)))
+        }
+    }
+
+    func shaped(_ name: ShaperName) throws -> ShaperCounters? { try shapeTables().counters(name) }
 
     @discardableResult func collect() throws -> SlotReader.Pass {
         try held.reader.collect(into: &table, tick: 1) { _ in preconditionFailure("the table is not full") }

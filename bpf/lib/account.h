@@ -141,19 +141,19 @@ __noinline int nilo_account_elsewhere(__u32 index, __u32 skb_bytes, __u32 packet
 	return 0;
 }
 
-/* A packet that was counted, and that a rule of the policy now drops. Verified on its own: rare. */
-__noinline int nilo_account_policed(__u32 ledger_index, __u32 direction, __u32 skb_bytes, __u32 packets, __u32 bytes)
+/* A packet that was counted, and that a rule of the policy now drops. */
+static __always_inline void nilo_account_policed(struct __sk_buff *skb, const struct nilo_matched *m)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct nilo_ledger *ledger = nilo_ledger_of(cpu < nilo_config.cpus ? cpu : 0, ledger_index, direction);
+	__u32 cpu = bpf_get_smp_processor_id(), entry = skb->ifindex & (NILO_PORTS - 1);
+	const struct nilo_port *port = bpf_map_lookup_elem(&nilo_ports, &entry);
+	struct nilo_ledger *ledger;
 
-	if (!ledger)
-		return 0;
-	ledger->policed.skbs += 1;
-	ledger->policed.skb_bytes += skb_bytes;
-	ledger->policed.wire_packets += packets;
-	ledger->policed.wire_bytes += bytes;
-	return 0;
+	if (!port)
+		return;
+	ledger = nilo_ledger_of(cpu < nilo_config.cpus ? cpu : 0,
+				port->ifindex == skb->ifindex ? port->ledger : NILO_LEDGER_UNKNOWN, m->direction);
+	if (ledger)
+		nilo_add(&ledger->policed, &m->facts, &m->wire);
 }
 
 /* Where a packet was counted: the index of its flow's slot, and: */

@@ -18,6 +18,15 @@ static __always_inline struct nilo_shaped *nilo_shaped_of(__u32 rule)
 	return bpf_map_lookup_elem(&nilo_shaped, &index);
 }
 
+/* Looked up anew each time: what lives through all of the stage lives on its stack, which has 128 bytes at most. */
+static __always_inline void nilo_shape_failed(const struct nilo_matched *m, enum nilo_shape_failure failure)
+{
+	struct nilo_shaped *shaped = nilo_shaped_of(m->verdict.shaper);
+
+	if (shaped)
+		shaped->failures[failure]++;
+}
+
 /* The bucket of the host or flow; NULL where there is no room for one. */
 static __always_inline __u64 *nilo_hashed_bucket(const struct nilo_shaper *s, __u32 rule, const struct nilo_flow_key *key)
 {
@@ -36,19 +45,19 @@ static __always_inline __u64 *nilo_hashed_bucket(const struct nilo_shaper *s, __
  * - tos: CE is added where the packet is late and can carry it.
  */
 static __always_inline int nilo_meter(struct __sk_buff *skb, const struct nilo_shaper *s, const struct nilo_matched *m,
-				      const struct nilo_flow_key *key, struct nilo_shaped *shaped, __u8 *tos)
+				      const struct nilo_flow_key *key, __u8 *tos)
 {
 	int departs = s->mechanism == NILO_SHAPE_DEPART;
 	__u32 index = s->first, member;
 	struct nilo_bucket *bucket;
-	struct nilo_charge charge;
 	struct nilo_rate *rate;
 	__u64 *next, now, cost;
+	__s64 wait;
 
 	if (s->aggregation >= NILO_SHARE_SOURCE_NET) {
 		member = nilo_net_member(s, m, key);
 		if (member >= s->members) {
-			shaped->failures[NILO_SHAPE_OUTSIDE]++;
+			nilo_shape_failed(m, NILO_SHAPE_OUTSIDE);
 			return TC_ACT_UNSPEC;
 		}
 		index += member;
@@ -64,40 +73,38 @@ static __always_inline int nilo_meter(struct __sk_buff *skb, const struct nilo_s
 		if (likely(own))
 			next = own;
 		else
-			shaped->failures[NILO_SHAPE_NO_ROOM]++;
+			nilo_shape_failed(m, NILO_SHAPE_NO_ROOM);
 	}
 	now = bpf_ktime_get_ns();
 	cost = ((m->wire.bytes + (__u64)m->wire.packets * s->overhead) * rate->cost) >> NILO_COST_SHIFT;
-	nilo_charge(next, now, departs ? skb->tstamp : 0, cost, rate->limit_ns, departs, &charge);
-	if (!charge.passes) {
-		if (unlikely(charge.contended))
-			shaped->failures[NILO_SHAPE_CONTENDED]++;
+	wait = nilo_charge(next, now, departs ? skb->tstamp : 0, cost, rate->limit_ns, departs);
+	if (wait < 0) {
+		if (unlikely(wait == NILO_CHARGE_CONTENDED))
+			nilo_shape_failed(m, NILO_SHAPE_CONTENDED);
 		__sync_fetch_and_add(&bucket->dropped_packets, m->wire.packets);
 		__sync_fetch_and_add(&bucket->dropped_bytes, m->wire.bytes);
 		return TC_ACT_SHOT;
 	}
 	__sync_fetch_and_add(&bucket->packets, m->wire.packets);
 	__sync_fetch_and_add(&bucket->bytes, m->wire.bytes);
-	if (s->flags & NILO_SHAPER_ECN && charge.wait_ns > rate->mark_ns && *tos & NILO_ECN_CE &&
-	    (*tos & NILO_ECN_CE) != NILO_ECN_CE) {
+	if (s->flags & NILO_SHAPER_ECN && (__u64)wait > rate->mark_ns && *tos & NILO_ECN_CE &&
+	    (*tos & NILO_ECN_CE) != NILO_ECN_CE)
 		*tos |= NILO_ECN_CE;
-		shaped->marked_packets += m->wire.packets;
-	}
-	if (departs && bpf_skb_set_tstamp(skb, charge.depart_ns, BPF_SKB_TSTAMP_DELIVERY_MONO))
-		shaped->failures[NILO_SHAPE_NO_DEPARTURE]++;
+	if (departs && bpf_skb_set_tstamp(skb, now + wait, BPF_SKB_TSTAMP_DELIVERY_MONO))
+		nilo_shape_failed(m, NILO_SHAPE_NO_DEPARTURE);
 	return TC_ACT_UNSPEC;
 }
 
 /* The HTB class, for the root qdisc to find in skb->priority. */
 static __always_inline void nilo_classify(struct __sk_buff *skb, const struct nilo_shaper *s, const struct nilo_matched *m,
-					  const struct nilo_flow_key *key, struct nilo_shaped *shaped)
+					  const struct nilo_flow_key *key)
 {
 	__u32 member = 0;
 
 	if (s->aggregation >= NILO_SHARE_SOURCE_NET) {
 		member = nilo_net_member(s, m, key);
 		if (member >= s->members) {
-			shaped->failures[NILO_SHAPE_OUTSIDE]++;
+			nilo_shape_failed(m, NILO_SHAPE_OUTSIDE);
 			return;
 		}
 	} else if (s->members > 1) {
@@ -110,36 +117,42 @@ __noinline int nilo_shape(struct __sk_buff *skb, const struct nilo_matched *m, c
 {
 	const struct nilo_shaper *s;
 	struct nilo_shaped *shaped;
-	__u8 tos, is_ip;
+	int action = TC_ACT_UNSPEC;
 	__u32 rule;
+	__u8 tos;
 
 	if (!m || !key)
 		return TC_ACT_UNSPEC;
 	rule = m->verdict.shaper;
 	s = bpf_map_lookup_elem(&nilo_shapers, &rule);
 	/* No version: the rule was taken away a moment ago. */
-	if (!s || !s->version || rule >= NILO_SHAPERS)
-		return TC_ACT_UNSPEC;
-	shaped = nilo_shaped_of(rule);
-	if (!shaped)
+	if (!s || !s->version)
 		return TC_ACT_UNSPEC;
 	tos = m->facts.tos;
-	is_ip = key->ethertype == 0x0800 || key->ethertype == 0x86dd;
-	if (s->mechanism == NILO_SHAPE_CLASS) {
-		nilo_classify(skb, s, m, key, shaped);
-	} else if (s->mechanism != NILO_SHAPE_NOTHING && nilo_meter(skb, s, m, key, shaped, &tos) == TC_ACT_SHOT) {
+	if (s->mechanism == NILO_SHAPE_CLASS)
+		nilo_classify(skb, s, m, key);
+	else if (s->mechanism != NILO_SHAPE_NOTHING)
+		action = nilo_meter(skb, s, m, key, &tos);
+	shaped = nilo_shaped_of(m->verdict.shaper);
+	if (!shaped)
+		return action;
+	if (action == TC_ACT_SHOT) {
 		shaped->dropped_skbs++;
 		shaped->dropped_packets += m->wire.packets;
 		shaped->dropped_bytes += m->wire.bytes;
+		nilo_account_policed(skb, m);
 		return TC_ACT_SHOT;
 	}
-	if (s->dscp != NILO_DSCP_KEEP)
-		tos = s->dscp << 2 | (tos & NILO_ECN_CE);
-	if (unlikely(is_ip && tos != m->facts.tos) && nilo_write_tos(skb, key, tos))
-		shaped->failures[NILO_SHAPE_NOT_WRITTEN]++;
 	shaped->skbs++;
 	shaped->packets += m->wire.packets;
 	shaped->bytes += m->wire.bytes;
+	if ((tos & NILO_ECN_CE) != (m->facts.tos & NILO_ECN_CE))
+		shaped->marked_packets += m->wire.packets;
+	if (s->dscp != NILO_DSCP_KEEP)
+		tos = s->dscp << 2 | (tos & NILO_ECN_CE);
+	if (unlikely(tos != m->facts.tos) && (key->ethertype == 0x0800 || key->ethertype == 0x86dd) &&
+	    nilo_write_tos(skb, key, tos))
+		shaped->failures[NILO_SHAPE_NOT_WRITTEN]++;
 	return TC_ACT_UNSPEC;
 }
 

@@ -12,43 +12,36 @@
 
 #define NILO_BUCKET_TRIES 16
 
-/* What became of a packet. */
-struct nilo_charge {
-	__u64 depart_ns; /* when the packet may go */
-	__u64 wait_ns;   /* from now until then; police: from now until the bucket would be full */
-	__u8 passes;
-	__u8 contended;
-};
+#define NILO_CHARGE_REFUSED -1
+#define NILO_CHARGE_CONTENDED -2
 
 /*
- * Charges a bucket.
+ * Charges a bucket. Returns the wait: depart: from now until the packet may go; police: from now until the bucket will be full. Or why
+ * nothing was charged.
+ * - earliest: depart: not before that.
  * - limit: police: the most that may be owed after the packet; depart: the longest wait.
  */
-static __always_inline void nilo_charge(__u64 *next_ns, __u64 now, __u64 earliest, __u64 cost, __u64 limit, int departs,
-					struct nilo_charge *charge)
+static __always_inline __s64 nilo_charge(__u64 *next_ns, __u64 now, __u64 earliest, __u64 cost, __u64 limit, int departs)
 {
-	charge->passes = charge->contended = 0;
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < NILO_BUCKET_TRIES; i++) {
-		__u64 next = *(volatile __u64 *)next_ns, start = next > now ? next : now;
+		__u64 next = *(volatile __u64 *)next_ns, start = next > now ? next : now, wait;
 
 		if (departs) {
 			if (start < earliest)
 				start = earliest;
-			charge->wait_ns = start - now;
-			if (charge->wait_ns > limit)
-				return;
+			wait = start - now;
+			if (wait > limit)
+				return NILO_CHARGE_REFUSED;
 		} else {
-			charge->wait_ns = start + cost - now;
-			if (charge->wait_ns > limit && start > now)
-				return;
+			wait = start + cost - now;
+			if (wait > limit && start > now)
+				return NILO_CHARGE_REFUSED;
 		}
-		charge->depart_ns = start;
-		if (__sync_val_compare_and_swap(next_ns, next, start + cost) == next) {
-			charge->passes = 1;
-			return;
-		}
+		if (__sync_val_compare_and_swap(next_ns, next, start + cost) == next)
+			return wait;
 	}
-	charge->contended = 1;
+	return NILO_CHARGE_CONTENDED;
 }
 
 #endif

@@ -52,6 +52,14 @@ struct {
 	__type(value, __u32);
 } nilo_shape_nets SEC(".maps");
 
+/* Room for a key of the trie: a program and what it calls share 512 bytes of stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nilo_shape_net);
+} nilo_net_scratch SEC(".maps");
+
 /* Key: as nilo_slots. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -30,18 +30,20 @@ static __always_inline __u32 nilo_net_member(const struct nilo_shaper *s, const 
 {
 	__u32 index = m->place & NILO_PLACE_SLOT, version = *(volatile __u32 *)&s->version, *found;
 	struct nilo_chosen *chosen = m->place & NILO_PLACE_NONE ? NULL : bpf_map_lookup_elem(&nilo_chosens, &index);
-	struct nilo_shape_net net = { .family = key->ethertype == 0x0800 ? 4 : 6 };
 	const __u64 *address = nilo_end_of(key, s->aggregation == NILO_SHARE_SOURCE_NET);
-	__u32 member = NILO_NO_MEMBER;
+	__u32 member = NILO_NO_MEMBER, zero = 0;
+	struct nilo_shape_net *net;
 
 	if (likely(chosen && !(m->place & NILO_PLACE_FRESH) && chosen->version == version))
 		return chosen->member;
-	if (key->ethertype == 0x0800 || key->ethertype == 0x86dd) {
-		net.length = 32 + (net.family == 4 ? 32 : 128);
-		net.rule = bpf_htons(m->verdict.shaper);
-		((__u64 *)net.address)[0] = address[0];
-		((__u64 *)net.address)[1] = address[1];
-		found = bpf_map_lookup_elem(&nilo_shape_nets, &net);
+	net = bpf_map_lookup_elem(&nilo_net_scratch, &zero);
+	if (net && (key->ethertype == 0x0800 || key->ethertype == 0x86dd)) {
+		net->family = key->ethertype == 0x0800 ? 4 : 6;
+		net->length = 32 + (net->family == 4 ? 32 : 128);
+		net->rule = bpf_htons(m->verdict.shaper);
+		((__u64 *)net->address)[0] = address[0];
+		((__u64 *)net->address)[1] = address[1];
+		found = bpf_map_lookup_elem(&nilo_shape_nets, net);
 		if (found)
 			member = *found;
 	}
@@ -63,7 +65,7 @@ static __always_inline __u32 nilo_leaf_member(const struct nilo_shaper *s, const
 	__u32 home = hash >> 32, tag = (__u32)hash | 1, index;
 	struct nilo_leaf *leaf;
 
-#pragma clang loop unroll(full)
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < NILO_LEAF_WAYS; i++) {
 		__u32 member = (home + i) & mask;
 

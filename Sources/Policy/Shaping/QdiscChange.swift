@@ -1,0 +1,102 @@
+import NetworkTypes
+
+/// One step from the qdiscs and classes that an interface has to those it is to have.
+public enum QdiscChange: Hashable, Sendable {
+    /// Our root qdisc, without classes, in place of the kernel's default.
+    case addRoot
+    /// Our root qdisc goes, with all it has; the kernel puts its default in its place.
+    case removeRoot(HTBTree)
+    /// A foreign root qdisc goes, so that ours can stand in its place.
+    case removeForeign(QdiscRecipe)
+    /// A foreign root qdisc comes back as it was.
+    case restoreForeign(QdiscRecipe)
+    case addClass(HTBClass)
+    case changeClass(HTBClass, from: HTBClass)
+    case removeClass(HTBClass)
+
+    /// What a person would type.
+    public func command(on interface: String) -> String {
+        let root = "dev \(interface) root handle \(String(HTBTree.major, radix: 16)):"
+        return switch self {
+        case .addRoot: "tc qdisc add \(root) htb default \(String(HTBTree.defaultMinor, radix: 16))"
+        case .removeRoot: "tc qdisc del \(root)"
+        case .removeForeign(let recipe): "tc qdisc del dev \(interface) root handle \(recipe.handleText)"
+        case .restoreForeign(let recipe): "tc qdisc add dev \(interface) root handle \(recipe.handleText) \(recipe.kind)"
+        case .addClass(let added): "tc class add dev \(interface) \(added.arguments)"
+        case .changeClass(let changed, _): "tc class change dev \(interface) \(changed.arguments)"
+        case .removeClass(let removed):
+            "tc class del dev \(interface) classid \(String(HTBTree.major, radix: 16)):\(String(removed.minor, radix: 16))"
+        }
+    }
+
+    /// What takes it back.
+    public var undo: [QdiscChange] {
+        switch self {
+        case .addRoot: [.removeRoot(HTBTree())]
+        case .removeRoot(let tree): [.addRoot] + tree.topDown.map { .addClass($0) }
+        case .removeForeign(let recipe): [.restoreForeign(recipe)]
+        case .restoreForeign(let recipe): [.removeForeign(recipe)]
+        case .addClass(let added): [.removeClass(added)]
+        case .changeClass(let changed, let before): [.changeClass(before, from: changed)]
+        case .removeClass(let removed): [.addClass(removed)]
+        }
+    }
+
+    /// The steps from one tree to another, either of which may be none at all.
+    ///
+    /// What is new comes first, from the root down; then what changes, in place; what is to go comes last, from the leaves up. So a packet
+    /// always finds the class that the rule in force names. A class under another parent is not the same class: the kernel cannot move it.
+    /// - Parameters:
+    ///   - replacing: the foreign root qdisc that has to go.
+    ///   - restoring: the one that stood there before ours.
+    public static func changes(
+        from observed: HTBTree?, to wanted: HTBTree?, replacing: QdiscRecipe? = nil, restoring: QdiscRecipe? = nil
+    ) -> [QdiscChange] {
+        guard let wanted else {
+            guard let observed else { return [] }
+            return [.removeRoot(observed)] + (restoring.map { [.restoreForeign($0)] } ?? [])
+        }
+        guard let observed else {
+            return (replacing.map { [.removeForeign($0)] } ?? []) + [.addRoot] + wanted.topDown.map { .addClass($0) }
+        }
+        var added: [QdiscChange] = []
+        var changed: [QdiscChange] = []
+        var moved: [QdiscChange] = []
+        for new in wanted.topDown {
+            guard let old = observed.classes[new.minor] else {
+                added.append(.addClass(new))
+                continue
+            }
+            if old.parent != new.parent {
+                moved.append(.removeClass(old))
+                added.append(.addClass(new))
+            } else if old != new {
+                changed.append(.changeClass(new, from: old))
+            }
+        }
+        let removed = observed.topDown.reversed().filter { wanted.classes[$0.minor] == nil }
+        return moved.reversed() + added + changed + removed.map { .removeClass($0) }
+    }
+}
+
+/// A root qdisc of someone else's, with all that is needed to make it again.
+public struct QdiscRecipe: Hashable, Sendable {
+    /// `"tbf"`, `"fq_codel"`, …
+    public var kind: String
+    /// major << 16.
+    public var handle: UInt32
+    /// The kernel's attribute TCA_OPTIONS as it was read.
+    public var options: [UInt8]
+
+    public init(kind: String, handle: UInt32, options: [UInt8]) {
+        self.kind = kind
+        self.handle = handle
+        self.options = options
+    }
+
+    /// `"8001:"`.
+    public var handleText: String { "\(String(handle >> 16, radix: 16)):" }
+
+    /// Kinds that come back with every parameter as it was; for each a test compares the two.
+    public static let replaceable: Set<String> = ["pfifo", "bfifo", "pfifo_fast", "tbf", "fq_codel", "fq"]
+}
