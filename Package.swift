@@ -37,7 +37,7 @@ let intent: [Target] = [  // 3
 
 let edges: [Target] = [  // 4
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
-    .target(name: "Configuration", dependencies: ["CYAML"]),
+    .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
@@ -81,7 +81,8 @@ let tests: [Target] = [
     .testTarget(
         name: "CommandsTests",
         dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
-    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+    .testTarget(
+        name: "ConfigurationTests", dependencies: ["Configuration", "Flows", "FlowSupport", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(
         name: "DatapathTests",
         dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),

@@ -94,10 +94,10 @@ extension AgentConfiguration {
 
 private func bounds(_ range: ClosedRange<Int>) -> String { "\(range.lowerBound) to \(range.upperBound)" }
 
-private func list(_ items: [String]) -> String { "[" + items.map(scalar).joined(separator: ", ") + "]" }
+func list(_ items: [String]) -> String { "[" + items.map(scalar).joined(separator: ", ") + "]" }
 
 /// The text as a YAML scalar: plain where that is safe in and out of a flow list, else double-quoted (YAML 1.1, 5.7 for the escapes).
-private func scalar(_ text: String) -> String {
+func scalar(_ text: String) -> String {
     func plain(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true

@@ -8,6 +8,11 @@ struct ConfigurationDecoder {
         problems.append(.init(line: node.line, keyPath: path, value: value, reason: reason, hint: hint))
     }
 
+    /// A problem that belongs to a line rather than a value.
+    mutating func report(line: Int, path: String = "", _ reason: String, hint: String? = nil) {
+        problems.append(.init(line: line, keyPath: path, value: nil, reason: reason, hint: hint))
+    }
+
     /// The values of a mapping by key, the known ones once each. A null is left out, so its default stays.
     mutating func mapping(_ node: YAMLNode, _ path: String, keys: [String]) -> [String: YAMLNode] {
         if node.isNull { return [:] }

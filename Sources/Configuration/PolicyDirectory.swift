@@ -43,11 +43,12 @@ public struct PolicyDirectory: Sendable {
             if Self.isFileName(name) { names.append(name) }
         }
         var files: [File] = []
-        for name in names.sorted() { files.append(File(name: name, bytes: try contents(of: "\(path)/\(name)"))) }
+        for name in names.sorted() { files.append(File(name: name, bytes: try Self.contents(of: "\(path)/\(name)"))) }
         return files
     }
 
-    private func contents(of file: String) throws(Failure) -> [UInt8] {
+    /// The bytes of a file, at most `maximumBytes`.
+    static func contents(of file: String) throws(Failure) -> [UInt8] {
         let fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Failure(operation: "open \(file)", code: errno) }
         defer { close(fd) }
@@ -59,7 +60,7 @@ public struct PolicyDirectory: Sendable {
             guard count >= 0 else { throw Failure(operation: "read \(file)", code: errno) }
             if count == 0 { return bytes }
             bytes += chunk[..<count]
-            guard bytes.count <= Self.maximumBytes else { throw Failure(operation: "read \(file)", code: EFBIG) }
+            guard bytes.count <= maximumBytes else { throw Failure(operation: "read \(file)", code: EFBIG) }
         }
     }
 

@@ -61,7 +61,7 @@ struct YAMLReader: ~Copyable {
     deinit { parser.deallocate() }
 
     /// The document's root; nil when the text holds none (empty, or comments only).
-    static func read(_ bytes: [UInt8]) throws(YAMLFailure) -> YAMLNode? {
+    static func read(_ bytes: [UInt8], maximumBytes: Int = maximumBytes) throws(YAMLFailure) -> YAMLNode? {
         guard bytes.count <= maximumBytes else {
             throw YAMLFailure(line: 1, reason: "the file is larger than \(maximumBytes) bytes")
         }

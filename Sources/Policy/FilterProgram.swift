@@ -91,18 +91,18 @@ public struct FilterProgram: Hashable, Sendable {
     public static let mostPrefixes = 65536
 }
 
-/// The kinds of rules, in the order in which a packet meets them in the program.
+/// The kinds of rules, in the order in which a packet meets them in the program; the raw value is the key of their list in a policy file.
 public enum RuleKind: String, Hashable, Sendable, CaseIterable {
     case mirror
-    case sample
-    case shape
+    case sampler = "sample"
+    case shaper = "shape"
 
     /// The indices that rules of this kind may have in the kernel; 0 stands for none where it is left out.
     public var kernelIndices: Range<Int> {
         switch self {
         case .mirror: 0..<32
-        case .sample: 1..<64
-        case .shape: 1..<1024
+        case .sampler: 1..<64
+        case .shaper: 1..<1024
         }
     }
 }

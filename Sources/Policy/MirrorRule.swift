@@ -69,6 +69,8 @@ public struct MirrorRule: Hashable, Sendable {
     public enum Limit: Hashable, Sendable {
         case bits(BitRate)
         case packets(PacketRate)
+        /// No cap, not even the default one.
+        case unlimited
     }
 
     /// How a super-packet (GSO) arrives at the target.

@@ -10,13 +10,14 @@ import NetworkTypes
 @_cdecl("LLVMFuzzerTestOneInput") public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     guard size > 0 else { return 0 }
     let bytes = UnsafeRawBufferPointer(start: data + 1, count: size - 1)
-    switch data[0] % 7 {
+    switch data[0] % 8 {
     case 0: filter(bytes)
     case 1: configuration(bytes)
     case 2: addresses(bytes)
     case 3: _ = LinkObservation(bytes)
     case 4: _ = QdiscObservation(bytes)
     case 5: _ = FilterObservation(bytes)
+    case 6: policy(bytes)
     default: _ = SocketObservation(bytes, ipProtocol: 6)
     }
     return 0
@@ -33,6 +34,15 @@ private func configuration(_ bytes: UnsafeRawBufferPointer) {
     guard let configuration = try? AgentConfiguration.parse(Array(bytes), file: "fuzz") else { return }
     guard let again = try? AgentConfiguration.parse(Array(configuration.render().utf8), file: "again"), again == configuration else {
         fatalError("the configuration does not survive being written:\n\(configuration.render())")
+    }
+}
+
+private func policy(_ bytes: UnsafeRawBufferPointer) {
+    let noLists = PrefixListReader { (path) throws(PolicyDirectory.Failure) in throw .init(operation: "open \(path)", code: 2) }
+    guard let policy = try? PolicyFile.parse(Array(bytes), file: "fuzz", readList: noLists).policy else { return }
+    let text = PolicyFile.render(policy)
+    guard let again = try? PolicyFile.parse(Array(text.utf8), file: "again", readList: noLists).policy, again == policy else {
+        fatalError("the policy does not survive being written:\n\(text)")
     }
 }
 

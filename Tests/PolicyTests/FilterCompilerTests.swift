@@ -51,7 +51,7 @@ import Testing
                 let walk = FilterWalk(program, record)
                 let mirrors = matching.filter { $0.kind == .mirror }.map(\.index)
                 #expect(walk.applied[.mirror]?.sorted() ?? [] == mirrors, "\(rules) over \(record), seed \(seed)")
-                for kind in [RuleKind.sample, .shape] {
+                for kind in [RuleKind.sampler, .shaper] {
                     let first = matching.first { $0.kind == kind }.map { [$0.index] } ?? []
                     #expect(walk.applied[kind] ?? [] == first, "\(rules) over \(record), seed \(seed)")
                 }
@@ -118,7 +118,7 @@ import Testing
 
     /// What was asked on the way is not asked again: no walk makes the same test twice, and a long list shares its first tests.
     @Test func jumpsSkipWhatIsKnown() throws {
-        let program = try compile("outer (tcp port 80 or tcp port 443 or tcp src port 8080)", "outer tcp port 22", kind: .sample)
+        let program = try compile("outer (tcp port 80 or tcp port 443 or tcp src port 8080)", "outer tcp port 22", kind: .sampler)
         let forms = program.instructions.filter { if case .test(.range(.form, _), _, _) = $0 { true } else { false } }
         // A packet without ports meets one test; so does one of another protocol.
         #expect(forms.count <= 2)
@@ -154,7 +154,7 @@ import Testing
             let odd = (0..<ports).map { UInt16($0 * 2 + 1) }
             let parts = odd.map { FlowFilter.Expression.packet(.port(.either, $0...$0, nil)) }
             return KernelRule(
-                name: name, kind: .shape, index: index, scope: RuleScope(filter: FlowFilter(.any(parts))),
+                name: name, kind: .shaper, index: index, scope: RuleScope(filter: FlowFilter(.any(parts))),
                 interfaces: [InterfaceID(rawValue: UInt32(index % 7 + 1))])
         }
         var rules = (1...20).map { rule("small-\($0)", $0, ports: 40) }

@@ -35,7 +35,8 @@ static __always_inline int nilo_parse_uncommon(struct __sk_buff *skb, struct nil
 /*
  * Returns what the tc program is to return.
  *
- * Its stack is that of every function it calls, and 512 bytes are all there is on a path: so what the stages need is kept in the
+ * Its 384 bytes of stack stand below those of every function it calls, 512 are all there is on a path, and each function takes a multiple
+ * of 32 (kernel 6.1): a stage and what it calls have 128. So what the stages need is kept in the
  * scratchpad, and they are called from here rather than from each other.
  */
 static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 direction)

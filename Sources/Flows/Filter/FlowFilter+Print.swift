@@ -71,7 +71,8 @@ extension FlowFilter.Side {
 }
 
 extension TCPFlags: CustomStringConvertible {
-    static let names: [(String, TCPFlags)] = [
+    /// Every flag that has a name.
+    public static let names: [(String, TCPFlags)] = [
         ("fin", .fin), ("syn", .syn), ("rst", .rst), ("psh", .psh), ("ack", .ack), ("urg", .urg), ("ece", .ece), ("cwr", .cwr),
         ("ae", .ae),
     ]
