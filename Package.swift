@@ -32,7 +32,8 @@ let observations: [Target] = [  // 2
 ]
 
 let intent: [Target] = [  // 3
-    .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"])
+    .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Sampling"),
 ]
 
 let edges: [Target] = [  // 4
@@ -97,6 +98,7 @@ let tests: [Target] = [
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
+    .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
 ]
