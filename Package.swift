@@ -32,7 +32,8 @@ let observations: [Target] = [  // 2
 ]
 
 let intent: [Target] = [  // 3
-    .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"])
+    .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Sampling"),
 ]
 
 let edges: [Target] = [  // 4
@@ -44,6 +45,7 @@ let edges: [Target] = [  // 4
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes", "Policy"]),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "SFlow", dependencies: ["NetworkTypes"]),
     .target(name: "Terminal"),
 ]
 
@@ -61,7 +63,8 @@ let commands: [Target] = [  // 6
         name: "Commands",
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
-        name: "nilo-bench", dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes"],
+        name: "nilo-bench",
+        dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "Sampling"],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
@@ -85,7 +88,9 @@ let tests: [Target] = [
         name: "ConfigurationTests", dependencies: ["Configuration", "Flows", "FlowSupport", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(
         name: "DatapathTests",
-        dependencies: ["CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),
+        dependencies: [
+            "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "SFlow", "Sampling", "TestSupport",
+        ]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
@@ -98,6 +103,8 @@ let tests: [Target] = [
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
+    .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
+    .testTarget(name: "SFlowTests", dependencies: ["NetworkTypes", "SFlow", "TestSupport"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),
 ]

@@ -16,6 +16,8 @@ actor Probe {
     static let geometry = TableGeometry(flows: 4096, logRecordsPerCPU: 256, ledgers: 64, ghosts: 1024)
 
     private var datapath: Datapath?
+    /// Set by `startSampling`.
+    var samples: SamplesUnderTest?
     private var table = FlowTable(limit: 1 << 20)
 
     /// - Parameters:
@@ -61,6 +63,8 @@ actor Probe {
     func reattach(_ id: InterfaceID, in namespace: NetworkNamespace) throws { try abroad(in: namespace) { try held.reattach(id) } }
     func restorePins() throws -> Bool { try held.restorePins() }
     func vanished(_ id: InterfaceID) throws { try held.vanished(id) }
+
+    func withDatapath<T>(_ body: (Datapath) throws -> T) rethrows -> T { try body(held) }
 
     /// Ends as kill -9 would: nothing is detached, and descriptors are closed.
     func abandon() { datapath = nil }

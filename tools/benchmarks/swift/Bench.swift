@@ -1,18 +1,25 @@
 import Glibc
 
-/// `nilo-bench [--json] [--quick] [--only NAME]`: measures the datapath and prints the table; `tools/bench` builds and runs it.
+/// `nilo-bench [SUITE] [--json] [--quick] [--only NAME]`: measures and prints the table; `tools/bench` builds and runs it.
 @main struct Bench {
-    /// In this order: each takes a table of its own and gives it back.
-    static let measurements: [(name: String, run: @Sendable (Plan, Results) throws -> Void)] = [
+    typealias Measurement = (name: String, run: @Sendable (Plan, Results) throws -> Void)
+
+    /// By suite, in the order in which they run: each takes tables of its own and gives them back.
+    static let suites: [String: [Measurement]] = ["datapath": datapath, "sample": sample]
+    static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
         ("reading", measureReading), ("collecting", measureCollecting), ("idle", measureIdleAgent), ("veth", measureVethPackets),
         ("tcp", measureVethTransfers),
+    ]
+    static let sample: [Measurement] = [
+        ("countdown", measureCountdown), ("consumer", measureConsumers), ("events", measureEvents), ("coverage", measureCoverage),
     ]
 
     static func main() {
         var plan = Plan()
         var json = false
         var only: [String] = []
+        var measurements = datapath
         var arguments = CommandLine.arguments.dropFirst()
         while let argument = arguments.popFirst() {
             switch argument {
@@ -20,7 +27,9 @@ import Glibc
             case "--quick": plan = .quick
             case "--only": only += arguments.popFirst().map { [$0] } ?? []
             case IdleAgent.argument: exit(IdleAgent.run(seconds: arguments.popFirst().flatMap { Int($0) } ?? 1))
-            default: complain("unknown argument \(argument)", status: 2)
+            default:
+                guard let suite = suites[argument] else { complain("unknown argument \(argument)", status: 2) }
+                measurements = suite
             }
         }
         if let unknown = only.first(where: { name in !measurements.contains { $0.name == name } }) {

@@ -16,6 +16,7 @@ final class Testbed: @unchecked Sendable {
         case empty = "bench_empty"
         case nilo = "bench_nilo"
         case reference = "bench_reference"
+        case ringSample = "bench_ring_sample"
     }
 
     let maps: SharedMaps
@@ -70,6 +71,14 @@ final class Testbed: @unchecked Sendable {
         return Double(options.duration)
     }
 
+    /// Sets the port's flags: whether rules may apply (`NILO_PORT_RULES_*`).
+    func setRules(_ flags: UInt32) throws {
+        var port = nilo_port(ifindex: 1, if_id: Self.interface.rawValue, ledger: Self.ledger, flags: flags)
+        var entry = port.ifindex
+        try checked(bpf_map_update_elem(object.mapDescriptor("nilo_ports"), &entry, &port, 0), "set the interface's rules")
+    }
+
+    func descriptor(ofMap name: String) -> Int32 { object.mapDescriptor(name) }
     func descriptor(of program: Program) -> Int32 { object.programDescriptor(program.rawValue) }
 
     func collect() throws -> SlotReader.Pass { try reader.collect(into: &table, tick: 1) { _ in } }

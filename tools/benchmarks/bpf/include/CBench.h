@@ -22,3 +22,20 @@ int bench_frames_sink(void);
 int bench_tcp_connect(int from_namespace, int to_namespace, uint16_t port, int ends[2]);
 /* Moves bytes through the connection on the calling thread alone, which sends until it would wait and then receives. Returns 0. */
 int bench_tcp_move(const int ends[2], uint64_t bytes);
+
+/* What a reader of samples makes of them. */
+struct bench_tally {
+	uint64_t samples;
+	uint64_t packets; /* estimated */
+	uint64_t bytes;
+	uint64_t check; /* of the header bytes: they are looked at */
+};
+/* A reader of the datapath's rings of samples (bpf/abi/sample.h), of so many CPUs, each of `ring_bytes`; NULL and errno on failure. */
+struct bench_sample_reader;
+struct bench_sample_reader *bench_sample_reader_new(int heads, int tails, int rings, unsigned cpus, size_t ring_bytes, uint64_t mask);
+void bench_sample_reader_free(struct bench_sample_reader *reader);
+void bench_sample_reader_drain(struct bench_sample_reader *reader, struct bench_tally *tally);
+/* libbpf's reader of a kernel ring buffer with the same samples in it; NULL and errno on failure. */
+struct ring_buffer *bench_ring_new(int ring, struct bench_tally *tally);
+int bench_ring_drain(struct ring_buffer *ring);
+void bench_ring_free(struct ring_buffer *ring);
