@@ -125,7 +125,11 @@ final class Agent {
     }
 
     /// Reads and answers until a signal or `stop` ends it.
-    func run() throws { try loop.run() }
+    func run() throws {
+        // Not before: connecting has threads of its own, which must start without the privileges.
+        for target in targets { target.open(now: .now) }
+        try loop.run()
+    }
 
     private func read() throws { readTimer.fire(after: try collector.collect()) }
 
@@ -183,6 +187,7 @@ final class Agent {
         _ = try collector.collect()
         collector.endAll()
         export()
+        for target in targets { target.finish(now: .now) }
         if keepsCounting {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])
