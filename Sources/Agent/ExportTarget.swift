@@ -112,12 +112,12 @@ final class ExportTarget {
     }
 
     /// The last of it: waits a moment for a connection that is being made, and for a collector that is slow.
-    func finish(now: Timestamp) {
+    func finish(now: Timestamp, patience: Duration = .milliseconds(500)) {
         if !waiting.isEmpty {
-            attempt?.wait(.milliseconds(500))
+            attempt?.wait(.milliseconds(Int(patience / .milliseconds(1))))
             send([], now: now)
         }
-        let end = ContinuousClock.now + .milliseconds(500)
+        let end = ContinuousClock.now + patience
         while !pending.isEmpty, ContinuousClock.now < end {
             var one = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
             _ = poll(&one, 1, 100)

@@ -117,6 +117,8 @@ import Testing
         }
         let pending = target.pendingFlows
         try #require(pending > 0 && target.report.notSent == 0 && target.report.problem == nil)
+        // Not only closed: a process that another test starts just now may have inherited it.
+        shutdown(connection, Int32(SHUT_RDWR))
         close(connection)
         _ = try await eventually { [target] in
             target.send([], now: Self.start + .seconds(second))
