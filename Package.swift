@@ -79,7 +79,10 @@ let tests: [Target] = [
     .target(name: "FlowSupport", dependencies: ["Flows", "NetworkTypes", "TestSupport"], path: "Tests/FlowSupport"),
     .testTarget(
         name: "AgentTests",
-        dependencies: ["API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "Netlink", "Reports", "TestSupport"]),
+        dependencies: [
+            "API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes",
+            "Reports", "TestSupport",
+        ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(
         name: "CommandsTests",

@@ -105,7 +105,7 @@ extension Agent {
             recordVersion: UInt32(NILO_ABI_VERSION), tookOver: datapath.tookOver, interfaces: interfaces.count,
             interfacesInDoubt: interfaces.filter { interface in
                 [interface.ingress, interface.egress].contains { !$0.closes || $0.agreesWithDevice == false }
-            }.map(\.name), flows: collector.flowCount,
+            }.map(\.qualifiedName), flows: collector.flowCount,
             flowLimit: collector.flowLimit, memory: .init(privateBytes: SystemFiles.privateBytes, mapBytes: UInt64(datapath.maps.bytes)),
             collector: .init(
                 slotsUsed: slots.used, slots: slots.of, fullestLog: collector.fullestLog, readings: collector.readings,

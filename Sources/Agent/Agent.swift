@@ -16,7 +16,7 @@ import Reports
 final class Agent {
     static let version = "0.1.0"
 
-    let configuration: AgentConfiguration
+    private(set) var configuration: AgentConfiguration
     let log: Log
     let audit: AuditLog?
     let loop: EventLoop
@@ -26,7 +26,7 @@ final class Agent {
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
-    let targets: [ExportTarget]
+    private(set) var targets: [ExportTarget] = []
     let memory = ReturnedMemory()
     let startedAt: Timestamp
     private var readTimer: LoopTimer!
@@ -56,9 +56,7 @@ final class Agent {
         options.order = HookOrder(rawValue: configuration.attach.order.rawValue) ?? .outer
         datapath = try Datapath(options: options)
         collector = Collector(datapath, configuration.flows)
-        collector.isExporting = !configuration.export.isEmpty
         ring = try WakeupRing(maps: datapath.maps)
-        targets = configuration.export.enumerated().map { ExportTarget($1, domain: UInt32($0 + 1), log: log) }
         follower = try InterfaceFollower(
             configuration, datapath, log,
             onWatch: { [unowned self] followed in
@@ -81,6 +79,7 @@ final class Agent {
                     ["id": LogValue(id.rawValue), "interface": LogValue(datapath.allInterfaces.first { $0.id == id }?.name ?? "")])
             })
         if datapath.tookOver { datapath.reader.takeOver(from: handover) } else { unlink(handover) }
+        setTargets()
         if datapath.tookOver { log.info("counters of an earlier agent go on", ["interfaces": LogValue(datapath.allInterfaces.count)]) }
     }
 
@@ -96,6 +95,30 @@ final class Agent {
     func note(_ change: String, by actor: AuditLog.Actor, _ fields: KeyValuePairs<String, LogValue>) {
         guard let audit, !audit.record(change, by: actor, result: .done, fields) else { return }
         log.warning("audit log not written", ["change": LogValue(change), "lost": LogValue(audit.lost)])
+    }
+
+    /// What has changed takes effect; what is the same goes on as it was.
+    func take(_ change: ConfigurationChange) throws {
+        // What is due goes to those who were to get it.
+        export()
+        configuration = change.result
+        log.setLevel(configuration.log.level.logged)
+        collector.limits = configuration.flows
+        setTargets()
+        for target in targets { target.open(now: .now) }
+        follower.choose(configuration)
+        try read()
+    }
+
+    /// A target for each collector. One keeps its session as long as it keeps its place, which is its observation domain.
+    private func setTargets() {
+        let before = targets
+        targets = configuration.export.enumerated().map { place, export in
+            if place < before.count, before[place].configuration == export { return before[place] }
+            return ExportTarget(export, domain: UInt32(place + 1), log: log)
+        }
+        for old in before where !targets.contains(where: { $0 === old }) { old.finish(now: .now, patience: .zero) }
+        collector.isExporting = !targets.isEmpty
     }
 
     // MARK: Running
@@ -125,7 +148,11 @@ final class Agent {
     }
 
     /// Reads and answers until a signal or `stop` ends it.
-    func run() throws { try loop.run() }
+    func run() throws {
+        // Not before: connecting has threads of its own, which must start without the privileges.
+        for target in targets { target.open(now: .now) }
+        try loop.run()
+    }
 
     private func read() throws { readTimer.fire(after: try collector.collect()) }
 
@@ -183,6 +210,7 @@ final class Agent {
         _ = try collector.collect()
         collector.endAll()
         export()
+        for target in targets { target.finish(now: .now) }
         if keepsCounting {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])

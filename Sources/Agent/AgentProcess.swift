@@ -15,14 +15,17 @@ public enum AgentProcess {
     ///
     /// SIGINT and `nilo stop` take everything away; after SIGTERM, `nilo stop --keep` or a crash the kernel side goes on counting and the
     /// next agent takes over.
-    public static func run(_ configuration: AgentConfiguration) throws {
+    /// - Parameter reread: the configuration as it would be now, for SIGHUP; throws what is wrong with it.
+    public static func run(_ configuration: AgentConfiguration, reread: @escaping () throws -> AgentConfiguration) throws {
         guard geteuid() == 0 else {
             throw AgentFailure("start the agent", "it needs to be root", hint: "sudo nilo agent", kind: .permission)
         }
         let log = Log(
             format: configuration.log.format == .json ? .json : .text,
-            level: LogLevel.allCases.first { $0.name == configuration.log.level.rawValue } ?? .info)
-        do { try serve(configuration, log) } catch let error as BPFError { throw AgentFailure(error) } catch let error as ListenError {
+            level: configuration.log.level.logged)
+        do { try serve(configuration, log, reread) } catch let error as BPFError { throw AgentFailure(error) } catch let error
+            as ListenError
+        {
             throw AgentFailure(error)
         } catch let error as NetlinkError {
             throw AgentFailure(error.operation, "\(error)", kind: error.code == EPERM ? .permission : .failed)
@@ -37,7 +40,9 @@ public enum AgentProcess {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    private static func serve(_ configuration: AgentConfiguration, _ log: Log) throws {
+    private static func serve(
+        _ configuration: AgentConfiguration, _ log: Log, _ reread: @escaping () throws -> AgentConfiguration
+    ) throws {
         raiseDescriptorLimit()
         // The sockets first: they tell whether another instance is running, before anything is touched.
         let control = try BoundEndpoint(
@@ -49,7 +54,7 @@ public enum AgentProcess {
         // Before any thread is started, so that all of them leave the signals to the loop.
         try agent.loop.signals([SIGTERM, SIGINT, SIGHUP]) { [unowned agent] number in
             if number == SIGHUP {
-                log.warning("a changed configuration takes effect at the next start")
+                try agent.reload(reread)
             } else {
                 // A restart or an upgrade ends with SIGTERM, and the next agent goes on; Ctrl-C means to be done.
                 try agent.stop(keep: number == SIGTERM)

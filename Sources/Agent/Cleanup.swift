@@ -60,9 +60,21 @@ public enum Cleanup {
         do {
             let programs = try Remains.loadedPrograms()
             if programs.isEmpty { return [] }
-            let ids = programs.map(String.init).joined(separator: ", ")
-            return ["programs \(ids) are still loaded: a process holds them, or a pin or namespace that was not found (bpftool prog show)"]
+            return [loaded(programs)]
         } catch { return ["which programs are still loaded could not be seen: \(error)"] }
+    }
+
+    static func unseen(processes count: Int) -> String {
+        count == 1 ? "one process does not show its namespace" : "\(count) processes do not show their namespaces"
+    }
+
+    static func loaded(_ programs: [UInt32]) -> String {
+        let ids = programs.map(String.init).joined(separator: ", ")
+        return
+            (programs.count == 1
+            ? "program \(ids) of nilo is loaded and not ours to take: a process holds it"
+            : "programs \(ids) of nilo are loaded and not ours to take: a process holds them")
+            + ", or a pin or namespace that was not found (bpftool prog show)"
     }
 
     /// Does anyone accept connections on a Unix socket?

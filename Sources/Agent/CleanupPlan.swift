@@ -78,7 +78,7 @@ struct CleanupPlan {
             }
         }
         if changes.unreadableProcesses > 0 {
-            left.append("the namespaces of \(changes.unreadableProcesses) processes may not be seen")
+            left.append(Cleanup.unseen(processes: changes.unreadableProcesses))
         }
         return found
     }

@@ -6,7 +6,8 @@ import NetworkTypes
 /// Reads the datapath into the flow table, on time and more often under pressure, and lets go of flows that have ended.
 final class Collector {
     let datapath: Datapath
-    private let limits: AgentConfiguration.Flows
+    /// The table's size stays as it was made.
+    var limits: AgentConfiguration.Flows
     private(set) var tick: UInt32 = 0
     private(set) var readings: UInt64 = 0
     private(set) var lastReading = Duration.zero

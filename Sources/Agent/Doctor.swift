@@ -62,9 +62,9 @@ public struct Doctor {
     private func ledgers() -> Check {
         do {
             let list = try JSONDecoder().decode(InterfaceListReport.self, from: Data(try client.get("/v1/interfaces")))
-            let open = list.interfaces.filter { !$0.ingress.closes || !$0.egress.closes }.map(\.name)
+            let open = list.interfaces.filter { !$0.ingress.closes || !$0.egress.closes }.map(\.qualifiedName)
             let differing = list.interfaces.filter { $0.ingress.agreesWithDevice == false || $0.egress.agreesWithDevice == false }.map(
-                \.name)
+                \.qualifiedName)
             if !open.isEmpty {
                 return Check(
                     "ledger", .fail, "does not close: \(open.joined(separator: ", "))", fix: "report it with: nilo interfaces --ledger")

@@ -9,25 +9,43 @@ import Reports
 
 /// One IPFIX collector: its socket, its exporter, and what could not be delivered.
 ///
-/// Never blocks: a collector that does not take messages loses them, counted, and is tried again.
+/// Never blocks: a collector that does not take messages loses them, counted flow by flow, and is tried again. What is due while it is being
+/// connected to waits for that.
 final class ExportTarget {
-    private let configuration: AgentConfiguration.Export
+    typealias Connect = @Sendable (AgentConfiguration.Export) -> ConnectionAttempt.Outcome
+    /// send(2): bytes taken, or -1 and errno.
+    typealias Transmit = (Int32, UnsafeRawBufferPointer) -> Int
+
+    let configuration: AgentConfiguration.Export
     private let log: Log
+    private let connect: Connect
+    private let transmit: Transmit
     private var exporter: IPFIXExporter
     private var socket: Int32 = -1
-    /// Bytes of a message that TCP has not taken yet.
-    private var unsent: [UInt8] = []
+    private var attempt: ConnectionAttempt?
     private var retryAt: Timestamp?
     private(set) var problem: String?
+    /// Due while an attempt goes on.
+    private var waiting: [ExportedFlow] = []
+    /// TCP: messages that the kernel has not wholly taken, in order, and how much of the first it has.
+    private var pending: [ExportedMessage] = []
+    private var taken = 0
     /// UDP: what the latest datagrams carried. That nobody takes them is told a moment after they were sent, or never.
-    private var inDoubt: [ExportedFlow] = []
+    private var inDoubt = ExportedAmount()
 
     /// What TCP may leave behind before the connection is given up.
-    private static let unsentBound = 4 << 20
+    private static let pendingBound = 4 << 20
+    /// Flows that may wait for a connection.
+    private static let waitingBound = 100_000
 
-    init(_ configuration: AgentConfiguration.Export, domain: UInt32, log: Log) {
+    init(
+        _ configuration: AgentConfiguration.Export, domain: UInt32, log: Log, connect: @escaping Connect = ConnectionAttempt.connect,
+        transmit: @escaping Transmit = { Glibc.send($0, $1.baseAddress, $1.count, Int32(MSG_NOSIGNAL)) }
+    ) {
         self.configuration = configuration
         self.log = log
+        self.connect = connect
+        self.transmit = transmit
         var options = IPFIXExporter.Configuration()
         options.observationDomain = domain
         options.transport = configuration.transport == .udp ? .udp : .tcp
@@ -35,7 +53,10 @@ final class ExportTarget {
         exporter = IPFIXExporter(options)
     }
 
-    deinit { if socket >= 0 { close(socket) } }
+    deinit {
+        attempt?.abandon()
+        if socket >= 0 { close(socket) }
+    }
 
     var report: StatusReport.Export {
         .init(
@@ -43,10 +64,15 @@ final class ExportTarget {
             messages: exporter.exportedMessages, notSent: exporter.losses.notSentFlows, problem: problem)
     }
 
+    /// Flows in messages that the kernel has not wholly taken.
+    var pendingFlows: UInt64 { pending.reduce(0) { $0 + $1.carried.flows } }
+
     /// Does this collector want flows of an interface?
     private func wants(_ name: String) -> Bool {
         configuration.observationPointInterfaces.isEmpty || configuration.observationPointInterfaces.contains { $0.matches(name) }
     }
+
+    // MARK: Sending
 
     /// Sends what is due. Collectors get IP flows; ARP and the like have no place in their records.
     func send(_ due: [Collector.FlowExport], interfaces: [InterfaceID: Datapath.Interface], overflow: Totals, now: Timestamp) {
@@ -62,104 +88,165 @@ final class ExportTarget {
             .map { .init(identity: $0.id, index: $0.ifindex, name: $0.name) }
         exporter.losses.ignoredPackets = overflow.wirePackets
         exporter.losses.ignoredOctets = overflow.wireBytes
+        send(flows, now: now)
+    }
+
+    func send(_ flows: [ExportedFlow], now: Timestamp) {
         checkRefusal()
         guard isConnected(now) else {
-            lose(flows)
+            if attempt != nil, waiting.count + flows.count <= Self.waitingBound {
+                waiting += flows
+            } else {
+                exporter.losses.add(ExportedAmount(flows))
+            }
             return
         }
-        let messages = exporter.messages(for: flows, at: now)
-        for message in messages where !deliver(message) {
-            lose(flows)
-            return
+        let messages = exporter.messages(for: waiting + flows, at: now)
+        waiting = []
+        if configuration.transport == .udp {
+            sendDatagrams(messages)
+        } else {
+            pending += messages
+            flush()
         }
-        if configuration.transport == .udp, !messages.isEmpty { inDoubt = flows }
     }
 
-    /// Over UDP, whether a host has said that nobody listens there (ICMP, as ECONNREFUSED): then the latest flows did not arrive.
+    /// The last of it: waits a moment for a connection that is being made, and for a collector that is slow.
+    func finish(now: Timestamp, patience: Duration = .milliseconds(500)) {
+        if !waiting.isEmpty {
+            attempt?.wait(.milliseconds(Int(patience / .milliseconds(1))))
+            send([], now: now)
+        }
+        let end = ContinuousClock.now + patience
+        while !pending.isEmpty, ContinuousClock.now < end {
+            var one = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
+            _ = poll(&one, 1, 100)
+            flush()
+        }
+        endSession()
+        let lost = exporter.losses.notSentFlows
+        if lost > 0 {
+            log.warning(
+                "flows were not exported", ["collector": LogValue(configuration.collector.description), "flows": LogValue(lost)])
+        }
+    }
+
+    /// One that the kernel does not take is lost alone; that nobody listens ends the session, and with it this turn.
+    private func sendDatagrams(_ messages: [ExportedMessage]) {
+        var sent = ExportedAmount()
+        var failure: String?
+        for (index, message) in messages.enumerated() {
+            if message.bytes.withUnsafeBytes({ transmit(socket, $0) }) == message.bytes.count {
+                sent += message.carried
+                continue
+            }
+            let code = errno
+            let why = "send: \(String(cString: strerror(code)))"
+            guard code != ECONNREFUSED else {
+                // It tells of the datagrams before this one.
+                inDoubt = sent
+                for unsent in messages[index...] { inDoubt += unsent.carried }
+                return fail(why)
+            }
+            exporter.losses.add(message.carried)
+            failure = why
+        }
+        guard !messages.isEmpty else { return }
+        inDoubt = sent
+        if let failure { remark(failure) } else { problem = nil }
+    }
+
+    private func flush() {
+        var done = 0
+        defer { pending.removeFirst(done) }
+        while done < pending.count {
+            let bytes = pending[done].bytes
+            let count = bytes.withUnsafeBytes { transmit(socket, UnsafeRawBufferPointer(rebasing: $0[taken...])) }
+            if count > 0 {
+                taken += count
+                if taken == bytes.count {
+                    done += 1
+                    taken = 0
+                }
+                continue
+            }
+            let code = errno
+            if code == EINTR { continue }
+            let left = pending[done...].reduce(-taken) { $0 + $1.bytes.count }
+            if code == EAGAIN, left < Self.pendingBound { return }
+            // What went out is the collector's; the rest, a message that went in part included, is lost.
+            pending.removeFirst(done)
+            done = 0
+            return fail(code == EAGAIN ? "send: it takes less than there is" : "send: \(String(cString: strerror(code)))")
+        }
+    }
+
+    /// What has come back meanwhile. Over UDP, that nobody listens (ICMP, as ECONNREFUSED): then the latest flows did not arrive. Over TCP,
+    /// that the other end has closed: what is sent from now on would go nowhere.
     private func checkRefusal() {
-        guard socket >= 0, configuration.transport == .udp else { return }
-        var code: Int32 = 0
-        var size = socklen_t(MemoryLayout<Int32>.size)
-        guard getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code != 0 else { return }
-        lose(inDoubt)
-        fail("send: \(String(cString: strerror(code)))")
-    }
-
-    private func lose(_ flows: [ExportedFlow]) {
-        exporter.losses.notSentFlows += UInt64(flows.count)
-        for flow in flows {
-            exporter.losses.notSentPackets += flow.delta.wirePackets
-            exporter.losses.notSentOctets += flow.delta.wireBytes
+        guard socket >= 0 else { return }
+        if configuration.transport == .udp {
+            var code: Int32 = 0
+            var size = socklen_t(MemoryLayout<Int32>.size)
+            guard getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code != 0 else { return }
+            fail("send: \(String(cString: strerror(code)))")
+        } else {
+            var byte: UInt8 = 0
+            let count = recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+            if count == 0 { return fail("the collector closed the connection") }
+            if count < 0, errno != EAGAIN, errno != EINTR { fail("receive: \(String(cString: strerror(errno)))") }
         }
     }
+
+    // MARK: The session
+
+    /// Begins to connect, ahead of the first flows.
+    func open(now: Timestamp) { _ = isConnected(now) }
 
     private func isConnected(_ now: Timestamp) -> Bool {
         if socket >= 0 { return true }
+        if let attempt {
+            guard let outcome = attempt.take() else { return false }
+            self.attempt = nil
+            switch outcome {
+            case .connected(let fd): begin(fd)
+            case .failed(let why): fail(why)
+            }
+            return socket >= 0
+        }
         if let retryAt, now < retryAt { return false }
         retryAt = now + .seconds(5)
-        var hints = addrinfo()
-        hints.ai_socktype = configuration.transport == .udp ? Int32(SOCK_DGRAM.rawValue) : Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_NUMERICSERV
-        var found: UnsafeMutablePointer<addrinfo>?
-        let result = getaddrinfo(configuration.collector.host, "\(configuration.collector.port)", &hints, &found)
-        guard result == 0, let address = found else {
-            fail("look up: \(String(cString: gai_strerror(result)))")
-            return false
-        }
-        defer { freeaddrinfo(found) }
-        let fd = Glibc.socket(
-            address.pointee.ai_family, address.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.ai_protocol)
-        guard fd >= 0 else {
-            fail("socket: \(String(cString: strerror(errno)))")
-            return false
-        }
-        // A connection that takes longer than this is a problem to report, not to wait for.
-        var patience = timeval(tv_sec: 0, tv_usec: 500_000)
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        guard connect(fd, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
-            fail("connect: \(String(cString: strerror(errno)))")
-            close(fd)
-            return false
-        }
-        _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)
+        attempt = ConnectionAttempt.start { [configuration, connect] in connect(configuration) }
+        if attempt == nil { fail("connect: no thread can be started") }
+        return false
+    }
+
+    private func begin(_ fd: Int32) {
         socket = fd
-        unsent = []
         problem = nil
         exporter.sessionStarted()
         log.info("collector connected", ["collector": LogValue(configuration.collector.description)])
-        return true
     }
 
-    private func fail(_ why: String) {
+    private func remark(_ why: String) {
         if problem != why {
             log.warning("collector not reached", ["collector": LogValue(configuration.collector.description), "reason": LogValue(why)])
         }
         problem = why
-        if socket >= 0 { close(socket) }
-        socket = -1
-        inDoubt = []
     }
 
-    /// - Returns: false when the message is lost and the session has ended.
-    private func deliver(_ message: [UInt8]) -> Bool {
-        if configuration.transport == .udp {
-            if Glibc.send(socket, message, message.count, Int32(MSG_NOSIGNAL)) == message.count { return true }
-            // ECONNREFUSED tells of a datagram of this turn: nobody listens there.
-            fail("send: \(String(cString: strerror(errno)))")
-            return false
-        }
-        unsent += message
-        while !unsent.isEmpty {
-            let count = Glibc.send(socket, unsent, unsent.count, Int32(MSG_NOSIGNAL))
-            if count > 0 {
-                unsent.removeFirst(count)
-            } else if errno == EAGAIN && unsent.count < Self.unsentBound {
-                return true
-            } else if errno != EINTR {
-                fail("send: \(String(cString: strerror(errno)))")
-                return false
-            }
-        }
-        return true
+    private func fail(_ why: String) {
+        remark(why)
+        exporter.losses.add(inDoubt)
+        endSession()
+    }
+
+    /// What waits or is not wholly sent is lost with the session.
+    private func endSession() {
+        for message in pending { exporter.losses.add(message.carried) }
+        exporter.losses.add(ExportedAmount(waiting))
+        (pending, taken, waiting, inDoubt) = ([], 0, [], ExportedAmount())
+        if socket >= 0 { close(socket) }
+        socket = -1
     }
 }

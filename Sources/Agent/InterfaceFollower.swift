@@ -9,7 +9,7 @@ import NetworkTypes
 ///
 /// Netlink tells that something changed; a fresh dump tells what is. So a lost notification costs a dump, never a wrong view.
 final class InterfaceFollower {
-    private let configuration: AgentConfiguration
+    private var configuration: AgentConfiguration
     private let datapath: Datapath
     private let log: Log
     private let finder: NamespaceFinder?
@@ -99,6 +99,15 @@ final class InterfaceFollower {
     }
 
     // MARK: Interfaces
+
+    /// Other interfaces may be wanted now, in the namespaces that are followed.
+    func choose(_ configuration: AgentConfiguration) {
+        self.configuration = configuration
+        for followed in namespaces.values {
+            followed.refused = [:]
+            synchronise(followed)
+        }
+    }
 
     /// Something changed in a namespace, or may have.
     func synchronise(_ followed: FollowedNamespace) {

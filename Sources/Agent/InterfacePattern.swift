@@ -1,4 +1,5 @@
 import Configuration
+import Reports
 
 /// Which interfaces are asked for: `NAME`, or `NAMESPACE:NAME` where a name stands in several namespaces. Both may be patterns.
 ///
@@ -26,6 +27,6 @@ struct InterfacePattern: Sendable, Equatable {
         guard self.name.matches(name) else { return false }
         guard let namespace else { return true }
         guard let owner else { return namespace.matches("host") }
-        return namespace.matches(owner) || owner.hasPrefix("netns ") && namespace.matches(String(owner.dropFirst(6)))
+        return namespace.matches(owner) || namespaceName(of: owner).map(namespace.matches) ?? false
     }
 }

@@ -37,8 +37,18 @@ static inline int nilo_curses_open(void) {
     return 0;
 }
 
+/* Gives the terminal back as it is, whatever state curses is in. */
 static inline void nilo_curses_close(void) {
     if (stdscr && !isendwin()) endwin();
+}
+
+/* The same with the screen cleared before: a terminal without a second screen, or one that has been resized since the last picture, would
+ * keep parts of it. */
+static inline void nilo_curses_leave(void) {
+    if (!stdscr || isendwin()) return;
+    clear();
+    refresh();
+    endwin();
 }
 
 /* Makes colours 1 … 7 usable as pairs of the same number on the terminal's own background; 0 when there are none. */

@@ -74,7 +74,9 @@ public struct AgentConnection: Sendable {
     /// Tells the agent to end and waits until its socket is gone.
     public func stop(keep: Bool, patience: Duration = .seconds(10)) throws(CommandFailure) {
         do throws(ControlClientError) { _ = try client.post("/v1/stop", query: [("keep", keep ? "1" : "0")]) } catch {
-            throw Self.failure("stop the agent", error)
+            var failure = Self.failure("stop the agent", error)
+            if case .notRunning = error { failure.hint = "there is nothing to stop; what an agent left behind: nilo cleanup --dry-run" }
+            throw failure
         }
         let end = ContinuousClock.now + patience
         while answers() {

@@ -14,7 +14,7 @@ enum HelpText {
             \(lines)
             exit status:
             \(exitCodes)
-            nilo help COMMAND tells more.
+            nilo help COMMAND tells more, nilo --version which version this is.
 
             """
     }

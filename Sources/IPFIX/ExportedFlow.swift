@@ -24,6 +24,35 @@ public struct ExportedFlow: Hashable, Sendable {
     var linkHeader: UInt64 { 14 + (key.vlan == nil ? 0 : 4) + (key.innerVLAN == nil ? 0 : 4) }
 }
 
+/// One message, and what would be lost with it.
+public struct ExportedMessage: Hashable, Sendable {
+    public var bytes: [UInt8]
+    public var carried = ExportedAmount()
+}
+
+/// Flow records, and what they count.
+public struct ExportedAmount: Hashable, Sendable {
+    public var flows: UInt64 = 0
+    public var packets: UInt64 = 0
+    public var octets: UInt64 = 0
+
+    public init() {}
+
+    public init(_ flows: some Sequence<ExportedFlow>) { for flow in flows { add(flow) } }
+
+    mutating func add(_ flow: ExportedFlow) {
+        flows += 1
+        packets += flow.delta.wirePackets
+        octets += flow.delta.wireBytes
+    }
+
+    public static func += (a: inout ExportedAmount, b: ExportedAmount) {
+        a.flows += b.flows
+        a.packets += b.packets
+        a.octets += b.octets
+    }
+}
+
 /// What was counted but cannot be exported; all only grow. Goes out with the exporter's own statistics.
 public struct ExportLosses: Hashable, Sendable {
     /// Records that were made but not delivered (full queue, unreachable collector), and what they counted.
@@ -35,4 +64,11 @@ public struct ExportLosses: Hashable, Sendable {
     public var ignoredOctets: UInt64 = 0
 
     public init() {}
+
+    /// These were made and not delivered.
+    public mutating func add(_ amount: ExportedAmount) {
+        notSentFlows += amount.flows
+        notSentPackets += amount.packets
+        notSentOctets += amount.octets
+    }
 }

@@ -77,7 +77,7 @@ public struct IPFIXExporter: Sendable {
     }
 
     /// The messages to send now: templates where they are due, statistics where they are due, then the flows. Empty when nothing is due.
-    public mutating func messages(for flows: some Sequence<ExportedFlow>, at now: Timestamp) -> [[UInt8]] {
+    public mutating func messages(for flows: some Sequence<ExportedFlow>, at now: Timestamp) -> [ExportedMessage] {
         var writer = MessageWriter(
             domain: configuration.observationDomain, exportSeconds: UInt32(clamping: now.nanoseconds / 1_000_000_000), sequence: sequence,
             bound: configuration.messageBound)
@@ -107,7 +107,7 @@ public struct IPFIXExporter: Sendable {
         sequence = writer.records
         exportedRecords += count
         exportedMessages += UInt64(messages.count)
-        exportedOctets += messages.reduce(0) { $0 + UInt64($1.count) }
+        exportedOctets += messages.reduce(0) { $0 + UInt64($1.bytes.count) }
         messagesSinceTemplates = (templatesDue ? 0 : messagesSinceTemplates) &+ UInt32(messages.count)
         return messages
     }

@@ -9,8 +9,10 @@ struct MessageWriter {
     let bound: Int
     /// Of the data records (not template records) in finished messages and this one.
     private(set) var records: UInt32
-    private(set) var messages: [[UInt8]] = []
+    private(set) var messages: [ExportedMessage] = []
     private var bytes: [UInt8] = []
+    /// By the message that `bytes` will be.
+    private var carried = ExportedAmount()
     private var setStart: Int?
     private var setIdentifier: UInt16 = 0
 
@@ -41,6 +43,9 @@ struct MessageWriter {
 
     mutating func countRecord() { records &+= 1 }
 
+    /// The flow goes into the message that was begun.
+    mutating func count(_ flow: ExportedFlow) { carried.add(flow) }
+
     private mutating func openSet(_ identifier: UInt16) {
         if bytes.isEmpty {
             put(UInt16(10))
@@ -65,12 +70,13 @@ struct MessageWriter {
         guard !bytes.isEmpty else { return }
         closeSet()
         store(UInt16(bytes.count), at: 2)
-        messages.append(bytes)
+        messages.append(ExportedMessage(bytes: bytes, carried: carried))
+        carried = ExportedAmount()
         bytes = []
         bytes.reserveCapacity(bound)
     }
 
-    mutating func finish() -> [[UInt8]] {
+    mutating func finish() -> [ExportedMessage] {
         closeMessage()
         return messages
     }
@@ -132,6 +138,7 @@ extension MessageWriter {
     mutating func append(_ flow: ExportedFlow, shape: RecordShape, length: Int) {
         begin(set: shape.template, room: length)
         countRecord()
+        count(flow)
         let key = flow.key
         let traits = flow.traits
         put(traits.first.milliseconds)

@@ -13,8 +13,9 @@ public final class Log: Sendable {
     }
 
     public let format: Format
+    private let least: Atomic<Int>
     /// Lines below it are not written.
-    public let level: LogLevel
+    public var level: LogLevel { LogLevel(rawValue: least.load(ordering: .relaxed)) ?? .info }
     private let sink: @Sendable (UnsafeRawBufferPointer) -> Int
     private let clock: @Sendable () -> Int64
     private let state: Mutex<State>
@@ -26,7 +27,7 @@ public final class Log: Sendable {
         format: Format = .text, level: LogLevel = .info, burst: Int = 10, window: Duration = .seconds(10), fd: Int32 = 2
     ) {
         self.format = format
-        self.level = level
+        least = Atomic(level.rawValue)
         sink = { Glibc.write(fd, $0.baseAddress, $0.count) }
         clock = wallClock
         state = Mutex(State(limit: RateLimit(burst: burst, window: nanoseconds(window))))
@@ -37,11 +38,13 @@ public final class Log: Sendable {
         sink: @escaping @Sendable (UnsafeRawBufferPointer) -> Int
     ) {
         self.format = format
-        self.level = level
+        least = Atomic(level.rawValue)
         self.sink = sink
         self.clock = clock
         state = Mutex(State(limit: RateLimit(burst: burst, window: nanoseconds(window))))
     }
+
+    public func setLevel(_ level: LogLevel) { least.store(level.rawValue, ordering: .relaxed) }
 
     public func debug(_ message: String, _ fields: KeyValuePairs<String, LogValue> = [:]) { write(.debug, message, fields) }
     public func info(_ message: String, _ fields: KeyValuePairs<String, LogValue> = [:]) { write(.info, message, fields) }

@@ -61,7 +61,7 @@ public struct FlowGroupReport: Codable, Hashable, Sendable {
             etherType = type.description
             self.protocol = number?.description
         case .vni(let number): vni = number
-        case .point: break
+        case .noVNI, .point: break
         }
     }
 }

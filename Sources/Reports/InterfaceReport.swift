@@ -49,6 +49,17 @@ public struct InterfaceReport: Codable, Hashable, Sendable {
     }
 }
 
+extension InterfaceReport {
+    /// With its namespace where that is not the agent's own, as `blue:eth0`: what `nilo interfaces` takes.
+    public var qualifiedName: String { namespacePrefix(namespace) + name }
+}
+
+/// The name under /run/netns in a namespace's owner as the agent tells it ("netns blue"); nil for a container, a unit or what is not known.
+public func namespaceName(of owner: String) -> String? { owner.hasPrefix("netns ") ? String(owner.dropFirst(6)) : nil }
+
+/// An owner before the name of an interface, as `blue:eth0`; nothing for the agent's own namespace.
+public func namespacePrefix(_ owner: String?) -> String { owner.map { "\(namespaceName(of: $0) ?? $0):" } ?? "" }
+
 /// An answer to a question for interfaces.
 public struct InterfaceListReport: Codable, Hashable, Sendable {
     public var at: String

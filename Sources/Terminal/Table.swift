@@ -5,13 +5,22 @@ public struct Table: Sendable {
         public var right: Bool
         /// Narrowest width this column may be cut to when the table is too wide; nil: never cut.
         public var shrinksTo: Int?
+        /// Width down to which this column gives way before others go below theirs; nil: none of its own.
+        public var comfortable: Int?
+        /// What is too long loses its beginning: its end tells it apart.
+        public var keepsEnd = false
         /// In a table that is too wide, columns with a rank are left out before any is cut, the smallest rank first; nil: never left out.
         public var dropRank: Int?
 
-        public init(_ title: String, right: Bool = false, shrinksTo: Int? = nil, dropRank: Int? = nil) {
+        public init(
+            _ title: String, right: Bool = false, shrinksTo: Int? = nil, comfortable: Int? = nil, keepsEnd: Bool = false,
+            dropRank: Int? = nil
+        ) {
             self.title = title
             self.right = right
             self.shrinksTo = shrinksTo
+            self.comfortable = comfortable
+            self.keepsEnd = keepsEnd
             self.dropRank = dropRank
         }
     }
@@ -40,7 +49,8 @@ public struct Table: Sendable {
     }
 
     /// The heading and a line for each row, without line ends or trailing blanks. Lines are at most `output.width` wide: first the gaps
-    /// narrow, then columns of the lowest ranks go, then the columns that may shrink do, the widest first, then lines are cut.
+    /// narrow, then columns of the lowest ranks go, then the columns that may shrink do, the widest first, none below what is comfortable
+    /// while another is above it, then lines are cut.
     public func lines(for output: TerminalOutput) -> [String] { styledLines(width: output.width).map { $0.text(for: output) } }
 
     public func text(for output: TerminalOutput) -> String { lines(for: output).map { $0 + "\n" }.joined() }
@@ -76,7 +86,8 @@ public struct Table: Sendable {
         }
         while layout.total > bound {
             let room = layout.shown.filter { i in columns[i].shrinksTo.map { layout.widths[i] > $0 } ?? false }
-            guard let widest = room.max(by: { layout.widths[$0] < layout.widths[$1] }) else { return }
+            let ample = room.filter { i in columns[i].comfortable.map { layout.widths[i] > $0 } ?? true }
+            guard let widest = (ample.isEmpty ? room : ample).max(by: { layout.widths[$0] < layout.widths[$1] }) else { return }
             layout.widths[widest] -= 1
         }
     }
@@ -94,7 +105,8 @@ public struct Table: Sendable {
             var width = layout.widths[i]
             if bound > 0 { width = min(width, max(0, bound - used)) }
             let cell = cells[i]
-            let shown = TerminalText.truncated(cell.text, to: width)
+            let shown =
+                columns[i].keepsEnd ? TerminalText.truncatedHead(cell.text, to: width) : TerminalText.truncated(cell.text, to: width)
             let margin = String(repeating: " ", count: max(0, width - TerminalText.width(shown)))
             if columns[i].right { line.append(margin) }
             line.append(shown, cell.style)

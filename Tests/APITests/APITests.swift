@@ -4,10 +4,10 @@ import Testing
 
 @testable import API
 
-private func temporarySocket() -> String { NSTemporaryDirectory() + "nilo-\(UUID().uuidString.prefix(8)).sock" }
+func temporarySocket() -> String { NSTemporaryDirectory() + "nilo-\(UUID().uuidString.prefix(8)).sock" }
 
 /// Blocking calls of the client, off the pool of tasks.
-private func away<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+func away<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
         let thread = Thread { continuation.resume(with: Swift.Result { try body() }) }
         thread.stackSize = 1 << 20
@@ -15,11 +15,11 @@ private func away<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async
     }
 }
 
-private func get(_ path: String, _ url: String = "/x", timeout: Duration = .seconds(10)) async throws -> String {
+func get(_ path: String, _ url: String = "/x", timeout: Duration = .seconds(10)) async throws -> String {
     try await away { String(decoding: try ControlClient(socket: path).get(url, timeout: timeout), as: UTF8.self) }
 }
 
-private func failure(_ path: String, _ url: String = "/x", timeout: Duration = .seconds(10)) async -> ControlClientError? {
+func failure(_ path: String, _ url: String = "/x", timeout: Duration = .seconds(10)) async -> ControlClientError? {
     do {
         _ = try await get(path, url, timeout: timeout)
         return nil
@@ -27,7 +27,7 @@ private func failure(_ path: String, _ url: String = "/x", timeout: Duration = .
 }
 
 /// A raw connection, for what no client would send.
-private final class Raw: Sendable {
+final class Raw: Sendable {
     let fd: Int32
     init(_ path: String) throws {
         fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -64,13 +64,13 @@ private final class Raw: Sendable {
     }
 }
 
-private func echo(_ request: ControlRequest) -> ControlResponse {
+func echo(_ request: ControlRequest) -> ControlResponse {
     let query = request.query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
     let text = "\(request.method) \(request.path) \(query) \(request.body.count) \(request.readOnly) \(request.peer?.pid == getpid())"
     return ControlResponse(body: Array(text.utf8))
 }
 
-private func server(
+func server(
     _ path: String, readOnly: Bool = false, limits: ControlServer.Limits = .init(), _ handler: @escaping ControlServer.Handler = echo
 ) throws -> ControlServer {
     try ControlServer(.unix(path: path, group: nil, readOnly: readOnly), limits: limits, handler: handler)
@@ -324,202 +324,5 @@ private func server(
         for _ in 0..<250 where streams.withLock({ $0.count }) < 2 { try await Task.sleep(for: .milliseconds(20)) }
         #expect(await failure(path) == .refused(status: 503, error: "too many clients follow already", hint: "end one of them"))
         withExtendedLifetime((server, clients)) {}
-    }
-}
-
-@Suite struct LargeAnswerTests {
-    private static let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 65536)
-
-    /// Pieces of 64 KiB, and how many have been made.
-    private static func pieces(_ count: Int, _ made: CountOfPieces) -> ControlResponse {
-        ControlResponse {
-            let number = made.value.withLock { made in
-                made += 1
-                return made
-            }
-            return number <= count ? piece : nil
-        }
-    }
-
-    @Test func isMadeAsItIsTaken() async throws {
-        let path = temporarySocket()
-        let made = CountOfPieces()
-        let server = try server(path) { _ in Self.pieces(200, made) }
-        let slow = try Raw(path)
-        slow.send("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        try await Task.sleep(for: .milliseconds(300))
-        // What the socket holds and a few: not the whole.
-        let before = made.value.withLock { $0 }
-        #expect(before > 0 && before < 50, "\(before)")
-        let text = try await away { slow.readAll() }
-        #expect(text?.utf8.count { $0 == UInt8(ascii: "x") } ?? 0 >= 13_107_200)
-        #expect(made.value.withLock { $0 } == 201)
-        let whole = try await away { try ControlClient(socket: path).get("/x") }
-        #expect(whole.isEmpty, "it has no piece any more")
-        withExtendedLifetime(server) {}
-    }
-
-    @Test func oneOfOnePieceHasItsLength() async throws {
-        let path = temporarySocket()
-        let server = try server(path) { _ in Self.pieces(1, CountOfPieces()) }
-        let client = try Raw(path)
-        client.send("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        #expect(try await away { client.readAll() }?.contains("\r\nContent-Length: 65536\r\n") == true)
-        withExtendedLifetime(server) {}
-    }
-
-    @Test func oneThatFailsBreaksOff() async throws {
-        let path = temporarySocket()
-        let made = CountOfPieces()
-        let server = try server(path) { _ in
-            ControlResponse {
-                let number = made.value.withLock { made in
-                    made += 1
-                    return made
-                }
-                if number == 5 { throw POSIXError(.EIO) }
-                return Self.piece
-            }
-        }
-        guard case .transport? = await failure(path) else {
-            Issue.record("half an answer passed for a whole one")
-            return
-        }
-        withExtendedLifetime(server) {}
-    }
-
-    @Test func theirNumberIsBounded() async throws {
-        let path = temporarySocket()
-        let server = try server(path) { _ in Self.pieces(200, CountOfPieces()) }
-        var slow: [Raw] = []
-        for _ in 0..<ControlServer.Limits().largeAnswers {
-            slow.append(try Raw(path))
-            slow.last!.send("GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
-        }
-        try await Task.sleep(for: .milliseconds(300))
-        guard case .refused(503, _, _)? = await failure(path) else {
-            Issue.record("one more was begun")
-            return
-        }
-        // One that breaks off makes room.
-        slow.removeFirst()
-        try await Task.sleep(for: .milliseconds(300))
-        #expect(try await away { try ControlClient(socket: path).get("/x").count } == 13_107_200)
-        withExtendedLifetime((server, slow)) {}
-    }
-}
-
-private final class CountOfPieces: Sendable {
-    let value = Mutex(0)
-}
-
-/// Whatever comes over the socket, the next one is answered.
-@Suite struct HostileClientTests {
-    @Test func garbage() async throws {
-        let path = temporarySocket()
-        let server = try server(path)
-        var random = SystemRandomNumberGenerator()
-        for _ in 0..<50 {
-            let client = try Raw(path)
-            client.send((0..<Int.random(in: 1...3000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
-        }
-        for text in [
-            "GET\r\n\r\n", "\0\0\0\0", "GET / HTTP/9.9\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-            "GET /%00%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n",
-        ] {
-            try Raw(path).send(text)
-        }
-        #expect(try await get(path).hasPrefix("GET /x"))
-        withExtendedLifetime(server) {}
-    }
-
-    @Test func aBodyThatIsTooLarge() async throws {
-        let path = temporarySocket()
-        let server = try server(path)
-        await #expect(throws: ControlClientError.refused(status: 413, error: "the request is larger than 65536 bytes", hint: nil)) {
-            try await away { try ControlClient(socket: path).post("/x", body: [UInt8](repeating: 0, count: 65537)) }
-        }
-        let chunked = try Raw(path)
-        chunked.send("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
-        let chunk = "1000\r\n" + String(repeating: "y", count: 4096) + "\r\n"
-        for _ in 0..<40 where chunked.send(chunk) < 0 { break }
-        let answer = try await away { chunked.readAll() }
-        #expect(answer?.contains(" 200 ") == false, "\(answer ?? "still open")")
-        let header = try Raw(path)
-        header.send("GET /x HTTP/1.1\r\nHost: x\r\nX: " + String(repeating: "z", count: 100_000) + "\r\n\r\n")
-        let refused = try await away { header.readAll() }
-        #expect(refused?.contains(" 200 ") == false, "\(refused ?? "still open")")
-        #expect(try await get(path).hasPrefix("GET /x"))
-        withExtendedLifetime(server) {}
-    }
-
-    @Test func aSlowRequestLosesItsPlaceAfterItsTime() async throws {
-        let path = temporarySocket()
-        var limits = ControlServer.Limits()
-        limits.requestTime = .milliseconds(300)
-        let server = try server(path, limits: limits)
-        let slow = try Raw(path)
-        slow.send("GET /x HT")
-        for _ in 0..<4 {
-            try await Task.sleep(for: .milliseconds(100))
-            slow.send("T")
-        }
-        #expect(try await get(path).hasPrefix("GET /x"))
-        #expect(try await away { slow.readAll() } != nil, "still open")
-        withExtendedLifetime(server) {}
-    }
-
-    /// More than the server takes: who comes is answered at once, whoever else holds the places and however long they have.
-    @Test(arguments: ["", "GET /x HT"]) func thoseThatTakeEveryPlaceMakeRoom(beginning: String) async throws {
-        let path = temporarySocket()
-        let server = try server(path)
-        try await away {
-            var idle: [Raw] = []
-            for _ in 0..<600 {
-                idle.append(try Raw(path))
-                if !beginning.isEmpty { idle.last!.send(beginning) }
-            }
-            for _ in 0..<20 {
-                let began = ContinuousClock.now
-                let answer = String(decoding: try ControlClient(socket: path).get("/x", timeout: .seconds(5)), as: UTF8.self)
-                #expect(answer.hasPrefix("GET /x") && ContinuousClock.now - began < .seconds(1))
-            }
-            withExtendedLifetime(idle) {}
-        }
-        withExtendedLifetime(server) {}
-    }
-
-    /// One user's connections cost another none.
-    @Test(.enabled(if: geteuid() == 0, "changes to another user")) func whoHasTheMostMakesRoom() async throws {
-        let path = temporarySocket()
-        var limits = ControlServer.Limits()
-        limits.connections = 16
-        let server = try server(path, limits: limits)
-        chmod(path, 0o666)
-        try await away {
-            let first = try Raw(path)
-            first.send("GET /x HTTP/1.1\r\nHost: x\r\n")
-            // Another user's, who holds sixty.
-            let script = """
-                import os, socket, time
-                os.setuid(65534)
-                all = [socket.socket(socket.AF_UNIX) for _ in range(60)]
-                for one in all: one.connect("\(path)")
-                print("there", flush=True)
-                time.sleep(30)
-                """
-            let hoarder = Process()
-            hoarder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            hoarder.arguments = ["python3", "-c", script]
-            let output = Pipe()
-            hoarder.standardOutput = output
-            try hoarder.run()
-            defer { hoarder.terminate() }
-            #expect(String(decoding: output.fileHandleForReading.availableData, as: UTF8.self).hasPrefix("there"))
-            usleep(200_000)
-            first.send("Connection: close\r\n\r\n")
-            #expect(first.readAll()?.hasPrefix("HTTP/1.1 200 ") == true, "the oldest of all was not the one that had to go")
-        }
-        withExtendedLifetime(server) {}
     }
 }

@@ -7,7 +7,8 @@ import Glibc
     static func main() {
         guard CommandLine.arguments.count == 2 else { end("usage: agent-probe CONFIG.yaml", 2) }
         do {
-            try AgentProcess.run(AgentConfiguration.load(CommandLine.arguments[1]))
+            let read = { try AgentConfiguration.load(CommandLine.arguments[1]) }
+            try AgentProcess.run(read(), reread: read)
         } catch let error as AgentFailure {
             end("agent-probe: \(error)", error.kind == .permission ? 3 : 1)
         } catch {

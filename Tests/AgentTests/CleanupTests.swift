@@ -10,6 +10,15 @@ import Testing
 
 @testable import Agent
 
+@Suite struct CleanupWordsTests {
+    @Test func oneAndSeveral() {
+        #expect(Cleanup.unseen(processes: 1) == "one process does not show its namespace")
+        #expect(Cleanup.unseen(processes: 2) == "2 processes do not show their namespaces")
+        #expect(Cleanup.loaded([7]).hasPrefix("program 7 of nilo is loaded"))
+        #expect(Cleanup.loaded([7, 9]).hasPrefix("programs 7, 9 of nilo are loaded"))
+    }
+}
+
 @Suite(.requires(.root, .clsact)) struct CleanupTests {
     /// What an agent leaves that was killed: everything but the process. In the calling thread's namespaces.
     private static func leaveBehind(_ mode: AttachMode, root: String, on interface: String) throws {

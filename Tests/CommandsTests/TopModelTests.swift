@@ -42,6 +42,19 @@ import Testing
         #expect(lines[23].hasPrefix(" / filter  r b p t x sort "))
     }
 
+    @Test func namesThatStandTwiceHaveTheirNamespace() async throws {
+        var model = try await Self.model()
+        guard case .reports(var interfaces, let flows) = try await Self.ask(FakeAgent(), model.question) else {
+            throw CocoaError(.featureUnsupported)
+        }
+        interfaces.interfaces[0].name = "veth0"
+        interfaces.interfaces[1].name = "veth0"
+        interfaces.interfaces[1].namespace = "netns blue"
+        model.take(TopAnswer(question: model.question, outcome: .reports(interfaces, flows)))
+        let lines = Self.text(&model)[1...2]
+        #expect(lines.contains { $0.hasPrefix(" veth0 ") } && lines.contains { $0.hasPrefix(" blue:veth0 ") }, "\(lines)")
+    }
+
     @Test func anySizeWillDo() async throws {
         var model = try await Self.model()
         var failed = model

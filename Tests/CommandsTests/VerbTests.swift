@@ -115,7 +115,8 @@ import Testing
                 kernel      6.12.0, records of version 3
                 interfaces  2 measured, to be looked at: veth4f1a9c2 (nilo interfaces --ledger)
                 flows       36 of at most 1000000
-                slots       36 of 262144 used, spill log at most 1% full
+                slots       36 of 262144 in use
+                spill log   at most 1% full; what finds it full is in no flow
                 collector   99 readings, the last took 1.3 ms
                 memory      34.0 MB private, 120 MB in kernel maps
                 cost        17 ns per packet
@@ -143,7 +144,8 @@ import Testing
         let result = await Self.run([verb], socket: "/nonexistent/nilo.sock")
         #expect(result.code == .agentUnreachable && result.out.isEmpty)
         #expect(result.err.contains("the agent is not running: nothing answers on /nonexistent/nilo.sock\n"))
-        #expect(result.err.hasSuffix("hint: start it with: sudo nilo agent\n"))
+        #expect(result.err.hasSuffix(verb == "stop" ? "nilo cleanup --dry-run\n" : "hint: start it with: sudo nilo agent\n"))
+        #expect(verb != "stop" || result.err.contains("hint: there is nothing to stop"))
     }
 
     @Test(arguments: [(UInt32(403), ExitCode.permission), (400, .failed), (500, .failed)] as [(UInt32, ExitCode)]) func refusals(
@@ -219,7 +221,37 @@ import Testing
         #expect(try read == Self.configuration("--interface", "veth*", "--metrics", "off"))
     }
 
+    @Test func exactNumbers() async throws {
+        let agent = try FakeAgent()
+        let flows = await Self.run(["flows", "--exact", "--top", "1", "--sort", "bytes", "tcp port 5432"], agent: agent)
+        let lines = flows.out.split(separator: "\n").map { $0.split { $0 == " " }.map(String.init) }
+        #expect(lines[0].joined(separator: " ").contains("AT RATE b/s BYTES"))
+        #expect(lines[1].contains("940000000") && lines[1].contains("141000000"), "\(flows.out)")
+        let interfaces = await Self.run(["interfaces", "--exact", "eth0"], agent: agent, width: 0)
+        #expect(interfaces.out.contains("260000000") && interfaces.out.contains("4000000000"), "\(interfaces.out)")
+        #expect(await Self.run(["status", "--exact"], agent: agent).out.contains("34000000 B private, 120000000 B in kernel maps"))
+        let hosts = await Self.run(["flows", "--by", "host", "--exact", "--top", "1"], agent: agent, width: 0)
+        #expect(hosts.out.hasPrefix("HOST") && !hosts.out.contains(" M"), "\(hosts.out)")
+    }
+
+    /// Every row has its own subject, and no column is 0 by its nature.
+    @Test(arguments: ["vni", "protocol", "interface", "port", "host", "conversation"]) func rowsDiffer(grouping: String) async throws {
+        let agent = try FakeAgent()
+        let result = await Self.run(["flows", "--by", grouping, "--top", "100"], agent: agent, width: 0)
+        let lines = result.out.split(separator: "\n").map(String.init).dropLast()
+        let subjects = lines.dropFirst().map { line in
+            line.components(separatedBy: "/s")[0].split { $0 == " " }.dropLast(2).joined(separator: " ")
+        }
+        #expect(Set(subjects).count == subjects.count && !subjects.isEmpty, "\(result.out)")
+        #expect(lines[0].contains("RECV/s") == ["port", "host", "conversation"].contains(grouping))
+        if grouping == "vni" { #expect(subjects.sorted() == ["42 eth0", "none eth0", "none veth4f1a9c2"]) }
+    }
+
     // MARK: help
+
+    @Test func overviewTellsOfTheVersion() async throws {
+        #expect(await Self.run(["help"]).out.contains("nilo --version"))
+    }
 
     @Test func helpFitsAndCompletionKnowsAll() async throws {
         for specification in NiloCommands.table.specifications {

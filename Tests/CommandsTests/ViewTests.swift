@@ -62,6 +62,28 @@ import Testing
         #expect(try FlowListView(output: Self.plain).text(Self.list([], known: 0)) == "no flows yet\n")
     }
 
+    /// At 80 columns names and addresses give way, and where a flow was seen can be read.
+    @Test(arguments: ["netns blue", "docker 0123456789ab", "a-rather-long-unit-name.service"]) func thePlaceStaysReadable(owner: String)
+        throws
+    {
+        var flows = [
+            Self.flow(Self.tuple("2001:db8:1234:5678:9abc:def0:1234:5678", "2001:db8:1234:5678:9abc:def0:1234:9999"), on: "veth4f1a9c2b"),
+            Self.flow(Self.tuple("192.168.117.120", "192.168.217.121"), on: "veth4f1a9c2b", direction: .egress),
+        ]
+        for index in flows.indices {
+            flows[index].namespace = owner
+            flows[index].owner = "postgres (4711, user postgres)"
+        }
+        let screen = TerminalOutput(isTerminal: true, width: 80, color: false)
+        for owned in [false, true] {
+            if !owned { for index in flows.indices { flows[index].owner = nil } }
+            let lines = FlowListView(output: screen).text(try Self.list(flows)).split(separator: "\n").map(String.init)
+            #expect(lines.allSatisfy { TerminalText.width($0) <= 80 })
+            #expect(lines[1].contains("veth4f1a9c2b.100 in ") && lines[2].contains("veth4f1a9c2b.100 out "), "\(lines)")
+        }
+        #expect(FlowListView(output: screen).text(try Self.list(flows)).contains("blue:veth4f1a9c2b.100 in") == (owner == "netns blue"))
+    }
+
     @Test func endpoints() throws {
         func text(_ flow: FlowReport, numeric: Bool = false, name: @escaping @Sendable (String) -> String? = { _ in nil }) throws -> String
         {
@@ -108,7 +130,9 @@ import Testing
         #expect(try lines(.host).dropFirst().first == "10.0.0.1 eth0 30.0 kb/s 10.0 kb/s 30.0 kB 10.0 kB 2 400 µs")
         #expect(try lines(.port).dropFirst().first == "tcp https eth0 30.0 kb/s 10.0 kb/s 30.0 kB 10.0 kB 2 400 µs")
         #expect(try lines(.interface).count == 4)
-        #expect(try lines(.interface)[1].hasPrefix("eth0 in 30.0 kb/s"))
+        #expect(try lines(.interface)[0] == "AT RATE BYTES PACKETS FLOWS RTT")
+        #expect(try lines(.interface)[1] == "eth0 in 30.0 kb/s 30.0 kB 30 1 400 µs")
+        #expect(try lines(.protocol)[0...1] == ["PROTO AT RATE BYTES PACKETS FLOWS RTT", "tcp eth0 40.0 kb/s 40.0 kB 40 2 400 µs"])
     }
 
     private static func interface(seen: UInt64, flows: UInt64, device: UInt64, differences: [LedgerReport.Difference] = [])

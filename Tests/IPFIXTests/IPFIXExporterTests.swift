@@ -58,9 +58,9 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
     /// The bytes of a message, computed by hand from RFC 7011 and the element registry.
     @Test func goldenMessage() {
         var exporter = IPFIXExporter()
-        _ = exporter.messages(for: [], at: Self.now)
+        _ = exporter.datagrams(for: [], at: Self.now)
         let before = exporter.sequence
-        let messages = exporter.messages(for: [Self.simple], at: Self.now)
+        let messages = exporter.datagrams(for: [Self.simple], at: Self.now)
         let parts: [[UInt8]] = [
             // Header: version, length 112, export time, sequence, domain.
             [0x00, 0x0A, 0x00, 0x70], [0x65, 0x53, 0xF1, 0x00], [0, 0, 0, UInt8(before)], [0, 0, 0, 1],
@@ -86,7 +86,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
 
     @Test func goldenTemplate() throws {
         var exporter = IPFIXExporter()
-        let first = try #require(exporter.messages(for: [], at: Self.now).first)
+        let first = try #require(exporter.datagrams(for: [], at: Self.now).first)
         let ids: [Int] = [
             152, 153, 2, 352, 138, 10, 14, 61, 136, 58, 243, 245, 1, 25, 26, 5, 6, 52, 53, 8, 12, 7, 11, 4, 32,
         ]
@@ -111,7 +111,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         for round in 0..<20 {
             let flows = (0..<Int.random(in: 0..<200, using: &generator)).map { _ in random(&generator) }
             sent += flows
-            let messages = exporter.messages(for: flows, at: Timestamp(nanoseconds: Self.now.nanoseconds + Int64(round) * 1_000_000_000))
+            let messages = exporter.datagrams(for: flows, at: Timestamp(nanoseconds: Self.now.nanoseconds + Int64(round) * 1_000_000_000))
             #expect(messages.allSatisfy { $0.count <= bound && !$0.isEmpty })
             for message in messages { try collector.receive(message) }
         }
@@ -180,7 +180,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         var collector = Collector()
         func templates(after seconds: Int64) throws -> Int {
             let before = collector.templateRecords
-            for message in exporter.messages(for: [Self.simple], at: Timestamp(nanoseconds: seconds * 1_000_000_000)) {
+            for message in exporter.datagrams(for: [Self.simple], at: Timestamp(nanoseconds: seconds * 1_000_000_000)) {
                 try collector.receive(message)
             }
             return collector.templateRecords - before
@@ -201,7 +201,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         var exporter = IPFIXExporter(configuration)
         var collector = Collector()
         for round in 0..<1000 {
-            for message in exporter.messages(for: [Self.simple], at: Timestamp(nanoseconds: Int64(round) * 10_000_000_000)) {
+            for message in exporter.datagrams(for: [Self.simple], at: Timestamp(nanoseconds: Int64(round) * 10_000_000_000)) {
                 try collector.receive(message)
             }
         }
@@ -209,7 +209,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         exporter.sessionStarted()
         #expect(exporter.sequence == 0)
         var other = Collector()
-        for message in exporter.messages(for: [Self.simple], at: Self.now) { try other.receive(message) }
+        for message in exporter.datagrams(for: [Self.simple], at: Self.now) { try other.receive(message) }
         #expect(other.templateRecords == 12)
         #expect(other.records.count { $0.template < 300 } == 1)
     }
@@ -224,7 +224,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         exporter.losses.notSentFlows = 6
         exporter.sampling = IPFIXExporter.Sampling(interval: 1, space: 99)
         var collector = Collector()
-        let first = exporter.messages(for: [Self.simple], at: Self.now)
+        let first = exporter.datagrams(for: [Self.simple], at: Self.now)
         for message in first { try collector.receive(message) }
         let statistics = try #require(collector.records.first { $0.template == 320 })
         #expect(statistics.number(41) == 0)
@@ -237,7 +237,7 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         let names = collector.records.filter { $0.template == 322 }
         #expect(names.map { $0.bytes(82).map { String(decoding: $0, as: UTF8.self).prefix(4) } } == ["eth0", "xxxx"])
         #expect(names.map { $0.number(10) } == [3, 4])
-        for message in exporter.messages(for: [], at: Timestamp(nanoseconds: Self.now.nanoseconds + 61_000_000_000)) {
+        for message in exporter.datagrams(for: [], at: Timestamp(nanoseconds: Self.now.nanoseconds + 61_000_000_000)) {
             try collector.receive(message)
         }
         let later = try #require(collector.records.last { $0.template == 320 })
@@ -249,8 +249,8 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
 
     @Test func nothingDueMeansNoMessage() {
         var exporter = IPFIXExporter()
-        #expect(!exporter.messages(for: [], at: Self.now).isEmpty)
-        #expect(exporter.messages(for: [], at: Self.now).isEmpty)
+        #expect(!exporter.datagrams(for: [], at: Self.now).isEmpty)
+        #expect(exporter.datagrams(for: [], at: Self.now).isEmpty)
     }
 
     /// Counts that cannot be (fewer bytes than headers) do not trap.
@@ -261,10 +261,22 @@ private func random(_ random: inout SplitMix64) -> ExportedFlow {
         flow.traits.first = Timestamp(nanoseconds: -5)
         var exporter = IPFIXExporter()
         var collector = Collector()
-        for message in exporter.messages(for: [flow], at: Timestamp(nanoseconds: -1)) { try collector.receive(message) }
+        for message in exporter.datagrams(for: [flow], at: Timestamp(nanoseconds: -1)) { try collector.receive(message) }
         let record = try #require(collector.records.last)
         #expect(record.number(1) == 0)
         #expect(record.number(25) == 0)
         #expect(record.number(152) == 0)
+    }
+}
+
+extension IPFIXExporter {
+    /// As a collector gets them.
+    fileprivate mutating func datagrams(for flows: some Sequence<ExportedFlow>, at now: Timestamp) -> [[UInt8]] {
+        let messages = messages(for: flows, at: now)
+        // Each flow is carried by one of them.
+        var sum = ExportedAmount()
+        for message in messages { sum += message.carried }
+        #expect(sum == ExportedAmount(flows))
+        return messages.map(\.bytes)
     }
 }

@@ -106,11 +106,17 @@ extension TopModel {
         func remembered(_ one: InterfaceReport) -> Double { (series(one).ingress + series(one).egress).reduce(0, +) }
         let busiest = open.sorted { (remembered($0), $1.name) > (remembered($1), $0.name) }
         let shown = busiest.prefix(open.count > rows ? rows - 1 : rows)
-        let nameWidth = min(15, max(4, shown.map { TerminalText.width($0.name) }.max() ?? 4))
+        // Of one name in several namespaces only the namespace tells them apart.
+        let counts = Dictionary(open.map { ($0.name, 1) }, uniquingKeysWith: +)
+        func label(_ one: InterfaceReport) -> String {
+            TerminalText.printable(counts[one.name] == 1 ? one.name : one.qualifiedName)
+        }
+        let nameWidth = min(24, max(4, shown.map { TerminalText.width(label($0)) }.max() ?? 4))
         // Name, twice a word, a rate of 9 columns and a sparkline, blanks between.
         let spark = (width - nameWidth - 2 * 15) / 2
         var lines = shown.map { interface in
-            var line = StyledLine(" " + TerminalText.padded(Self.short(interface.name, nameWidth), to: nameWidth), .bold)
+            var line = StyledLine(
+                " " + TerminalText.padded(TerminalText.truncatedHead(label(interface), to: nameWidth), to: nameWidth), .bold)
             let series = series(interface)
             for (word, rate, values) in [
                 ("in", interface.ingressBitsPerSecond, series.ingress), ("out", interface.egressBitsPerSecond, series.egress),
@@ -125,8 +131,6 @@ extension TopModel {
         if open.isEmpty { lines.append(StyledLine(" no interfaces are measured", .dim)) }
         return lines + [StyledLine()]
     }
-
-    private static func short(_ name: String, _ width: Int) -> String { TerminalText.truncated(TerminalText.printable(name), to: width) }
 
     private func interfaceTable(width: Int, room: Int) -> [StyledLine] {
         guard let list = interfaces else { return waiting }

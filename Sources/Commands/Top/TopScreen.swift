@@ -25,7 +25,7 @@ struct TopScreen: ~Copyable {
         hasColor = color && nilo_curses_colors() == 1
     }
 
-    deinit { nilo_curses_close() }
+    deinit { nilo_curses_leave() }
 
     var width: Int { Int(nilo_curses_columns()) }
     var height: Int { Int(nilo_curses_rows()) }

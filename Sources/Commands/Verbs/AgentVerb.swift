@@ -12,6 +12,8 @@ public enum AgentVerb {
             Measures until nilo stop or Ctrl-C, which take everything away, or until
             SIGTERM, which leaves the kernel side counting for the next agent. Options
             override the configuration file; a list given here replaces the file's list.
+            SIGHUP reads the file again: interfaces, timeouts, exports and the log level
+            change at once, the log names what waits for the next start.
             """,
         options: [
             OptionSpecification("config", short: "c", value: "PATH", help: "the configuration (\(defaultFile))"),
@@ -44,7 +46,13 @@ public enum AgentVerb {
     public static let command = Command(specification) { arguments, context in
         let configuration = try configuration(arguments)
         if arguments.has("print-config") { return try context.write(configuration.render()) }
-        do { try AgentProcess.run(configuration) } catch let failure as AgentFailure { throw CommandFailure(failure) }
+        do {
+            try AgentProcess.run(configuration) {
+                do throws(CommandFailure) { return try Self.configuration(arguments) } catch {
+                    throw AgentFailure(error.what, error.why, hint: error.hint)
+                }
+            }
+        } catch let failure as AgentFailure { throw CommandFailure(failure) }
     }
 
     /// The agent's options of these names, for verbs that take its configuration too.

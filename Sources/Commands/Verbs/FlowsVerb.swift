@@ -24,6 +24,7 @@ public struct FlowsVerb: Hashable, Sendable {
     public var numeric: Bool
     /// Look up the processes of local sockets.
     public var owners: Bool
+    public var numbers: NumberForm
 
     public static let specification = CommandSpecification(
         "flows", summary: "List flows with their exact counts",
@@ -53,7 +54,7 @@ public struct FlowsVerb: Hashable, Sendable {
             OptionSpecification("names", help: "look up the names of addresses"),
             OptionSpecification("owners", short: "o", help: "the local process of each flow, as it is now"),
             OptionSpecification("numeric", help: "ports as numbers"),
-            .json, AgentConnection.option,
+            NumberForm.option, .json, AgentConnection.option,
         ],
         operand: .init("FILTER", count: 0...1000, help: "which flows, as: host 10.0.0.1 and tcp port 443"),
         examples: [
@@ -84,6 +85,7 @@ public struct FlowsVerb: Hashable, Sendable {
         resolve = arguments.has("names")
         numeric = arguments.has("numeric")
         owners = arguments.has("owners")
+        numbers = NumberForm(arguments)
         if owners, grouping != nil {
             throw CommandFailure("flows", "--owners goes with single flows", hint: "leave out --by", code: .usage)
         }
@@ -131,19 +133,22 @@ extension FlowsVerb {
         return query
     }
 
+    /// A million flows are not told in ten seconds.
+    private var patience: Duration { .seconds(10) + .microseconds(100 * count) }
+
     private func answer(_ agent: AgentConnection, _ output: TerminalOutput, _ names: ReverseDNS) throws(CommandFailure) -> String {
         if grouping != nil {
-            let list: FlowGroupListReport = try agent.ask("/v1/groups", query, for: "list flows")
+            let list: FlowGroupListReport = try agent.ask("/v1/groups", query, for: "list flows", timeout: patience)
             if json { return try JSONOutput.text(list, pretty: !follow) }
-            return FlowGroupListView(output: output, ends: ends(list.addresses, names)).text(list)
+            return FlowGroupListView(output: output, ends: ends(list.addresses, names), numbers: numbers).text(list)
         }
-        var list: FlowListReport = try agent.ask("/v1/flows", query, for: "list flows")
+        var list: FlowListReport = try agent.ask("/v1/flows", query, for: "list flows", timeout: patience)
         if owners {
             var found = FlowOwners()
             found.name(&list)
         }
         if json { return try JSONOutput.text(list, pretty: !follow) }
-        return FlowListView(output: output, wide: wide, ends: ends(list.addresses, names)).text(list)
+        return FlowListView(output: output, wide: wide, ends: ends(list.addresses, names), numbers: numbers).text(list)
     }
 
     private func ends(_ addresses: Set<String>, _ names: ReverseDNS) -> EndpointText {

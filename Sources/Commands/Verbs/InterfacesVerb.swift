@@ -7,6 +7,7 @@ public struct InterfacesVerb: Hashable, Sendable {
     public var ledger: Bool
     public var closed: Bool
     public var json: Bool
+    public var numbers: NumberForm
 
     public static let specification = CommandSpecification(
         "interfaces", summary: "List the measured interfaces, their rates and their books",
@@ -18,12 +19,13 @@ public struct InterfacesVerb: Hashable, Sendable {
         options: [
             OptionSpecification("ledger", short: "l", help: "show every term of the books"),
             OptionSpecification("closed", help: "also interfaces that are gone"),
-            .json, AgentConnection.option,
+            NumberForm.option, .json, AgentConnection.option,
         ],
-        operand: .init("NAME", count: 0...1000, help: "which interfaces; * and ? are wildcards"),
+        operand: .init("NAME", count: 0...1000, help: "which, as eth0, 'veth*', NAMESPACE:eth0 or host:eth0"),
         examples: [
             .init("nilo interfaces", "one line each"),
             .init("nilo interfaces --ledger eth0", "why the device counted more than the flows"),
+            .init("nilo interfaces blue:eth0", "the one in the namespace blue"),
             .init("nilo interfaces 'veth*' --json", "for a script"),
         ])
 
@@ -32,6 +34,7 @@ public struct InterfacesVerb: Hashable, Sendable {
         ledger = arguments.has("ledger")
         closed = arguments.has("closed")
         json = arguments.has("json")
+        numbers = NumberForm(arguments)
     }
 }
 
@@ -54,7 +57,7 @@ extension InterfacesVerb {
                 hint: "nilo interfaces lists them all" + (closed ? "" : ", with --closed also those that are gone"))
         }
         if json { return try context.write(JSONOutput.text(list, pretty: true)) }
-        let view = InterfaceListView(output: context.output)
+        let view = InterfaceListView(output: context.output, numbers: numbers)
         guard ledger, !list.interfaces.isEmpty else { return try context.write(view.text(list)) }
         try context.write(list.interfaces.map(view.ledger).joined(separator: "\n"))
     }

@@ -22,7 +22,9 @@ public struct CleanupView: Sendable {
         for sentence in report.left {
             text += output.styled((report.dryRun ? "# " : "left: ") + TerminalText.printable(sentence), .yellow) + "\n"
         }
-        if report.removed.isEmpty && report.failed.isEmpty { text += report.dryRun ? "# nothing to clean up\n" : "nothing to clean up\n" }
+        if report.removed.isEmpty && report.failed.isEmpty {
+            text = (report.dryRun ? "# nothing to clean up\n" : "nothing to clean up\n") + text
+        }
         return text
     }
 }

@@ -9,8 +9,10 @@ public struct FlowListView: Sendable {
     /// All columns.
     public var wide: Bool
     public var ends: EndpointText
+    public var numbers: NumberForm
 
-    public init(output: TerminalOutput, wide: Bool = false, ends: EndpointText = EndpointText()) {
+    public init(output: TerminalOutput, wide: Bool = false, ends: EndpointText = EndpointText(), numbers: NumberForm = .short) {
+        self.numbers = numbers
         self.output = output
         self.wide = wide
         self.ends = ends
@@ -33,10 +35,11 @@ public struct FlowListView: Sendable {
             + output.styled(TerminalText.truncated(closing, to: output.width > 0 ? output.width : .max), .dim) + "\n"
     }
 
-    /// Without the closing line. In a narrow terminal the measures that the list is not sorted by make room for the addresses.
+    /// Without the closing line. In a narrow terminal the measures that the list is not sorted by make room, then names and addresses are
+    /// cut; where a flow was seen stays to be read.
     func table(_ list: FlowListReport) -> Table {
         let owners = list.flows.contains { $0.owner != nil }
-        var table = Table(columns(sort: FlowMeasure(rawValue: list.sort)) + (owners ? [.init("OWNER", shrinksTo: 8)] : []))
+        var table = Table(columns(sort: FlowMeasure(rawValue: list.sort)) + (owners ? [.init("OWNER", shrinksTo: 8, comfortable: 12)] : []))
         table.narrowGap = 1
         for flow in list.flows { table.append(row(flow) + (owners ? [.init(flow.owner ?? "-")] : [])) }
         return table
@@ -47,9 +50,10 @@ public struct FlowListView: Sendable {
             .init(title, right: true, dropRank: wide || measure == sort ? nil : rank)
         }
         var columns: [Table.Column] = [
-            .init("PROTO"), .init("SOURCE", shrinksTo: 9), .init("DESTINATION", shrinksTo: 9), .init("AT", shrinksTo: 6),
-            .init("RATE", right: true), measure("BYTES", .bytes, rank: 4), measure("PACKETS", .packets, rank: 1),
-            measure("RTT", .rtt, rank: 2), measure("RETR", .retransmissions, rank: 3),
+            .init("PROTO"), .init("SOURCE", shrinksTo: 9, comfortable: 15), .init("DESTINATION", shrinksTo: 9, comfortable: 15), .point,
+            .init(numbers.title("RATE", unit: "b/s"), right: true), measure("BYTES", .bytes, rank: 4),
+            measure("PACKETS", .packets, rank: 1), measure(numbers.title("RTT", unit: "µs"), .rtt, rank: 2),
+            measure("RETR", .retransmissions, rank: 3),
         ]
         if wide {
             columns += [
@@ -65,15 +69,14 @@ public struct FlowListView: Sendable {
         let retransmitted = flow.tcp?.retransmitted ?? 0
         var row: [Table.Cell] = [
             .init(protocolText(flow)), .init(ends.text(shown, source: true)), .init(ends.text(shown, source: false)), .init(point(flow)),
-            .init(flow.bitsPerSecond.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-"),
-            .init(ByteCount(flow.totals.wireBytes).text.aligned), .init(Count(flow.totals.wirePackets).text.aligned),
-            .init(flow.tcp?.handshakeMicroseconds.map { Duration.microseconds($0).short } ?? "-"),
+            .init(numbers.rate(flow.bitsPerSecond)), .init(numbers.bytes(flow.totals.wireBytes)),
+            .init(numbers.count(flow.totals.wirePackets)), .init(numbers.microseconds(flow.tcp?.handshakeMicroseconds)),
             .init(flow.tcp == nil ? "-" : String(retransmitted), retransmitted > 0 ? .yellow : nil),
         ]
         if wide {
             let ttl = flow.ttlMinimum == flow.ttlMaximum ? "\(flow.ttlMaximum)" : "\(flow.ttlMinimum)-\(flow.ttlMaximum)"
             row += [
-                .init(flow.packetsPerSecond.map { PacketRate(packetsPerSecond: $0).text.aligned } ?? "-"), .init(String(flow.totals.skbs)),
+                .init(numbers.packetRate(flow.packetsPerSecond)), .init(String(flow.totals.skbs)),
                 .init(flow.tcp?.flags.joined(separator: ",") ?? "-"), .init(ttl), .init(DSCPName.of(flow.dscp) ?? String(flow.dscp)),
                 .init(flow.first), .init(flow.last), .init(flow.notes.joined(separator: ",")),
             ]
@@ -93,4 +96,9 @@ public struct FlowListView: Sendable {
         let place = namespacePrefix(flow.namespace)
         return "\(place)\(flow.interface)\(tags) \(flow.direction == "ingress" ? "in" : "out")"
     }
+}
+
+extension Table.Column {
+    /// Where something was seen: NAMESPACE:INTERFACE and the direction. The namespace gives way first.
+    static let point = Table.Column("AT", shrinksTo: 6, comfortable: 24, keepsEnd: true)
 }

@@ -5,14 +5,19 @@ import Terminal
 /// Interfaces as a table, or each with its whole ledger.
 public struct InterfaceListView: Sendable {
     public var output: TerminalOutput
-    public init(output: TerminalOutput) { self.output = output }
+    public var numbers: NumberForm
+
+    public init(output: TerminalOutput, numbers: NumberForm = .short) {
+        self.output = output
+        self.numbers = numbers
+    }
 
     public func text(_ list: InterfaceListReport) -> String {
         guard !list.interfaces.isEmpty else { return "no interfaces are measured\n" }
         var table = Table([
             .init("INTERFACE", shrinksTo: 8), .init("NAMESPACE", shrinksTo: 4, dropRank: Self.namespaceRank(list)),
-            .init("BY", dropRank: 1), .init("IN", right: true),
-            .init("OUT", right: true),
+            .init("BY", dropRank: 1), .init(numbers.title("IN", unit: "b/s"), right: true),
+            .init(numbers.title("OUT", unit: "b/s"), right: true),
             .init("IN TOTAL", right: true, dropRank: 2), .init("OUT TOTAL", right: true, dropRank: 2), .init("NO FLOW", right: true),
             .init("BOOKS"),
         ])
@@ -22,9 +27,8 @@ public struct InterfaceListView: Sendable {
             table.append([
                 .init(interface.name, interface.closedAt == nil ? nil : .dim), .init(interface.namespace ?? "-"),
                 .init(interface.attachment),
-                .init(Self.rate(interface.ingressBitsPerSecond)), .init(Self.rate(interface.egressBitsPerSecond)),
-                .init(ByteCount(interface.ingress.seen.wireBytes).text.aligned),
-                .init(ByteCount(interface.egress.seen.wireBytes).text.aligned),
+                .init(numbers.rate(interface.ingressBitsPerSecond)), .init(numbers.rate(interface.egressBitsPerSecond)),
+                .init(numbers.bytes(interface.ingress.seen.wireBytes)), .init(numbers.bytes(interface.egress.seen.wireBytes)),
                 .init(String(overflow), overflow > 0 ? .yellow : nil), Self.verdict(interface),
             ])
         }
@@ -33,8 +37,6 @@ public struct InterfaceListView: Sendable {
 
     /// In a narrow terminal the column goes first when it says nothing, and last when it tells interfaces of one name apart.
     static func namespaceRank(_ list: InterfaceListReport) -> Int { list.interfaces.contains { $0.namespace != nil } ? 9 : 0 }
-
-    private static func rate(_ bits: Double?) -> String { bits.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-" }
 
     /// Whether the books of both directions close, and agree with the device.
     static func verdict(_ interface: InterfaceReport) -> Table.Cell {

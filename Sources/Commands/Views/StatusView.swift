@@ -5,7 +5,12 @@ import Terminal
 /// The agent's state on one screen.
 public struct StatusView: Sendable {
     public var output: TerminalOutput
-    public init(output: TerminalOutput) { self.output = output }
+    public var numbers: NumberForm
+
+    public init(output: TerminalOutput, numbers: NumberForm = .short) {
+        self.output = output
+        self.numbers = numbers
+    }
 
     public func text(_ status: StatusReport) -> String {
         let memory = status.memory
@@ -18,12 +23,17 @@ public struct StatusView: Sendable {
             ),
             ("interfaces", "\(status.interfaces) measured, " + books(status.interfacesInDoubt)),
             ("flows", "\(status.flows) of at most \(status.flowLimit)"),
-            ("slots", "\(collector.slotsUsed) of \(collector.slots) used, spill log at most \(percent(collector.fullestLog)) full"),
+            (
+                "slots",
+                "\(collector.slotsUsed) of \(collector.slots) in use"
+                    + (collector.slotsUsed * 10 >= collector.slots * 9 ? " (a full cache is normal: flows spill to the log)" : "")
+            ),
+            ("spill log", "at most \(percent(collector.fullestLog)) full; what finds it full is in no flow"),
             (
                 "collector",
                 "\(collector.readings) readings, the last took \(Duration.seconds(collector.lastReadingMilliseconds / 1000).short)"
             ),
-            ("memory", "\(ByteCount(memory.privateBytes)) private, \(ByteCount(memory.mapBytes)) in kernel maps"),
+            ("memory", "\(numbers.memory(memory.privateBytes)) private, \(numbers.memory(memory.mapBytes)) in kernel maps"),
             (
                 "cost",
                 status.nanosecondsPerPacket.map { "\(Int($0.rounded())) ns per packet" }

@@ -49,9 +49,11 @@ public struct FlowGroup: Hashable, Sendable {
         /// The service: the smaller port of each flow. `sent` is from that port.
         case port(IPProtocol, UInt16)
         case ipProtocol(IPProtocol)
-        /// Frames that are not IP, or that have no port where a port was asked for.
+        /// Frames that are not IP.
         case other(EtherType, IPProtocol?)
         case vni(UInt32)
+        /// Frames outside of VXLAN.
+        case noVNI
         /// Everything of one interface and direction.
         case point(Direction)
     }

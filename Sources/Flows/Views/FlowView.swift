@@ -73,11 +73,12 @@ public enum FlowView {
             guard let source = tuple.source, let destination = tuple.destination else { return [(other, true)] }
             return source == destination ? [(.host(source), true)] : [(.host(source), true), (.host(destination), false)]
         case .port:
-            guard tuple.form == .ports else { return [(other, true)] }
+            // Without ports: by protocol, whatever IP carries it.
+            guard tuple.form == .ports else { return [(isIP ? .ipProtocol(tuple.protocol) : other, true)] }
             let service = min(tuple.sourcePort, tuple.destinationPort)
             return [(.port(tuple.protocol, service), tuple.sourcePort == service)]
         case .protocol: return [(isIP ? .ipProtocol(tuple.protocol) : other, true)]
-        case .vni: return [(key.vni.map { .vni($0) } ?? other, true)]
+        case .vni: return [(key.vni.map { .vni($0) } ?? .noVNI, true)]
         case .interface: return [(.point(key.direction), true)]
         }
     }
@@ -150,6 +151,7 @@ extension FlowGroup.Subject {
         case .other(let type, let proto): return [4, UInt64(type.rawValue), UInt64(proto?.rawValue ?? 0)]
         case .vni(let vni): return [5, UInt64(vni)]
         case .point(let direction): return [6, UInt64(direction.rawValue)]
+        case .noVNI: return [7]
         }
     }
 }

@@ -1,14 +1,14 @@
 import Glibc
 
 /// A thread that nobody waits for: it ends with its work or with the process.
-enum DetachedThread {
+public enum DetachedThread {
     private final class Work {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
     /// Whether the thread was started. All signals go to other threads.
-    static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
+    public static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
         var attributes = pthread_attr_t()
         guard pthread_attr_init(&attributes) == 0 else { return false }
         defer { pthread_attr_destroy(&attributes) }
