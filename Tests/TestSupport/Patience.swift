@@ -6,7 +6,9 @@ import Glibc
 /// It bears on how long a test waits for what has to happen, never on what has to happen.
 public let patience: Double = {
     guard let text = getenv("NILO_PATIENCE").map({ String(cString: $0) }) else { return 1 }
-    guard let factor = Double(text), factor >= 1, factor <= 1000 else { fatalError("NILO_PATIENCE: a number from 1 to 1000, not “\(text)”") }
+    guard let factor = Double(text), factor >= 1, factor <= 1000 else {
+        fatalError("NILO_PATIENCE: a number from 1 to 1000, not “\(text)”")
+    }
     return factor
 }()
 
