@@ -109,7 +109,7 @@ import Testing
             close(client)
             close(accepted)
             close(server)
-            // Between two states a socket is in no listing for a moment, and then "no socket" is the truth: `ss` says when it is past that.
+            // Older kernels leave a socket out of every listing while it becomes a TIME_WAIT one: `ss` says when it is past that.
             let limit = ContinuousClock.now + .seconds(5).stretched
             var waiting = ""
             repeat {
