@@ -62,7 +62,7 @@ public struct TransportCounts: Hashable, Sendable {
     }
 }
 
-/// What is remembered of a flow beside its counts: extremes and sets, which merge in any order.
+/// What is remembered of a flow beside its counts: extremes and sets, which merge in any order, and the latest packet's DSCP, which does not.
 public struct FlowTraits: Hashable, Sendable {
     public var first: Timestamp
     public var last: Timestamp
@@ -99,12 +99,12 @@ public struct FlowTraits: Hashable, Sendable {
     }
 
     /// Folds in what another part of the same flow showed (another CPU's slot, a later stay in the table).
-    @inlinable public mutating func merge(_ other: FlowTraits) {
+    /// - Parameter isLatest: whether the other's latest packet came after this one's. The times cannot tell: they are exact to a jiffy,
+    ///   and the clock that they are told by may be set.
+    @inlinable public mutating func merge(_ other: FlowTraits, isLatest: Bool) {
         first = min(first, other.first)
-        if other.last >= last {
-            last = other.last
-            dscp = other.dscp
-        }
+        last = max(last, other.last)
+        if isLatest { dscp = other.dscp }
         smallest = min(smallest, other.smallest)
         largest = max(largest, other.largest)
         if other.handshakeMicroseconds != 0 { handshakeMicroseconds = other.handshakeMicroseconds }

@@ -1,4 +1,6 @@
 /// What a flow has done since it was last looked at, and what is known of it as a whole.
+///
+/// The observations of one flow on one CPU are made in the order of its packets.
 public struct FlowObservation: Sendable {
     public var key: FlowKey
     /// Since the previous observation of the same flow in the same place.

@@ -26,7 +26,7 @@ public struct FlowTable: ~Copyable {
         var inTick = FlowRate()
         var beforeTick = FlowRate()
         var cell: UInt32
-        /// Where the flow was observed last.
+        /// Where the latest packet that is known of was seen.
         var cpu: UInt16
         var isLive = true
     }
@@ -103,9 +103,12 @@ public struct FlowTable: ~Copyable {
         var traits = observation.traits
         // A flow that is known and shows up in another place joins there mid-flow, but its beginning has been seen.
         if observation.isNewStay { traits.notes.remove(.sequenceLost) }
+        // One CPU's observations come in the order of its packets, whatever became of the clock between them; only those of
+        // different CPUs have to be put in order by their times.
+        let isLatest = entry.pointee.cpu == observation.cpu || traits.last >= entry.pointee.record.traits.last
         if entry.pointee.cpu != observation.cpu { traits.notes.insert(.severalCPUs) }
-        entry.pointee.cpu = observation.cpu
-        entry.pointee.record.traits.merge(traits)
+        entry.pointee.record.traits.merge(traits, isLatest: isLatest)
+        if isLatest { entry.pointee.cpu = observation.cpu }
         entry.pointee.exported += observation.exported
         entry.pointee.count(observation.totals, tick: tick)
         return UInt32(index)

@@ -26,7 +26,8 @@ public struct OwnerTable: Sendable {
 
     /// Why there is no more to say.
     public enum Unknown: String, Sendable, Hashable {
-        /// No socket of the namespace has these addresses and ports.
+        /// No socket of the namespace has these addresses and ports. Older kernels (6.1) also leave out one that is just becoming a
+        /// TIME_WAIT one: it is in their table before it counts as alive.
         case noSocket = "no socket"
         /// No process holds the socket: it is closing, or the kernel's own.
         case noProcess = "no process holds the socket"

@@ -131,7 +131,7 @@ import Testing
                 "python3", "-u", "-c",
                 "import socket,time; s=socket.socket(socket.AF_UNIX); s.bind('/run/nilo/control.sock'); s.listen(); print('ready'); time.sleep(60)",
             ])
-            for _ in 0..<1000 where (try? Cleanup.isAnswered("/run/nilo/control.sock")) != true { usleep(10_000) }
+            for _ in 0..<Int(1000 * patience) where (try? Cleanup.isAnswered("/run/nilo/control.sock")) != true { usleep(10_000) }
             let failure = #expect(throws: AgentFailure.self) { try Cleanup.run(Self.scope()) }
             #expect(failure?.hint == "nilo stop")
             if case .alreadyRunning? = failure?.kind {} else { Issue.record("\(String(describing: failure?.kind))") }

@@ -1,8 +1,9 @@
 import CDatapath
 import CLibBPF
-import Datapath
 import Glibc
 import TestSupport
+
+@testable import Datapath
 
 /// Loaded programs and what they have counted.
 final class FlowsUnderTest: @unchecked Sendable {
@@ -10,6 +11,7 @@ final class FlowsUnderTest: @unchecked Sendable {
     private static let geometry = TableGeometry(flows: 65536, logRecordsPerCPU: 1024, ledgers: 16, ghosts: 1024)
     let maps: SharedMaps
     let program: FlowProgram
+    private var links: [Int32] = []
 
     /// - Parameter maps: those of another instance, or new ones.
     init(_ maps: SharedMaps? = nil) throws {
@@ -17,19 +19,29 @@ final class FlowsUnderTest: @unchecked Sendable {
         program = try FlowProgram(maps: self.maps)
     }
 
-    /// Attaches a program by tcx and returns the link's descriptor.
-    func attach(to interface: String, in namespace: NetworkNamespace, id: UInt32, direction: nilo_direction) async throws -> Int32 {
-        try await namespace.run { [self] in
+    /// Attaches a program, for as long as this value or the namespace lives.
+    func attach(
+        to interface: String, in namespace: NetworkNamespace, id: UInt32, direction: nilo_direction, mode: AttachMode
+    ) async throws {
+        let link: Int32? = try await namespace.run { [self] in
             let index = try interfaceIndex(interface)
             try program.setPort(nilo_port(ifindex: index, if_id: id, ledger: id, flags: 0))
             let ingress = direction.rawValue == NILO_INGRESS.rawValue
+            let descriptor = ingress ? program.ingress : program.egress
+            if mode == .clsact {
+                _ = try ClsactFilter.addQdisc(ifindex: index)
+                try ClsactFilter(ifindex: index, direction: ingress ? .ingress : .egress, priority: 1).attach(program: descriptor)
+                return nil
+            }
             // BPF_TCX_INGRESS and BPF_TCX_EGRESS are newer than Debian 12's headers.
-            let hook = bpf_attach_type(rawValue: ingress ? 46 : 47)
-            let link = bpf_link_create(ingress ? program.ingress : program.egress, Int32(index), hook, nil)
+            let link = bpf_link_create(descriptor, Int32(index), bpf_attach_type(rawValue: ingress ? 46 : 47), nil)
             if link < 0 { throw SystemError("attach to \(interface)", errno: -link) }
             return link
         }
+        if let link { links.append(link) }
     }
+
+    deinit { for link in links { close(link) } }
 
     /// The slots in use, on all CPUs.
     func slots() throws -> [nilo_flow_slot] {

@@ -78,15 +78,12 @@ import Testing
     }
 
     /// Every shape cut at every byte, sent over a device: on its way out with tags in the bytes, on its way in with the outer one beside them.
-    @Test(.requires(.tcx)) func everyCutFrameHasTheSameKeyOnBothEnds() async throws {
+    @Test(.requires(.clsact), arguments: AttachMode.both) func everyCutFrameHasTheSameKeyOnBothEnds(mode: AttachMode) async throws {
         let pair = try await Pair(mtu: 9000)
         let out = try FlowsUnderTest()
         let into = try FlowsUnderTest(out.maps)
-        let links = [
-            try await out.attach(to: "va", in: pair.a, id: 5, direction: NILO_EGRESS),
-            try await into.attach(to: "vb", in: pair.b, id: 6, direction: NILO_INGRESS),
-        ]
-        defer { links.forEach { close($0) } }
+        try await out.attach(to: "va", in: pair.a, id: 5, direction: NILO_EGRESS, mode: mode)
+        try await into.attach(to: "vb", in: pair.b, id: 6, direction: NILO_INGRESS, mode: mode)
         var sent = ExpectedFlows(interface: 5, direction: NILO_EGRESS)
         var received = ExpectedFlows(interface: 6, direction: NILO_INGRESS)
         var frames: [[UInt8]] = []
@@ -108,5 +105,6 @@ import Testing
         let flows = try into.flows()
         sent.compare(with: flows.filter { $0.key[40] == 5 }, "egress")
         received.compare(with: flows.filter { $0.key[40] == 6 }, "ingress")
+        withExtendedLifetime(out) {}
     }
 }

@@ -188,6 +188,26 @@ struct FlowTableTests {
         #expect(table[index + 1] == nil && table[.max] == nil)
     }
 
+    /// One CPU's observations come in the order of its packets, also when the clock went back between them; those of several CPUs are put
+    /// in order by their times, and of two in the same jiffy the one that is told later counts as the later.
+    @Test func theLatestPacketIsKnownByCPUThenByTime() {
+        var table = FlowTable(limit: 10)
+        // The times and the codepoints differ, so that each step tells which of the two rules it went by.
+        let steps: [(cpu: UInt16, time: Int64, dscp: UInt8, latest: UInt8, last: Int64)] = [
+            (0, 100, 1, 1, 100), (0, 90, 2, 2, 100),
+            (1, 95, 3, 2, 100), (1, 99, 4, 2, 100), (0, 80, 5, 5, 100),
+            (1, 100, 6, 6, 100), (0, 99, 7, 6, 100), (0, 99, 8, 6, 100), (1, 50, 9, 9, 100), (0, 101, 10, 10, 101),
+        ]
+        for (number, step) in steps.enumerated() {
+            var observation = Self.observation(1, at: step.time)
+            observation.cpu = step.cpu
+            observation.traits.dscp = step.dscp
+            let traits = table[table.merge(observation, tick: 0) { _ in }]?.traits
+            #expect(traits?.dscp == step.latest && traits?.last == Timestamp(nanoseconds: step.last), "step \(number): \(step)")
+            #expect(traits?.notes.contains(.severalCPUs) == (number >= 2), "step \(number)")
+        }
+    }
+
     @Test func ratesAreOfTheLastWholeSecond() {
         var table = FlowTable(limit: 10)
         func rate(_ table: borrowing FlowTable, at tick: UInt32) -> FlowRate? {

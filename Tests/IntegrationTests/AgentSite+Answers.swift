@@ -8,9 +8,12 @@ import Testing
 
 /// What the running agent says.
 extension AgentSite {
+    /// What the commands grant it.
+    static let answerTime = Duration.seconds(10).stretched
+
     func get<T: Decodable & Sendable>(_ path: String, _ query: [(String, String)] = [], as type: T.Type = T.self) async throws -> T {
         let socket = readSocket
-        let bytes = try await onOwnThread { try ControlClient(socket: socket).get(path, query: query) }
+        let bytes = try await onOwnThread { try ControlClient(socket: socket).get(path, query: query, timeout: Self.answerTime) }
         return try JSONDecoder().decode(type, from: Data(bytes))
     }
 

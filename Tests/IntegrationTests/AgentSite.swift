@@ -99,7 +99,9 @@ final class AgentSite: Sendable {
     /// Ends an agent through its socket, and waits for its end.
     func stop(_ process: BackgroundProcess, keep: Bool) async throws {
         let socket = socket
-        try await onOwnThread { _ = try ControlClient(socket: socket).post("/v1/stop", query: [("keep", keep ? "1" : "0")]) }
+        try await onOwnThread {
+            _ = try ControlClient(socket: socket).post("/v1/stop", query: [("keep", keep ? "1" : "0")], timeout: Self.answerTime)
+        }
         let ended = try await eventually(within: .seconds(10)) { process.hasEnded }
         let (output, status) = try process.stop()
         #expect(ended && status == 0, "\(output)")

@@ -34,10 +34,10 @@ import Testing
         try await pair.a.send(Frame(layers: [EthernetHeader(), VLANTag(5)] + payload), times: 11, on: "va")
         try await pair.a.send(Frame(EthernetHeader(), ARPMessage()), times: 4, on: "va")
         // What follows the last datagram.
-        try await Task.sleep(for: .milliseconds(300))
+        try await Task.sleep(for: .milliseconds(300).stretched)
         let flows = try await site.flows().filter { $0.tuple.protocol != nil }
         try await site.stop(agent, keep: false)
-        try await Task.sleep(for: .milliseconds(300))
+        try await Task.sleep(for: .milliseconds(300).stretched)
         let (output, _) = try collector.stop()
         let json = try await pair.a.sh("nfdump -q -R \(files) -o json")
         // Some versions write a list, others only what would be in it.
@@ -79,13 +79,13 @@ import Testing
             ["nfcapd", "-w", files, "-p", "4739", "-b", "127.0.0.1", "-t", "3600", "-e"], in: pair.a)
         _ = try await eventually(within: .seconds(10)) { try await pair.a.sh("ss -Huln sport = 4739").contains("4739") }
         // It is tried again every five seconds, and hears of a refusal within one.
-        try await Task.sleep(for: .seconds(6.5))
+        try await Task.sleep(for: .seconds(5) + .seconds(1.5).stretched)
         #expect(try await export().problem == nil)
         try await send(from: 30_000)
-        try await Task.sleep(for: .milliseconds(300))
+        try await Task.sleep(for: .milliseconds(300).stretched)
         #expect(try await export().notSent == 20)
         try await site.stop(agent, keep: false)
-        try await Task.sleep(for: .milliseconds(300))
+        try await Task.sleep(for: .milliseconds(300).stretched)
         try collector.stop()
         let ports = try await pair.a.sh("nfdump -q -R \(files) -o 'fmt:%sp'").split { $0.isWhitespace }.compactMap { UInt16($0) }
         #expect(ports.sorted() == Array(30_000..<30_020))
@@ -135,7 +135,7 @@ import Testing
             try FileManager.default.attributesOfItem(atPath: capture)[.size] as? Int ?? 0 > received + 500
         }
         #expect(isWhole)
-        try await Task.sleep(for: .milliseconds(200))
+        try await Task.sleep(for: .milliseconds(200).stretched)
         try tcpdump.stop(signal: SIGINT)
         let decode = "tshark -r \(capture) -d tcp.port==4739,cflow"
         let bad = try await pair.a.sh("\(decode) -Y '_ws.malformed || cflow.no_template_found || _ws.expert.severity == error' 2>/dev/null")

@@ -14,7 +14,7 @@ import Testing
     ) async throws {
         let inTime = try await eventually(within: limit) { try await counted(site) == names }
         let now = try await counted(site)
-        #expect(inTime, "\(now), not \(names), after \(limit)", sourceLocation: sourceLocation)
+        #expect(inTime, "\(now), not \(names), after \(limit.stretched)", sourceLocation: sourceLocation)
     }
 
     @Test(arguments: Hooks.all) func anInterfaceThatComesBackIsAnother(mode: String) async throws {

@@ -9,7 +9,7 @@ private func changes(
     _ monitor: LinkMonitor, within milliseconds: Int = 2000, until wanted: (LinkMonitor.Changes) -> Bool
 ) throws -> LinkMonitor.Changes {
     var sum = LinkMonitor.Changes()
-    for _ in 0..<(milliseconds / 20) {
+    for _ in 0..<Int(Double(milliseconds) / 20 * patience) {
         var watched = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&watched, 1, 20) > 0 else { continue }
         let now = try monitor.drain()

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Runs `/bin/sh -ec command` from the calling thread, so in that thread's network namespace, and returns what it wrote
-/// to standard output and standard error together. A command that fails or overruns `seconds` throws with its output.
+/// to standard output and standard error together. A command that fails or overruns `seconds` (stretched) throws with its output.
 ///
 /// Not Foundation's Process: it wakes itself over loopback sockets in the thread's namespace and hangs where `lo` is down.
 @discardableResult
@@ -16,11 +16,12 @@ public func sh(_ command: String, seconds: Int = 60) throws -> String {
         defer { close(ends[1]) }
         child = try spawn(["/bin/sh", "-ec", command], output: ends[1])
     }
-    let (output, inTime) = readUntil(deadline: monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000, ends[0])
+    let seconds = Double(seconds) * patience
+    let (output, inTime) = readUntil(deadline: monotonicNanoseconds() + UInt64(seconds * 1e9), ends[0])
     if !inTime { kill(-child, SIGKILL) }
     let status = reap(child)
     let text = String(decoding: output, as: UTF8.self)
-    if !inTime { throw SystemError(command: command, status: status, output: "not done after \(seconds) s\n\(text)") }
+    if !inTime { throw SystemError(command: command, status: status, output: "not done after \(Int(seconds)) s\n\(text)") }
     if status != 0 { throw SystemError(command: command, status: status, output: text) }
     return text
 }
@@ -80,7 +81,7 @@ public final class BackgroundProcess: @unchecked Sendable {
         throw SystemError(command: "\(command): waiting for “\(text)”", status: 0, output: try outputSoFar())
     }
 
-    /// Sends `signal`, after two seconds SIGKILL, and returns the output and the exit status (128 + signal if killed by one).
+    /// Sends `signal`, after two seconds (stretched) SIGKILL, and returns the output and the exit status (128 + signal if killed by one).
     @discardableResult
     public func stop(signal: Int32 = SIGTERM) throws -> (output: String, status: Int32) {
         let status = finish(first: signal)
@@ -93,7 +94,7 @@ public final class BackgroundProcess: @unchecked Sendable {
         defer { pthread_mutex_unlock(lock) }
         if let status { return status }
         kill(pid, signal)
-        for _ in 0..<200 where signal != SIGKILL {
+        for _ in 0..<Int(200 * patience) where signal != SIGKILL {
             var raw: siginfo_t = siginfo_t()
             // WNOWAIT leaves the zombie, so that the process group's number cannot be another's when it is killed below.
             if waitid(P_PID, id_t(pid), &raw, WEXITED | WNOHANG | WNOWAIT) == 0, raw._sifields._sigchld.si_pid == pid { break }
@@ -106,11 +107,9 @@ public final class BackgroundProcess: @unchecked Sendable {
     }
 }
 
-/// Polls `condition` without blocking a thread of the pool; true as soon as it holds, false when `limit` has passed.
+/// Polls `condition` without blocking a thread of the pool; true as soon as it holds, false when `limit` (stretched) has passed.
 public func eventually(within limit: Duration, _ condition: () async throws -> Bool) async throws -> Bool {
-    // A machine that is emulated is slower by far: NILO_PATIENCE stretches every limit.
-    let limit = limit * (getenv("NILO_PATIENCE").flatMap { Double(String(cString: $0)) } ?? 1)
-    let deadline = ContinuousClock.now + limit
+    let deadline = ContinuousClock.now + limit.stretched
     while true {
         if try await condition() { return true }
         if ContinuousClock.now >= deadline { return false }

@@ -53,9 +53,9 @@ final class Socket: Sendable {
         try checked(setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size)), "setsockopt(\(name))")
     }
 
-    /// Blocking calls give up after this time with EAGAIN, so that a test fails rather than hangs.
+    /// Blocking calls give up after this time (stretched) with EAGAIN, so that a test fails rather than hangs.
     func setTimeout(seconds: Int) throws {
-        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        var time = timeval(tv_sec: Int(Double(seconds) * patience), tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             try checked(setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size)), "setsockopt(timeout)")
         }

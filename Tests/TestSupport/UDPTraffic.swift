@@ -65,7 +65,7 @@ public final class UDPReceiver: Sendable {
     /// Waits until `count` datagrams are there, and a moment longer for any too many; the count in the end. Throws what kept it from receiving.
     public func settled(at count: Int, within limit: Duration = .seconds(10)) async throws -> Int {
         _ = try await eventually(within: limit) { datagrams >= count }
-        try await Task.sleep(for: .milliseconds(50))
+        try await Task.sleep(for: .milliseconds(50).stretched)
         if let failure = tally.failure.withLock({ $0 }) { throw failure }
         return datagrams
     }
