@@ -20,7 +20,7 @@ enum nilo_mirror_target {
 
 enum nilo_mirror_selection {
 	NILO_MIRROR_EVERY = 0,
-	NILO_MIRROR_ONE_IN = 1, /* one packet in `chance`, at random */
+	NILO_MIRROR_ONE_IN = 1, /* each packet on its own account; `chance` and `shift` are inverse and shift of nilo_sampler */
 	NILO_MIRROR_FLOWS = 2,  /* all packets of flows whose hash is below `chance` */
 };
 
@@ -72,6 +72,7 @@ struct nilo_mirror {
 	__u32 state;          /* 1 + enum nilo_mirror_failure, or NILO_MIRROR_READY */
 	__u64 cap_cost;       /* of a packet or byte; 0: no cap */
 	__u64 cap_burst;
+	__u64 cap_most;       /* no bucket is overdrawn by more: the burst and the largest copy */
 	/*
 	 * What is put before the frame: Ethernet, IP, and eight bytes each of UDP and VXLAN or of GRE and ERSPAN, with lengths and ports
 	 * still to be filled in. At the end of `header`, so that UDP and what follows are always in the same place.
@@ -81,7 +82,7 @@ struct nilo_mirror {
 	__u8 header[NILO_MIRROR_HEADER];
 	__u32 nexthop_family; /* AF_INET or AF_INET6 */
 	__u32 nexthop[4];
-	__u32 reserved;
+	__u32 shift;
 };
 
 /*
@@ -104,8 +105,7 @@ struct nilo_mirror_counts {
 	__u64 arrived_failed;       /* the part of failed[] that had been queued */
 	__u64 truncated;            /* packets that were cut to the snap length or to what the way takes */
 	__u64 segmented;            /* super-packets that were cut into the packets of the wire */
-	__u32 countdown;            /* NILO_MIRROR_ONE_IN: packets until the next one; 0: not drawn yet */
-	__u32 reserved;
+	__u64 countdown;            /* NILO_MIRROR_ONE_IN: packets until the next one; 0: not drawn yet */
 };
 
 /* A session's token bucket, on a cache line of its own. */
@@ -131,6 +131,6 @@ enum nilo_mirror_outcome {
 	NILO_MIRROR_FAILED = 3, /* + enum nilo_mirror_failure */
 };
 
-_Static_assert(sizeof(struct nilo_mirror) == 160, "nilo_mirror");
+_Static_assert(sizeof(struct nilo_mirror) == 168, "nilo_mirror");
 _Static_assert(sizeof(struct nilo_mirror_counts) == 256, "nilo_mirror_counts");
 #endif

@@ -16,6 +16,7 @@
 #include "lib/maps.h"
 #include "lib/mirror_maps.h"
 #include "lib/order.h"
+#include "lib/skip.h"
 
 /* One entry: the namespace this instance of the programs serves, by its cookie. */
 struct {
@@ -76,13 +77,12 @@ static __always_inline __u32 nilo_conversation(const struct nilo_flow_key *key)
 
 static __always_inline int nilo_mirror_selects(const struct nilo_mirror *mirror, struct nilo_mirror_counts *counts, __u32 hash)
 {
-	__u32 left = counts->countdown;
+	__u64 left = counts->countdown;
 
 	if (mirror->selection == NILO_MIRROR_FLOWS)
 		return hash < mirror->chance;
-	/* A distance of 1 to 2n - 1, each as likely as the next: n in the mean, and a random number only for packets that are taken. */
 	if (unlikely(!left))
-		left = 1 + ((__u64)bpf_get_prandom_u32() * (2ULL * mirror->chance - 1) >> 32);
+		left = nilo_skip(mirror->chance, mirror->shift);
 	counts->countdown = --left;
 	return !left;
 }
@@ -103,7 +103,7 @@ static __always_inline int nilo_mirror_caps_it(const struct nilo_mirror *mirror,
 		__u64 due = *(volatile __u64 *)&cap->due, ahead = due - now;
 
 		/* Long in the past, or of another clock: the bucket is full. */
-		if ((__s64)ahead < 0 || ahead > 2 * mirror->cap_burst)
+		if ((__s64)ahead < 0 || ahead > mirror->cap_most)
 			ahead = 0;
 		if (ahead > mirror->cap_burst)
 			return 1;
