@@ -115,14 +115,23 @@ struct nilo_mirror_cap {
 	__u32 pad[13];
 };
 
-/* What the flow program and the mirror port's program on the same CPU tell each other of the copy under way. */
+/*
+ * The packet that is being copied on this CPU: what its sessions need to know of it, and what the flow program and the mirror port's
+ * program tell each other of the copy under way.
+ */
 struct nilo_mirror_now {
-	__u32 is_busy; /* a copy is being sent: no packet met meanwhile is matched */
+	struct nilo_totals totals;
+	__u64 netns_cookie;
+	__u32 mirrors;
+	__u32 largest;  /* of its packets on the wire */
+	__u32 hash;     /* of the flow, the same for both directions; 0: not worked out yet */
+	__u32 is_super;
+	__u32 is_busy;  /* a copy is being sent: no packet met meanwhile is matched */
 	__u32 session;
-	__u32 hash;    /* of the flow, the same for both directions */
-	__u32 is_cut;  /* the copy is to be cut: into the packets of the wire, or to fit */
-	__u32 shrinks; /* the segments of a super-packet make room for the header */
-	__u32 outcome; /* enum nilo_mirror_outcome */
+	__u32 is_cut;   /* the copy is to be cut: into the packets of the wire, or to fit */
+	__u32 shrinks;  /* the segments of a super-packet make room for the header */
+	__u32 outcome;  /* enum nilo_mirror_outcome */
+	__u32 reserved;
 };
 enum nilo_mirror_outcome {
 	NILO_MIRROR_UNTOLD = 0, /* the port's program has not run */

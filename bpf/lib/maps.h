@@ -212,6 +212,7 @@ struct nilo_scratch {
 	struct nilo_handshake fresh;
 	struct nilo_evaluation evaluation;
 	struct nilo_matched matched;
+	struct nilo_matched kept; /* while copies of the packet are being sent */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

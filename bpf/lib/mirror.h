@@ -26,16 +26,6 @@ struct {
 	__type(value, __u64);
 } nilo_namespace SEC(".maps");
 
-/* What the sessions of a packet need to know of it. */
-struct nilo_copying {
-	struct nilo_totals totals;
-	__u64 netns_cookie;
-	__u32 mirrors;
-	__u32 largest; /* of its packets on the wire */
-	__u32 is_super;
-	__u32 hash;
-};
-
 static __always_inline void nilo_copies_add(struct nilo_totals *sum, const struct nilo_totals *part)
 {
 	sum->skbs += part->skbs;
@@ -114,7 +104,7 @@ static __always_inline int nilo_mirror_caps_it(const struct nilo_mirror *mirror,
 }
 
 /* What the cap counts of a copy. */
-static __always_inline __u64 nilo_mirror_units(const struct nilo_mirror *mirror, const struct nilo_copying *c, int is_cut, __u32 limit)
+static __always_inline __u64 nilo_mirror_units(const struct nilo_mirror *mirror, const struct nilo_mirror_now *c, int is_cut, __u32 limit)
 {
 	__u64 packets = is_cut ? c->totals.wire_packets : c->totals.skbs, most = packets * limit;
 
@@ -124,15 +114,15 @@ static __always_inline __u64 nilo_mirror_units(const struct nilo_mirror *mirror,
 }
 
 /* One session. Returns 0. */
-__noinline int nilo_mirror_to(struct __sk_buff *skb, struct nilo_copying *c, const struct nilo_flow_key *key, __u32 session)
+__noinline int nilo_mirror_to(struct __sk_buff *skb, const struct nilo_flow_key *key, __u32 session)
 {
 	struct nilo_mirror *mirror = bpf_map_lookup_elem(&nilo_mirrors, &session);
 	struct nilo_mirror_counts *counts = bpf_map_lookup_elem(&nilo_copies, &session);
 	__u32 zero = 0, limit, room, shrinks, outcome, tag, is_cut, is_direct;
-	struct nilo_mirror_now *now = bpf_map_lookup_elem(&nilo_mirror_now, &zero);
+	struct nilo_mirror_now *c = bpf_map_lookup_elem(&nilo_mirror_now, &zero);
 	long result;
 
-	if (!c || !key || !mirror || !counts || !now || mirror->target == NILO_MIRROR_NOWHERE ||
+	if (!c || !key || !mirror || !counts || mirror->target == NILO_MIRROR_NOWHERE ||
 	    mirror->netns_cookie != c->netns_cookie)
 		return 0;
 	if (mirror->target == NILO_MIRROR_DEVICE && mirror->ifindex == skb->ifindex)
@@ -168,18 +158,17 @@ __noinline int nilo_mirror_to(struct __sk_buff *skb, struct nilo_copying *c, con
 		return 0;
 	}
 	is_direct = mirror->target == NILO_MIRROR_DEVICE && !is_cut;
-	now->is_busy = 1;
-	now->session = session;
-	now->hash = c->hash;
-	now->is_cut = is_cut;
-	now->shrinks = shrinks;
-	now->outcome = is_direct ? NILO_MIRROR_SENT : NILO_MIRROR_UNTOLD;
+	c->is_busy = 1;
+	c->session = session;
+	c->is_cut = is_cut;
+	c->shrinks = shrinks;
+	c->outcome = is_direct ? NILO_MIRROR_SENT : NILO_MIRROR_UNTOLD;
 	tag = skb->tc_index;
 	skb->tc_index = NILO_MIRROR_TAG;
 	result = bpf_clone_redirect(skb, is_direct ? mirror->ifindex : mirror->port, 0);
 	skb->tc_index = tag;
-	now->is_busy = 0;
-	outcome = now->outcome;
+	c->is_busy = 0;
+	outcome = c->outcome;
 	if (likely(outcome == NILO_MIRROR_SENT && !(is_direct && result)))
 		nilo_copies_add(&counts->sent, &c->totals);
 	else if (outcome == NILO_MIRROR_QUEUED)
@@ -229,28 +218,34 @@ static __always_inline __u32 nilo_lowest(__u32 bits)
 	return n + !(bits & 1);
 }
 
-__noinline int nilo_mirror(struct __sk_buff *skb, const struct nilo_matched *m, const struct nilo_flow_key *key)
+/* The packet is the one in the scratchpad (`matched`). */
+__noinline int nilo_mirror(struct __sk_buff *skb, const struct nilo_flow_key *key)
 {
 	__u32 zero = 0, mirrors;
-	struct nilo_mirror_now *now = bpf_map_lookup_elem(&nilo_mirror_now, &zero);
+	struct nilo_mirror_now *c = bpf_map_lookup_elem(&nilo_mirror_now, &zero);
 	__u64 *cookie = bpf_map_lookup_elem(&nilo_namespace, &zero);
-	struct nilo_copying c = {};
+	struct nilo_scratch *scratch = nilo_scratch();
+	const struct nilo_matched *m;
 
-	if (!m || !key || !now || !cookie || now->is_busy || unlikely(nilo_is_erspan(skb, key)))
+	if (!key || !c || !cookie || !scratch || c->is_busy || unlikely(nilo_is_erspan(skb, key)))
 		return 0;
-	c.totals.skbs = 1;
-	c.totals.skb_bytes = m->facts.skb_bytes;
-	c.totals.wire_packets = m->wire.packets;
-	c.totals.wire_bytes = m->wire.bytes;
-	c.netns_cookie = *cookie;
-	c.mirrors = mirrors = m->verdict.mirrors;
-	c.largest = m->wire.largest;
-	c.is_super = m->wire.segment_bytes != 0;
-	/* From here on `m` is no longer ours: the copies may meet programs on other interfaces. */
+	m = &scratch->matched;
+	c->hash = 0;
+	c->totals.skbs = 1;
+	c->totals.skb_bytes = m->facts.skb_bytes;
+	c->totals.wire_packets = m->wire.packets;
+	c->totals.wire_bytes = m->wire.bytes;
+	c->netns_cookie = *cookie;
+	c->mirrors = mirrors = m->verdict.mirrors;
+	c->largest = m->wire.largest;
+	c->is_super = m->wire.segment_bytes != 0;
+	/* Copies meet the programs of other interfaces on this CPU, which use the same scratchpad. */
+	scratch->kept = scratch->matched;
 	for (int i = 0; i < NILO_MIRRORS && mirrors; i++) {
-		nilo_mirror_to(skb, &c, key, nilo_lowest(mirrors));
+		nilo_mirror_to(skb, key, nilo_lowest(mirrors));
 		mirrors &= mirrors - 1;
 	}
+	scratch->matched = scratch->kept;
 	return 0;
 }
 

@@ -54,20 +54,6 @@ static __always_inline struct nilo_verdict nilo_judge(const struct nilo_flow_key
 	return scratch->evaluation.verdict;
 }
 
-static __always_inline struct nilo_matched *nilo_matched_of(struct nilo_scratch *scratch, const struct nilo_facts *f,
-							    const struct nilo_wire *wire, __u32 place,
-							    __u32 direction, struct nilo_verdict verdict)
-{
-	struct nilo_matched *m = &scratch->matched;
-
-	m->facts = *f;
-	m->wire = *wire;
-	m->place = place;
-	m->direction = direction;
-	m->verdict = verdict;
-	return m;
-}
-
 /* Returns the action of the tc program: TC_ACT_UNSPEC, or TC_ACT_SHOT for a packet that a rule polices away. */
 static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_flow_key *key, const struct nilo_facts *f,
 				      const struct nilo_wire *wire, __u32 place, __u32 direction)
@@ -86,17 +72,17 @@ static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_f
 	scratch = nilo_scratch();
 	if (!scratch)
 		return TC_ACT_UNSPEC;
-	m = nilo_matched_of(scratch, f, wire, place, direction, verdict);
+	m = &scratch->matched;
+	m->facts = *f;
+	m->wire = *wire;
+	m->place = place;
+	m->direction = direction;
+	m->verdict = verdict;
 	if (due)
 		nilo_sample(skb, m, key, due);
 	if (verdict.mirrors && skb->tc_index != NILO_MIRROR_TAG)
-		nilo_mirror(skb, m, key);
-	if (!verdict.shaper)
-		return TC_ACT_UNSPEC;
-	/* Copies met the programs of other interfaces on this CPU, which use the same scratchpad. */
-	if (verdict.mirrors)
-		m = nilo_matched_of(scratch, f, wire, place, direction, verdict);
-	return nilo_shape(skb, m, key);
+		nilo_mirror(skb, key);
+	return verdict.shaper ? nilo_shape(skb, m, key) : TC_ACT_UNSPEC;
 }
 
 #endif
