@@ -64,7 +64,7 @@ let commands: [Target] = [  // 6
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench",
-        dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "NetworkTypes", "Sampling"],
+        dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "Sampling"],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),

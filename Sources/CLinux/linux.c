@@ -3,10 +3,15 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/membarrier.h>
+#include <linux/sockios.h>
 #include <malloc.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -47,3 +52,19 @@ uint64_t lx_netns_cookie(void) {
 int lx_wait_for_programs(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0); }
 
 void lx_return_memory(void) { malloc_trim(0); }
+
+int lx_set_transmit_checksums(const char *name, int on)
+{
+	struct ethtool_value setting = { .cmd = ETHTOOL_STXCSUM, .data = on };
+	struct ifreq request = { .ifr_data = (void *)&setting };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result, saved;
+
+	if (s < 0)
+		return -1;
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	result = ioctl(s, SIOCETHTOOL, &request);
+	saved = errno;
+	close(s);
+	errno = saved;
+	return result;
+}

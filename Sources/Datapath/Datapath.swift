@@ -187,6 +187,7 @@ public final class Datapath {
         if let free = groups[device.namespaceCookie]?.first(where: { !$0.entries.contains(entry) }) { return free }
         // The first instance serves the first namespace; each further namespace, and each clash of entries, gets its own.
         let group = Group(program: groups.isEmpty ? firstProgram : try FlowProgram(maps: maps))
+        try group.program.setNamespace(device.namespaceCookie)
         groups[device.namespaceCookie, default: []].append(group)
         return group
     }

@@ -18,6 +18,13 @@ public final class FlowProgram {
     package var clock: Int32 { object.programDescriptor("nilo_clock") }
     package var ports: Int32 { object.mapDescriptor("nilo_ports") }
 
+    /// Tells the programs whose packets they see: mirror sessions of other namespaces do not apply to those.
+    func setNamespace(_ cookie: UInt64) throws(BPFError) {
+        var zero: UInt32 = 0
+        var cookie = cookie
+        try check(bpf_map_update_elem(object.mapDescriptor("nilo_namespace"), &zero, &cookie, 0), "name the namespace of the flow programs")
+    }
+
     /// Tells the programs of an interface. Nothing is attached by this.
     /// - Precondition: the entry is free or holds the same ifindex.
     public func setPort(_ port: nilo_port) throws(BPFError) {

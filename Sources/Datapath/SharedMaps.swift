@@ -13,7 +13,7 @@ public final class SharedMaps {
         "nilo_program", "nilo_prefixes", "nilo_rules", "nilo_verdicts",
         "nilo_samplers", "nilo_sample_heads", "nilo_sample_tails", "nilo_samples",
         "nilo_shapers", "nilo_rates", "nilo_buckets", "nilo_hashed", "nilo_shape_nets", "nilo_net_scratch", "nilo_chosens", "nilo_leaves", "nilo_shaped",
-        "nilo_meta",
+        "nilo_mirrors", "nilo_copies", "nilo_mirror_cap", "nilo_mirror_now", "nilo_meta",
     ]
 
     public let config: nilo_config
@@ -34,6 +34,7 @@ public final class SharedMaps {
     private init(making config: nilo_config) throws(BPFError) {
         var config = config
         if config.wake_jiffies == 0 { config.wake_jiffies = Self.wakeJiffies }
+        config.jiffy_ns = UInt64(JiffyClock.nanosecondsPerJiffy)
         let object = try FlowObject(config: config)
         object.skipPrograms()
         try object.load("the flow maps")

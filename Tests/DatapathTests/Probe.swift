@@ -56,6 +56,11 @@ actor Probe {
         }
     }
 
+    /// Does something else with the datapath, on its thread, in a namespace.
+    func perform<T: Sendable>(in namespace: NetworkNamespace, _ body: @Sendable (Datapath) throws -> T) throws -> T {
+        try abroad(in: namespace) { try body(held) }
+    }
+
     func detach(_ id: InterfaceID, in namespace: NetworkNamespace) throws { try abroad(in: namespace) { try held.detach(id) } }
     func isAttached(_ id: InterfaceID, in namespace: NetworkNamespace) throws -> Bool {
         try abroad(in: namespace) { try held.isAttached(id) }

@@ -8,4 +8,6 @@ const void *nilo_flow_object(void);
 size_t nilo_flow_object_size(void);
 const void *nilo_drops_object(void);
 size_t nilo_drops_object_size(void);
+const void *nilo_mirror_port_object(void);
+size_t nilo_mirror_port_object_size(void);
 #endif

@@ -57,7 +57,7 @@ static __always_inline int nilo_carry_out(struct __sk_buff *skb, struct nilo_scr
 	if (m->verdict.mirrors && !scratch->depth) {
 		/* A copy on its way out enters this program again, here and now. */
 		scratch->depth = 1;
-		nilo_mirror(skb, m, &m->key);
+		nilo_mirror(skb, &m->key);
 		scratch->depth = 0;
 	}
 	return m->verdict.shaper ? nilo_shape(skb, m, &m->key) : TC_ACT_UNSPEC;

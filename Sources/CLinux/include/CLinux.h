@@ -34,3 +34,5 @@ int lx_wait_for_programs(void);
 int lx_mount_bpffs(const char *directory);
 /* malloc_trim(3): gives free memory back to the kernel. */
 void lx_return_memory(void);
+/* ethtool -K NAME tx on|off, in the calling thread's namespace; -1 and errno. */
+int lx_set_transmit_checksums(const char *name, int on);
