@@ -133,6 +133,9 @@ public struct MirrorSession: Hashable, Sendable {
         case .bits(let rate):
             record.cap_cost = UInt64((8e9 * unit / max(rate.bitsPerSecond, Self.leastBitsPerSecond)).rounded())
             largest = 1 << 17
+        case .unlimited:
+            record.cap_cost = 0
+            return
         }
         record.cap_cost = max(record.cap_cost, 1)
         record.cap_burst = UInt64(Self.burstNanoseconds * unit)
