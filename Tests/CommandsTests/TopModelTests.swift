@@ -202,7 +202,8 @@ import Testing
                 if !answers.isEmpty { return answers }
                 try await Task.sleep(for: .milliseconds(5))
             }
-            return []
+            // On a machine with much else to do the sleep may have lasted until now.
+            return poller.takeAnswers()
         }
         #expect(try await answers(within: 30).first?.isOnBeat == true)
         var question = TopQuestion()
