@@ -92,7 +92,8 @@ let tests: [Target] = [
     .testTarget(
         name: "DatapathTests",
         dependencies: [
-            "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "SFlow", "Sampling", "TestSupport",
+            "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "FlowSupport", "Netlink", "NetworkTypes", "Policy", "SFlow", "Sampling",
+            "TestSupport",
         ]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),

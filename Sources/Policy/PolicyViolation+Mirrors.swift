@@ -33,7 +33,9 @@ extension MirrorRule {
         case .flows(oneIn: 0): report("one-in.flows", "must be at least 1")
         default: break
         }
-        if let snapLength, !SampleRule.snapBounds.contains(snapLength) { report("snap", SampleRule.snapReason) }
+        if let snapLength, !(Policy.shortestSnapLength...65535).contains(snapLength) {
+            report("snap", "must be \(Policy.shortestSnapLength) to 65535 bytes")
+        }
         switch limit {
         case .bits(let rate)? where !ShapeRule.rateBounds.contains(rate): report("limit", ShapeRule.rateReason)
         case .packets(let rate)? where !(1...1e9).contains(rate.packetsPerSecond): report("limit", "must be 1 pps to 1000 Mpps")
@@ -53,8 +55,8 @@ extension MirrorRule {
 }
 
 extension SampleRule {
-    static let snapBounds = Policy.shortestSnapLength...65535
-    static let snapReason = "must be \(Policy.shortestSnapLength) to 65535 bytes"
+    /// The most that the datapath hands over (`NILO_SNAP_MOST`).
+    public static let snapBounds = Policy.shortestSnapLength...1600
 
     func violations(_ subject: PolicyViolation.Subject) -> [PolicyViolation] {
         var violations: [PolicyViolation] = []
@@ -69,7 +71,9 @@ extension SampleRule {
                 report("", "samples nothing", hint: "give it one-in, budget, first or always")
             }
         }
-        if !Self.snapBounds.contains(snapLength) { report("snap", Self.snapReason) }
+        if !Self.snapBounds.contains(snapLength) {
+            report("snap", "must be \(Self.snapBounds.lowerBound) to \(Self.snapBounds.upperBound) bytes")
+        }
         return violations
     }
 }

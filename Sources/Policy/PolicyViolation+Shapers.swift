@@ -3,6 +3,8 @@ import NetworkTypes
 
 extension ShapeRule {
     static let rateBounds = BitRate(bitsPerSecond: 1000)...BitRate(bitsPerSecond: 1e12)
+    /// The most prefixes with a rate each (`NILO_MEMBER_BUCKETS`).
+    public static let mostPrefixRates = 16384
     static let rateReason = "must be 1 kbit/s to 1 Tbit/s"
 
     func violations(_ subject: PolicyViolation.Subject) -> [PolicyViolation] {
@@ -28,6 +30,7 @@ extension ShapeRule {
         case .prefixes(let side, let list):
             if side == .either { report("prefixes.side", "must be source or destination") }
             if list.isEmpty { report("prefixes.list", "is empty") }
+            if list.count > Self.mostPrefixRates { report("prefixes.list", "has more than \(Self.mostPrefixRates) prefixes") }
             var first: [IPPrefix: Int] = [:]
             for (index, entry) in list.enumerated() {
                 if !Self.rateBounds.contains(entry.rate) { report("prefixes.list[\(index)].rate", Self.rateReason) }

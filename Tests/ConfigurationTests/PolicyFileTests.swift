@@ -1,4 +1,5 @@
 import Flows
+import Foundation
 import NetworkTypes
 import Policy
 import Testing
@@ -330,4 +331,25 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         "", "Mbit/s", "100", "1.Mbit/s", ".5 Mbit/s", "1.5 bit/s", "-1 Mbit/s", "1 mbit/s", "1 Mbps", "1 MB/s", "1 MMbit/s", "1 Mbit/s ",
         "99999999999999999999 bit/s", "9999999 Tbit/s", "1e3 bit/s", "1.0000000000000000001 Mbit/s",
     ]) func otherTextsAreNoRates(text: String) { #expect(BitRate(policy: text) == nil) }
+
+    /// The examples of the reference are read as they stand.
+    @Test func theReferenceIsRight() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let reference = try String(contentsOf: root.appendingPathComponent("docs/policy.md"), encoding: .utf8)
+        let blocks = reference.components(separatedBy: "```yaml\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        #expect(blocks.count == 1)
+        for block in blocks {
+            let partners = PrefixListReader { (_) throws(PolicyDirectory.Failure) in Array("203.0.113.0/24".utf8) }
+            let file = try read([("policy.md", block)], lists: partners)
+            #expect(!file.policy.mirrors.isEmpty && !file.policy.samplers.isEmpty && !file.policy.shapers.isEmpty)
+        }
+        // Every key has its line.
+        for key in [
+            "name", "on", "direction", "match", "to", "one-in", "snap", "limit", "priority", "segments", "budget", "first", "always",
+            "rate", "ceiling", "burst", "per", "prefixes", "dscp", "parent", "mechanism", "overhead", "ecn", "capacity", "criticality",
+            "alternatives", "interface",
+        ] {
+            #expect(reference.contains("\n| `\(key)` |"), "\(key)")
+        }
+    }
 }

@@ -71,7 +71,7 @@ struct RandomPolicies {
         let first = UInt32(number(rate == .none ? 1...9 : 0...9))
         return SampleRule(
             name: name, scope: scope(flows.pick([nil, .ingress, .egress])), rate: rate, firstPackets: first,
-            always: flows.pick([[], .syn, [.fin, .ae]]), snapLength: number(64...65535))
+            always: flows.pick([[], .syn, [.fin, .ae]]), snapLength: number(64...1600))
     }
 
     /// A rule, and one within it.

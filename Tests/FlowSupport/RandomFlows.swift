@@ -5,7 +5,24 @@ import struct TestSupport.SplitMix64
 /// Flows and filters from small pools of values, so that they meet often.
 public struct RandomFlows {
     public var random: SplitMix64
-    public init(seed: UInt64) { random = SplitMix64(seed: seed) }
+    public var values: Values
+
+    public init(seed: UInt64, values: Values = Values()) {
+        random = SplitMix64(seed: seed)
+        self.values = values
+    }
+
+    /// What filters ask for.
+    public struct Values {
+        public var addresses = RandomFlows.addresses
+        public var prefixes = RandomFlows.prefixes
+        public var ports = RandomFlows.ports
+        public var names = Array(RandomFlows.names.values).sorted() + ["veth*", "v?th1", "*", "and*", "nothing"]
+        public var vlans: [UInt16?] = [nil, 0, 7, 100, 4095]
+        public var vnis: [UInt32?] = [nil, 0, 42, 0xFF_FFFF]
+        public var codepoints: [UInt8] = [0, 46, 63]
+        public init() {}
+    }
 
     public static let addresses = ["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.7", "2001:db8::1", "2001:db8::2", "fe80::1"].map {
         IPAddress($0)!
@@ -81,10 +98,10 @@ public struct RandomFlows {
     private mutating func packetPredicate() -> FlowFilter.PacketPredicate {
         let side = pick(FlowFilter.Side.allCases)
         switch UInt8.random(in: 0..<6, using: &random) {
-        case 0: return .host(side, pick(Self.addresses))
-        case 1: return .net(side, pick(Self.prefixes))
+        case 0: return .host(side, pick(values.addresses))
+        case 1: return .net(side, pick(values.prefixes))
         case 2:
-            let ends = [pick(Self.ports), pick(Self.ports)].sorted()
+            let ends = [pick(values.ports), pick(values.ports)].sorted()
             return .port(side, ends[0]...(chance(50) ? ends[1] : ends[0]), pick([nil, .tcp, .udp, .sctp]))
         case 3: return .netSet(side, pick(["few", "many", "many", "none"]))
         case 4: return .ipProtocol(pick([.tcp, .udp, .icmp, .icmpv6, .sctp, IPProtocol(rawValue: 47), IPProtocol(rawValue: 200)]))
@@ -94,11 +111,11 @@ public struct RandomFlows {
 
     private mutating func recordPredicate() -> FlowFilter.RecordPredicate {
         switch UInt8.random(in: 0..<6, using: &random) {
-        case 0: return .interface(NamePattern(pick(Array(Self.names.values).sorted() + ["veth*", "v?th1", "*", "and*", "nothing"])))
+        case 0: return .interface(NamePattern(pick(values.names)))
         case 1: return .direction(pick([.ingress, .egress]))
-        case 2: return .vlan(pick([nil, 0, 7, 100, 4095]))
-        case 3: return .vxlan(pick([nil, 0, 42, 0xFF_FFFF]))
-        case 4: return .dscp(pick([0, 46, 63]))
+        case 2: return .vlan(pick(values.vlans))
+        case 3: return .vxlan(pick(values.vnis))
+        case 4: return .dscp(pick(values.codepoints))
         default: return .tcpFlags(TCPFlags(rawValue: UInt16.random(in: 1..<512, using: &random)))
         }
     }
