@@ -94,6 +94,14 @@ struct Bookkeeper {
                 differences.append(.init(.ethernetHeader, packets: 0, bytes: 14 * (device.packets &- base.packets)))
             }
         }
+        let policed = direction == .egress ? books.policed : Totals()
+        let isWire = device.map { link?.countsSegments == true || countsWire($0, base, books.seen - policed, differences) } ?? false
+        if device != nil, !policed.isZero {
+            differences.append(
+                isWire
+                    ? .init(.policed, packets: policed.wirePackets, bytes: policed.wireBytes)
+                    : .init(.policed, packets: policed.skbs, bytes: policed.skbBytes))
+        }
         return LedgerReport(
             seen: books.seen, inSlots: resident, retired: books.retired,
             overflow: zip(LedgerReport.OverflowReason.allCases, books.overflow).filter { !$1.isZero }.map { .init(reason: $0, totals: $1) },
@@ -102,7 +110,7 @@ struct Bookkeeper {
                 .init(
                     packets: $0.packets, bytes: $0.bytes, baselinePackets: base.packets, baselineBytes: base.bytes,
                     baselineUnsurePackets: unsure.packets + passed.wirePackets, baselineUnsureBytes: unsure.bytes + passed.wireBytes,
-                    counts: link?.countsSegments == true || countsWire($0, base, books.seen, differences) ? .wire : .skbs)
+                    counts: isWire ? .wire : .skbs)
             }, differences: differences,
             movedWhileRead: passed + (books.retired - before.retired) + (books.overflowTotal - before.overflowTotal))
     }

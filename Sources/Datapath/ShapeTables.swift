@@ -1,5 +1,6 @@
 import CDatapath
 import CLibBPF
+import CLinux
 import Flows
 import Glibc
 import NetworkTypes
@@ -174,15 +175,38 @@ public final class ShapeTables {
         switch entry.shaper.action {
         case .nothing, .htb: break
         case .police(let rate, let burst):
-            guard !entry.shaper.members.isEmpty else { return rates.base[first] = nilo_rate(policing: rate, burst: burst) }
+            if entry.shaper.members.isEmpty { set(nilo_rate(policing: rate, burst: burst), first) }
             for member in entry.shaper.members {
-                // The rule's burst is that of a member of the rule's rate; the others have as much time.
+                // At least what the member's own rate brings in 10 ms.
                 let own = ByteCount(max(burst.rawValue, UInt64(member.rate.bitsPerSecond / 8 / 100)))
-                rates.base[first + member.number] = nilo_rate(policing: member.rate, burst: own)
+                set(nilo_rate(policing: member.rate, burst: own), first + member.number)
             }
         case .depart(let rate):
-            guard !entry.shaper.members.isEmpty else { return rates.base[first] = nilo_rate(pacing: rate) }
-            for member in entry.shaper.members { rates.base[first + member.number] = nilo_rate(pacing: member.rate) }
+            if entry.shaper.members.isEmpty { set(nilo_rate(pacing: rate), first) }
+            for member in entry.shaper.members { set(nilo_rate(pacing: member.rate), first + member.number) }
+        }
+    }
+
+    /// The clock of bpf_ktime_get_ns.
+    private static var monotonicNanoseconds: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// A bucket's state is a time, so what is owed at the old rate is turned into what it comes to at the new one.
+    private func set(_ rate: nilo_rate, _ bucket: Int) {
+        let old = rates.base[bucket].cost
+        rates.base[bucket] = rate
+        guard old != 0, old != rate.cost else { return }
+        let word = UnsafeMutableRawPointer(buckets.base + bucket).assumingMemoryBound(to: UInt64.self)
+        let now = Self.monotonicNanoseconds
+        for _ in 0..<64 {
+            let next = word.pointee
+            guard next > now else { return }
+            let owed = (next - now).multipliedFullWidth(by: rate.cost)
+            let scaled = owed.high < old ? old.dividingFullWidth(owed).quotient : UInt64.max / 2
+            if lx_replace(word, next, now &+ min(scaled, UInt64.max / 4)) != 0 { return }
         }
     }
 

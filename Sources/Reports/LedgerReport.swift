@@ -109,6 +109,8 @@ public struct LedgerReport: Codable, Hashable, Sendable {
         /// Egress: behind the hook, before the device.
         case qdiscDrops = "dropped-by-qdisc"
         case driverDrops = "dropped-by-driver"
+        /// Egress: by a shaping rule, at the hook, after it was seen.
+        case policed = "dropped-by-policy"
         /// Ingress: counted by the device, dropped or taken before the hook.
         case xdp = "taken-by-xdp"
         case droppedBeforeHook = "dropped-before-hook"
@@ -119,7 +121,7 @@ public struct LedgerReport: Codable, Hashable, Sendable {
         case ethernetHeader = "ethernet-header-not-counted"
 
         /// Makes the device's count smaller than ours.
-        var isDropAfterHook: Bool { self == .qdiscDrops || self == .driverDrops || self == .ethernetHeader }
+        var isDropAfterHook: Bool { [.qdiscDrops, .driverDrops, .policed, .ethernetHeader].contains(self) }
     }
 
     public init(

@@ -28,9 +28,10 @@ static __always_inline void nilo_shape_failed(const struct nilo_matched *m, enum
 }
 
 /* The bucket of the host or flow; NULL where there is no room for one. */
-static __always_inline __u64 *nilo_hashed_bucket(const struct nilo_shaper *s, __u32 rule, const struct nilo_flow_key *key)
+static __always_inline __u64 *nilo_hashed_bucket(const struct nilo_shaper *s, __u32 rule, __u32 cost,
+						 const struct nilo_flow_key *key)
 {
-	struct nilo_hashed_key at = { .hash = nilo_share_hash(s, key), .rule = rule };
+	struct nilo_hashed_key at = { .hash = nilo_share_hash(s, key), .rule = rule, .cost = cost };
 	__u64 *next = bpf_map_lookup_elem(&nilo_hashed, &at), zero = 0;
 
 	if (likely(next))
@@ -68,7 +69,7 @@ static __always_inline int nilo_meter(struct __sk_buff *skb, const struct nilo_s
 		return TC_ACT_UNSPEC;
 	next = &bucket->next_ns;
 	if (s->aggregation != NILO_SHARE_ALL && s->aggregation < NILO_SHARE_SOURCE_NET) {
-		__u64 *own = nilo_hashed_bucket(s, m->verdict.shaper, key);
+		__u64 *own = nilo_hashed_bucket(s, m->verdict.shaper, rate->cost, key);
 
 		if (likely(own))
 			next = own;

@@ -33,7 +33,8 @@ struct {
 
 struct nilo_hashed_key {
 	__u64 hash; /* of the flow, or of the host's address */
-	__u64 rule;
+	__u32 rule;
+	__u32 cost; /* low half of the rate: with another rate a bucket starts anew, and full */
 };
 /* Value: next_ns, as in nilo_bucket. */
 struct {

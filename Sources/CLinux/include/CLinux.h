@@ -31,6 +31,10 @@ int lx_pin_to_cpu(int cpu);
 long lx_bpf(int command, union bpf_attr *attr, unsigned int size);
 /* membarrier(2), MEMBARRIER_CMD_GLOBAL: returns when every program that was running has ended (an RCU grace period); -1 and errno. */
 int lx_wait_for_programs(void);
+/* Stores `desired` where `expected` stands, in one step, in memory that programs change at the same time; 0 where it did not stand there. */
+static inline int lx_replace(uint64_t *word, uint64_t expected, uint64_t desired) {
+    return __atomic_compare_exchange_n(word, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
 int lx_mount_bpffs(const char *directory);
 /* malloc_trim(3): gives free memory back to the kernel. */
 void lx_return_memory(void);

@@ -5,7 +5,7 @@ import Glibc
     typealias Measurement = (name: String, run: @Sendable (Plan, Results) throws -> Void)
 
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
-    static let suites: [String: [Measurement]] = ["datapath": datapath, "sample": sample]
+    static let suites: [String: [Measurement]] = ["datapath": datapath, "sample": sample, "shape": shape]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
         ("reading", measureReading), ("collecting", measureCollecting), ("idle", measureIdleAgent), ("veth", measureVethPackets),
@@ -13,6 +13,11 @@ import Glibc
     ]
     static let sample: [Measurement] = [
         ("countdown", measureCountdown), ("consumer", measureConsumers), ("events", measureEvents), ("coverage", measureCoverage),
+    ]
+
+    static let shape: [Measurement] = [
+        ("rates", measureRates), ("fairness", measureFairness), ("classes", measureClasses), ("unrelated", measureUnrelated),
+        ("updates", measureUpdates),
     ]
 
     static func main() {

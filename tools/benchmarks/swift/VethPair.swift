@@ -13,10 +13,10 @@ final class VethPair: @unchecked Sendable {
     let a: Int32
     let b: Int32
     private let home: Int32
-    private let datapath: Datapath
+    let datapath: Datapath
     private var table = FlowTable(limit: 4_000_000)
     private var collector: DrainingCollector?
-    private var attached: [(id: InterfaceID, namespace: Int32)] = []
+    private(set) var attached: [(id: InterfaceID, namespace: Int32)] = []
     private var empties: [TCXLink] = []
     private let cpu: Int
     private let collectorCPU: Int
@@ -168,4 +168,21 @@ func shell(_ command: String) throws {
     if code != 0 { throw BenchError("run \(command)", errno: code) }
     while waitpid(child, &status, 0) < 0 && errno == EINTR {}
     if status != 0 { throw BenchError("\(command): status \(status >> 8)") }
+}
+
+/// Runs a command in the calling thread's namespace that reads a text.
+func shellInput(_ command: String, _ text: String) throws {
+    var path = Array("/tmp/nilo-bench-XXXXXX".utf8CString)
+    let file = mkstemp(&path)
+    guard file >= 0 else { throw BenchError("make a temporary file", errno: errno) }
+    let name = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer {
+        close(file)
+        unlink(name)
+    }
+    let bytes = Array(text.utf8)
+    guard bytes.withUnsafeBytes({ write(file, $0.baseAddress, $0.count) }) == bytes.count else {
+        throw BenchError("write a temporary file", errno: errno)
+    }
+    try shell("\(command) <\(name)")
 }

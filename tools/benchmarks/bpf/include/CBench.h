@@ -39,3 +39,16 @@ void bench_sample_reader_drain(struct bench_sample_reader *reader, struct bench_
 struct ring_buffer *bench_ring_new(int ring, struct bench_tally *tally);
 int bench_ring_drain(struct ring_buffer *ring);
 void bench_ring_free(struct ring_buffer *ring);
+
+/* A flow to 10.0.0.2 that sends as much as it may. */
+struct bench_flow {
+	int udp;
+	uint16_t port;
+	uint32_t size;     /* payload of a datagram, or of a write */
+	uint64_t received; /* payload within the window */
+};
+/*
+ * Runs flows from one namespace to another, waits, and measures for some seconds: frame bytes a second at the device vb, from the arrival of
+ * one packet to that of another. The caller ends in the second namespace. Returns 0.
+ */
+int bench_flows_run(int from, int to, struct bench_flow *flows, int count, double warm_s, double seconds, double *bytes_per_second);
