@@ -23,7 +23,7 @@ enum nilo_sample_reason {
 
 /* Why a sample did not reach the ring. */
 enum nilo_sample_loss {
-	NILO_SAMPLE_RING_FULL = 0, /* user space has not kept up */
+	NILO_SAMPLE_RING_FULL = 0,  /* user space has not kept up */
 	NILO_SAMPLE_UNREADABLE = 1, /* the kernel could not copy the packet's bytes */
 	NILO_SAMPLE_LOSSES = 2,
 };

@@ -14,7 +14,7 @@
 
 /* What is to be taken of a packet: hits << 8 | reasons; 0: nothing. */
 #define NILO_DUE_HITS(due) ((due) >> 8)
-#define NILO_DUE_REASONS(due) ((due) & 0xff)
+#define NILO_DUE_REASONS(due) ((due)&0xff)
 
 /* The hits among the packets up to the number `last`. */
 struct nilo_drawing {

@@ -131,7 +131,8 @@ func measureConsumers(_ plan: Plan, _ results: Results) throws {
     results.add("libbpf_ring_ns", throughLibbpf)
     results.add("swift_over_c", zip(inSwift, inC).map { $0 / $1 }, .atMost(1.3))
     results.add("swift_over_libbpf_ring", zip(inSwift, throughLibbpf).map { $0 / $1 }, .atMost(1.3))
-    results.remark("consumer: 64-byte frames sampled whole, read in batches of 4,000 just written on the same CPU; the same sums in all three.")
+    results.remark(
+        "consumer: 64-byte frames sampled whole, read in batches of 4,000 just written on the same CPU; the same sums in all three.")
     results.remark("libbpf_ring: the same samples through the kernel's BPF ring buffer and libbpf's reader of it.")
 }
 
@@ -230,5 +231,7 @@ func measureCoverage(_ plan: Plan, _ results: Results) throws {
     results.add("interval_coverage", Double(coverage) / Double(runs), .atLeast(0.93))
     results.add("interval_coverage_packets", Double(held.packets) / Double(runs))
     results.add("interval_coverage_bytes", Double(held.bytes) / Double(runs))
-    results.remark("coverage: \(runs) runs of 3,000 packets of 64, 594 and 1,518 bytes at 1 in 100: 30 expected samples; the lesser of the two counts.")
+    results.remark(
+        "coverage: \(runs) runs of 3,000 packets of 64, 594 and 1,518 bytes at 1 in 100: 30 expected samples; the lesser of the two counts."
+    )
 }
