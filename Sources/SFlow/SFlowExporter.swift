@@ -153,7 +153,9 @@ public struct SFlowExporter: Sendable {
         datagram.put(UInt32(counters.isAdministrativelyUp ? 1 : 0) | UInt32(counters.isOperational ? 2 : 0))
         for (counts, hasUnknownProtocols) in [(counters.received, true), (counters.sent, false)] {
             datagram.put(counts.octets)
-            for count in [counts.unicast, counts.multicast, counts.broadcast, counts.discards, counts.errors] { datagram.put(narrow(count)) }
+            for count in [counts.unicast, counts.multicast, counts.broadcast, counts.discards, counts.errors] {
+                datagram.put(narrow(count))
+            }
             if hasUnknownProtocols { datagram.put(UInt32.max) }
         }
         datagram.put(UInt32(counters.isPromiscuous ? 1 : 2))

@@ -13,7 +13,8 @@ import Testing
 /// Samples of traffic between network namespaces: against the books, and through other people's decoders.
 @Suite(.requires(.root, .clsact, .command("ethtool")), .serialized) struct SampledTrafficTests {
     /// A pair whose end `va` is sampled both ways.
-    private static func sampled(_ mode: AttachMode, _ sampler: SamplerTables.Sampler, offloads: Offloads? = nil) async throws -> CountedPair {
+    private static func sampled(_ mode: AttachMode, _ sampler: SamplerTables.Sampler, offloads: Offloads? = nil) async throws -> CountedPair
+    {
         let counted = try await CountedPair(mode, offloads: offloads)
         try await counted.probe.startSampling(sampler, at: counted.a)
         return counted
@@ -84,7 +85,8 @@ import Testing
             let sum = try #require(estimates.sums[port])
             for (estimate, truth) in [(sum.packetEstimate, flow.totals.wirePackets), (sum.byteEstimate, flow.totals.wireBytes)] {
                 let error = Double(truth) - estimate.value
-                #expect(error < 3 * (estimate.high - estimate.value) && -error < 3 * (estimate.value - estimate.low), "\(estimate) \(truth)")
+                #expect(
+                    error < 3 * (estimate.high - estimate.value) && -error < 3 * (estimate.value - estimate.low), "\(estimate) \(truth)")
             }
         }
         let collected = try await collect(exporter.takeDatagrams(), in: counted.pair.a)
@@ -164,14 +166,16 @@ import Testing
         let datagrams = exporter.takeDatagrams()
         let dump = datagrams.map { datagram in
             stride(from: 0, to: datagram.count, by: 16).map { at in
-                String(format: "%06x ", at) + datagram[at..<min(at + 16, datagram.count)].map { String(format: "%02x", $0) }.joined(separator: " ")
+                String(format: "%06x ", at)
+                    + datagram[at..<min(at + 16, datagram.count)].map { String(format: "%02x", $0) }.joined(separator: " ")
             }.joined(separator: "\n")
         }.joined(separator: "\n\n")
         let file = FileManager.default.temporaryDirectory.appending(path: "nilo-sflow-\(UUID().uuidString)").path
         defer { for name in [file, "\(file).pcap"] { try? FileManager.default.removeItem(atPath: name) } }
         try dump.write(toFile: file, atomically: true, encoding: .utf8)
         let verbose = try await counted.pair.a.sh(
-            "text2pcap -q -u 6343,6343 \(file) \(file).pcap 2>/dev/null && tshark -r \(file).pcap -d udp.port==6343,sflow -O sflow 2>/dev/null")
+            "text2pcap -q -u 6343,6343 \(file) \(file).pcap 2>/dev/null && tshark -r \(file).pcap -d udp.port==6343,sflow -O sflow 2>/dev/null"
+        )
         #expect(!verbose.contains("Malformed"))
         func values(_ label: String) -> [String] {
             verbose.split(separator: "\n").map { $0.drop { $0 == " " } }.filter { $0.hasPrefix("\(label): ") }.map {
@@ -180,7 +184,9 @@ import Testing
         }
         #expect(values("Input Octets") == ["\(device.received.bytes)"] && values("Output Octets") == ["\(device.sent.bytes)"])
         #expect(values("Input Packets") == ["\(device.received.packets)"] && values("Output Packets") == ["\(device.sent.packets)"])
-        #expect(samples.count == 17 && values("Frame Length") == Array(repeating: "146", count: 17), "\(verbose.split(separator: "\n").filter { $0.contains("rame Length") || $0.contains("VLAN") })")
+        #expect(
+            samples.count == 17 && values("Frame Length") == Array(repeating: "146", count: 17),
+            "\(verbose.split(separator: "\n").filter { $0.contains("rame Length") || $0.contains("VLAN") })")
         #expect(values("Incoming 802.1Q VLAN") == Array(repeating: "77", count: 17))
     }
 }

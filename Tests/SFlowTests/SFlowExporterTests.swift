@@ -114,7 +114,8 @@ import Testing
         var exporter = exporter()
         exporter.append(
             FlowSample(
-                source: 1, samplingRate: 10, pool: 44, drops: 0, input: .index(1), output: .unknown, hits: 7, wirePackets: 44, wireBytes: 66_000),
+                source: 1, samplingRate: 10, pool: 44, drops: 0, input: .index(1), output: .unknown, hits: 7, wirePackets: 44,
+                wireBytes: 66_000),
             header: Array(1...54), uptime: .zero)
         exporter.append(
             FlowSample(source: 1, samplingRate: 10, pool: 45, drops: 0, input: .index(1), output: .unknown, hits: 0, wireBytes: 60),
@@ -146,7 +147,8 @@ import Testing
                 let header = random.bytes(Int.random(in: 0...300, using: &random))
                 let vlan: UInt16? = random.once(in: 3) ? 9 : nil
                 exporter.append(
-                    FlowSample(source: source, samplingRate: 2, pool: 0, drops: 0, input: .unknown, output: .unknown, wireBytes: 300, vlan: vlan),
+                    FlowSample(
+                        source: source, samplingRate: 2, pool: 0, drops: 0, input: .unknown, output: .unknown, wireBytes: 300, vlan: vlan),
                     header: header, uptime: .zero)
                 sent[source, default: []].append(Array(header.prefix(256)))
             }

@@ -59,7 +59,9 @@ import Testing
         }
         for key in truth.keys.sorted() {
             #expect((930...970).contains(held[key]!.packets), "key \(key): packets \(held[key]!)")
-            #expect(((key == 0 && load.expected == 30 ? mix.leastHeld : 930)...970).contains(held[key]!.bytes), "key \(key): bytes \(held[key]!)")
+            #expect(
+                ((key == 0 && load.expected == 30 ? mix.leastHeld : 930)...970).contains(held[key]!.bytes),
+                "key \(key): bytes \(held[key]!)")
             // The mean of a thousand runs: its standard deviation is 1/√(1000 · 30) of the truth for packets, at most thrice that for bytes.
             #expect(abs(sums[key]!.packets / Double(Self.runs) / truth[key]!.0 - 1) < 0.03)
             #expect(abs(sums[key]!.bytes / Double(Self.runs) / truth[key]!.1 - 1) < 0.08)

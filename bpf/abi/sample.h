@@ -23,17 +23,16 @@ enum nilo_sample_reason {
 
 /* Why a sample did not reach the ring. */
 enum nilo_sample_loss {
-	NILO_SAMPLE_RING_FULL = 0, /* user space has not kept up */
+	NILO_SAMPLE_RING_FULL = 0,  /* user space has not kept up */
 	NILO_SAMPLE_UNREADABLE = 1, /* the kernel could not copy the packet's bytes */
 	NILO_SAMPLE_LOSSES = 2,
 };
 
 /*
- * A rule on one CPU; key: cpu * NILO_SAMPLERS + rule. Three cache lines: user space writes the first, the programs of the CPU the others.
- * They take over the first when its version is another than the one they have, and even: while user space writes, it is odd.
+ * A rule on one CPU; key: cpu * NILO_SAMPLERS + rule. Three cache lines: user space writes the first and `version`, the programs of the CPU
+ * the rest. They take over the first when `version` is another than the one they have, and even: while user space writes, it is odd.
  */
 struct nilo_sampler {
-	__u32 version;
 	__u32 one_in;  /* 1/probability; 0: none at random */
 	__u32 inverse; /* 2^shift / -ln(1 - 1/one_in); 0: every packet */
 	__u32 shift;
@@ -41,12 +40,13 @@ struct nilo_sampler {
 	__u16 always;        /* TCP flags, any of which is reason enough */
 	__u16 snap;          /* bytes of a frame at most */
 	__u32 epoch;         /* of the rule under this number; its samples say it */
-	__u32 unused[9];
+	__u32 unused[10];
 
 	/* Each packet. */
-	__u64 countdown; /* the packet that takes it to 0 is a hit */
-	__u64 packets;   /* wire packets that the rule applied to */
+	__u64 packets; /* wire packets that the rule applied to */
+	__u64 next;    /* the number of the next hit among them */
 	__u64 bytes;
+	__u32 version;
 	__u32 adopted; /* version of what follows */
 	__u32 in_force;
 	__u32 inverse_in_force;
@@ -56,7 +56,7 @@ struct nilo_sampler {
 	__u16 snap_in_force;
 	__u32 epoch_in_force;
 	__u32 beside; /* there are reasons other than chance */
-	__u64 unused2;
+	__u32 unused2;
 
 	/* Each sample. A sample with two reasons counts in both. */
 	__u64 taken[NILO_SAMPLE_REASONS];
@@ -107,7 +107,7 @@ struct nilo_sample_tail {
 	__u64 pad[7];
 };
 
-_Static_assert(sizeof(struct nilo_sampler) == 192 && offsetof(struct nilo_sampler, countdown) == 64 &&
+_Static_assert(sizeof(struct nilo_sampler) == 192 && offsetof(struct nilo_sampler, packets) == 64 &&
 		       offsetof(struct nilo_sampler, taken) == 128,
 	       "nilo_sampler");
 _Static_assert(sizeof(struct nilo_sample) == 160 && offsetof(struct nilo_sample, key) == 64, "nilo_sample");

@@ -14,12 +14,12 @@
 
 /* What is to be taken of a packet: hits << 8 | reasons; 0: nothing. */
 #define NILO_DUE_HITS(due) ((due) >> 8)
-#define NILO_DUE_REASONS(due) ((due) & 0xff)
+#define NILO_DUE_REASONS(due) ((due)&0xff)
 
-/* A super-packet with more segments than the next hit is away. */
+/* The hits among the packets up to the number `last`. */
 struct nilo_drawing {
-	__u64 left;
-	__u64 countdown;
+	__u64 last;
+	__u64 next;
 	__u32 inverse;
 	__u32 shift;
 	__u32 hits;
@@ -28,11 +28,10 @@ struct nilo_drawing {
 
 static int nilo_draw(__u32 step, struct nilo_drawing *d)
 {
-	if (d->left < d->countdown)
+	if (d->next > d->last)
 		return 1;
-	d->left -= d->countdown;
 	d->hits++;
-	d->countdown = nilo_skip(d->inverse, d->shift);
+	d->next += nilo_skip(d->inverse, d->shift);
 	return 0;
 }
 
@@ -60,31 +59,32 @@ static __always_inline void nilo_sampler_adopt(struct nilo_sampler *s)
 		s->adopted = version;
 	}
 	s->beside = s->first_in_force | s->always_in_force;
-	s->countdown = s->in_force ? nilo_skip(s->inverse_in_force, s->shift_in_force) : ~0ULL;
+	s->next = s->in_force ? s->packets + nilo_skip(s->inverse_in_force, s->shift_in_force) : ~0ULL;
 }
 
-/* The hits among `packets`, which reach the next one. */
+/* The hits among the `packets` counted last, which reach the next one. */
 __noinline int nilo_sample_hits(struct nilo_sampler *s, __u32 packets)
 {
-	struct nilo_drawing d = { .left = packets };
+	struct nilo_drawing d = {};
 
 	if (!s)
 		return 0;
 	if (unlikely(!s->in_force)) {
-		s->countdown = ~0ULL;
+		s->next = ~0ULL;
 		return 0;
 	}
 	if (s->in_force == 1)
 		return packets;
 	if (likely(packets == 1)) {
-		s->countdown = nilo_skip(s->inverse_in_force, s->shift_in_force);
+		s->next += nilo_skip(s->inverse_in_force, s->shift_in_force);
 		return 1;
 	}
-	d.countdown = s->countdown;
+	d.last = s->packets;
+	d.next = s->next;
 	d.inverse = s->inverse_in_force;
 	d.shift = s->shift_in_force;
 	bpf_loop(0xffff, nilo_draw, &d, 0);
-	s->countdown = d.countdown - d.left;
+	s->next = d.next;
 	return d.hits;
 }
 
@@ -117,9 +117,7 @@ static __always_inline __u32 nilo_sample_due(__u32 rule, __u32 place, const stru
 		nilo_sampler_adopt(s);
 	s->packets += wire->packets;
 	s->bytes += wire->bytes;
-	if (likely(wire->packets < s->countdown)) {
-		s->countdown -= wire->packets;
-	} else {
+	if (unlikely(s->packets >= s->next)) {
 		__u32 hits = nilo_sample_hits(s, wire->packets);
 
 		due = hits << 8 | (hits ? NILO_SAMPLE_RANDOM : 0);

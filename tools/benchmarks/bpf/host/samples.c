@@ -15,7 +15,8 @@ static inline void count(struct bench_tally *tally, const struct nilo_sample *sa
 	memcpy(&first, sample + 1, sizeof first);
 	tally->samples++;
 	tally->packets += packets;
-	tally->bytes += sample->wire_packets == 1 ? packets * sample->wire_bytes : packets * sample->wire_bytes / sample->wire_packets;
+	tally->bytes += sample->wire_packets == 1 ? packets * sample->wire_bytes
+						  : packets * sample->wire_bytes / sample->wire_packets;
 	tally->check ^= first;
 }
 
@@ -34,7 +35,8 @@ static size_t pages(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-struct bench_sample_reader *bench_sample_reader_new(int heads, int tails, int rings, unsigned cpus, size_t ring_bytes, uint64_t mask)
+struct bench_sample_reader *bench_sample_reader_new(int heads, int tails, int rings, unsigned cpus, size_t ring_bytes,
+						    uint64_t mask)
 {
 	struct bench_sample_reader *r = calloc(1, sizeof *r);
 	if (!r)

@@ -32,7 +32,8 @@ struct bench_tally {
 };
 /* A reader of the datapath's rings of samples (bpf/abi/sample.h), of so many CPUs, each of `ring_bytes`; NULL and errno on failure. */
 struct bench_sample_reader;
-struct bench_sample_reader *bench_sample_reader_new(int heads, int tails, int rings, unsigned cpus, size_t ring_bytes, uint64_t mask);
+struct bench_sample_reader *bench_sample_reader_new(int heads, int tails, int rings, unsigned cpus, size_t ring_bytes,
+						    uint64_t mask);
 void bench_sample_reader_free(struct bench_sample_reader *reader);
 void bench_sample_reader_drain(struct bench_sample_reader *reader, struct bench_tally *tally);
 /* libbpf's reader of a kernel ring buffer with the same samples in it; NULL and errno on failure. */
