@@ -48,13 +48,20 @@ struct MirrorLab {
         target = try await pair.a.index(of: "ta")
         probe = try Probe(mode)
         source = try await probe.attach("va", in: pair.a)
-        port = try await probe.perform(in: pair.a) { datapath in
+        port = try await Self.makePort(probe, in: pair.a)
+        capture = try await FrameCapture(on: "tb", in: t)
+    }
+
+    /// Another namespace's mirror port; the number of its end for copies.
+    func makePort(in namespace: NetworkNamespace) async throws -> UInt32 { try await Self.makePort(probe, in: namespace) }
+
+    private static func makePort(_ probe: Probe, in namespace: NetworkNamespace) async throws -> UInt32 {
+        try await probe.perform(in: namespace) { datapath in
             let device = try NetlinkSocket().makeMirrorPort()
             let program = try MirrorPortProgram(maps: datapath.maps)
             try program.attach(out: UInt32(device.out), in: UInt32(device.in))
             return UInt32(device.out)
         }
-        capture = try await FrameCapture(on: "tb", in: t)
     }
 
     /// A session of this host to `ta`.

@@ -5,12 +5,13 @@ import Glibc
     typealias Measurement = (name: String, run: @Sendable (Plan, Results) throws -> Void)
 
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
-    static let suites: [String: [Measurement]] = ["datapath": datapath, "sample": sample, "shape": shape]
+    static let suites: [String: [Measurement]] = ["datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
         ("reading", measureReading), ("collecting", measureCollecting), ("idle", measureIdleAgent), ("veth", measureVethPackets),
         ("tcp", measureVethTransfers),
     ]
+    static let mirror: [Measurement] = [("packets", measureMirroredPackets), ("transfers", measureMirroredTransfers)]
     static let sample: [Measurement] = [
         ("countdown", measureCountdown), ("consumer", measureConsumers), ("events", measureEvents), ("coverage", measureCoverage),
     ]
