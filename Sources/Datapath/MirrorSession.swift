@@ -9,7 +9,7 @@ public struct MirrorSession: Hashable, Sendable {
         case interface(UInt32, mtu: Int)
         /// A collector. Copies that the path does not take with the tunnel's headers are cut to fit.
         case collector(MirrorTunnel, MirrorPath)
-        /// User space: see ``CaptureRing``.
+        /// User space, by the ring of samples: see `PacketSample.captureSession`. At most ``captureLimit`` bytes of a packet.
         case ring
     }
 
@@ -34,6 +34,8 @@ public struct MirrorSession: Hashable, Sendable {
     public var port: UInt32?
     public var obstacle: Obstacle?
 
+    /// Bytes of a packet that user space can be given; of a super-packet the beginning.
+    public static let captureLimit = Int(NILO_SNAP_MOST)
     public static let snapLeast = Int(NILO_MIRROR_SNAP_LEAST)
     /// The cap of a session that names none: what copying may take from a CPU is bounded, whatever the traffic.
     public static let standardLimit = MirrorRule.Limit.packets(PacketRate(packets: 2_000_000, over: .seconds(1)))

@@ -88,6 +88,8 @@ public struct PacketSample {
     @inlinable var recordBytes: Int { Int(record.pointee.bytes) }
     /// Number of the sampling rule, and its epoch (`SamplerTables.install`).
     @inlinable public var rule: Int { Int(record.pointee.rule) }
+    /// Of a mirror session whose target is user space: its number; such a record is no sample.
+    @inlinable public var captureSession: Int? { rule >= 128 ? rule - 128 : nil }
     @inlinable public var epoch: UInt32 { record.pointee.epoch }
     /// Why it was taken.
     @inlinable public var reasons: SampleReasons { SampleReasons(rawValue: record.pointee.reasons & 0x7F) }

@@ -44,6 +44,9 @@ enum nilo_mirror_failure {
 	NILO_MIRROR_FAILURES = 8,
 };
 
+/* The rule by which a record in the ring of samples says that it is a capture of session n: NILO_CAPTURES + n. */
+#define NILO_CAPTURES 128
+
 /* What `state` says when copies need not be tried: 1 + enum nilo_mirror_failure; 0: go on. */
 #define NILO_MIRROR_READY 0
 

@@ -15,6 +15,7 @@
 #include <linux/pkt_cls.h>
 #include "lib/maps.h"
 #include "lib/mirror_maps.h"
+#include "lib/mirror_ring.h"
 #include "lib/order.h"
 #include "lib/skip.h"
 
@@ -155,6 +156,14 @@ __noinline int nilo_mirror_to(struct __sk_buff *skb, const struct nilo_flow_key 
 	}
 	if (unlikely(mirror->state != NILO_MIRROR_READY)) {
 		counts->failed[(mirror->state - 1) & (NILO_MIRROR_FAILURES - 1)]++;
+		return 0;
+	}
+	if (mirror->target == NILO_MIRROR_RING) {
+		outcome = nilo_capture(skb, mirror, c, key, session & (NILO_MIRRORS - 1), counts);
+		if (likely(outcome == NILO_MIRROR_SENT))
+			nilo_copies_add(&counts->sent, &c->totals);
+		else
+			counts->failed[(outcome - NILO_MIRROR_FAILED) & (NILO_MIRROR_FAILURES - 1)]++;
 		return 0;
 	}
 	is_direct = mirror->target == NILO_MIRROR_DEVICE && !is_cut;

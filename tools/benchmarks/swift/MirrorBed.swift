@@ -8,6 +8,8 @@ import NetworkTypes
 import Policy
 
 /// Host a of a veth pair, whose `va` is mirrored over `ta`, a second pair, to `tb` in a third namespace.
+///
+/// What comes there is addressed to another station and thrown away at once: a collector's work is not a mirror's cost.
 final class MirrorBed {
     /// What does the copying.
     enum Way: Hashable {
@@ -43,7 +45,7 @@ final class MirrorBed {
             """
             ip link add ta mtu 1600 address 02:00:00:00:09:01 type veth peer name tb mtu 1600 address 02:00:00:00:09:02 netns /proc/\(getpid())/fd/\(t)
             ip link set ta up; ip addr add 192.0.2.1/24 dev ta
-            ip neigh replace 192.0.2.2 lladdr 02:00:00:00:09:02 dev ta nud permanent
+            ip neigh replace 192.0.2.2 lladdr 02:00:00:00:09:77 dev ta nud permanent
             ip link add vx0 mtu 1500 type vxlan id 5 remote 192.0.2.2 local 192.0.2.1 dev ta dstport 4789 noudpcsum
             ip link set vx0 up
             """)

@@ -52,11 +52,13 @@ func measureMirroredTransfers(_ plan: Plan, _ results: Results) throws {
     defer { for end in ends { close(end) } }
     try bed.leave()
     let times = try bed.times(
-        [.nothing, .counting, .session(.whole), .session(.vxlan), .mirredToVXLAN], rounds: plan.pairs, cpu: plan.cpu
+        [.nothing, .counting, .mirred(counting: false), .session(.whole), .session(.vxlan), .mirredToVXLAN], rounds: plan.pairs, cpu: plan.cpu
     ) {
         try checked(bench_tcp_move(ends, 128 << 20), "move bytes over TCP")
     }
     results.add("vxlan_kept", ratio(times, .nothing, .session(.vxlan)), .atLeast(0.8))
+    results.add("tcp_counting_kept", ratio(times, .nothing, .counting))
+    results.add("tcp_mirred_kept", ratio(times, .nothing, .mirred(counting: false)))
     results.add("tcp_local_kept", ratio(times, .nothing, .session(.whole)))
     results.add("tcp_mirred_to_vxlan_kept", ratio(times, .nothing, .mirredToVXLAN))
     results.remark("vxlan_kept: one TCP connection, both ends on one CPU, a path of 1,600 bytes; egress is mirrored.")

@@ -1,0 +1,94 @@
+import Foundation
+import PCAPNG
+import Testing
+
+/// Captures as tshark and capinfos read them.
+@Suite struct PCAPNGTests {
+    private static func run(_ command: String) throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(command)")
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    private static func temporary() -> String { NSTemporaryDirectory() + "nilo-pcapng-\(UUID().uuidString)" }
+    /// Ethernet and an IPv4 header of protocol 253, then `count` bytes.
+    private static func frame(_ count: Int) -> [UInt8] {
+        [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, UInt8(20 + count), 0, 0, 0, 0, 64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]
+            + (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+    }
+
+    @Test func tsharkReadsEveryField() throws {
+        let path = Self.temporary()
+        defer { unlink(path + ".0") }
+        let writer = try CaptureWriter(.files(path: path, size: 1 << 20, count: 1))
+        let interfaces = [writer.addInterface(name: "eth0"), writer.addInterface(name: "blue/tap7")]
+        for (n, size) in [1, 2, 3, 50].enumerated() {
+            try Self.frame(size).withUnsafeBytes {
+                try writer.addPacket(
+                    interface: interfaces[n % 2], time: 1_700_000_000_123_456_789 + UInt64(n), data: $0, wireLength: UInt32(1000 + n),
+                    direction: n % 2 == 0 ? .inbound : .outbound, drops: n == 2 ? 5 : 0, comment: n == 3 ? "web: 10.0.0.1 > 10.0.0.2" : nil)
+            }
+        }
+        try writer.finish()
+        let text = try Self.run(
+            "tshark -r \(path).0 -T fields -e frame.interface_name -e frame.time_epoch -e frame.len -e frame.cap_len "
+                + "-e frame.packet_flags_direction -e frame.comment -e data.len")
+        #expect(
+            text.split(separator: "\n").map(String.init) == [
+                "eth0\t1700000000.123456789\t1000\t35\t0x00000001\t\t1", "blue/tap7\t1700000000.123456790\t1001\t36\t0x00000002\t\t2",
+                "eth0\t1700000000.123456791\t1002\t37\t0x00000001\t\t3",
+                "blue/tap7\t1700000000.123456792\t1003\t84\t0x00000002\tweb: 10.0.0.1 > 10.0.0.2\t50",
+            ])
+        let facts = try Self.run("capinfos -M -c -I \(path).0")
+        #expect(facts.contains("Number of packets:   4") && facts.contains("Number of interfaces in file: 2"), "\(facts)")
+        #expect(facts.contains("Number of stat entries = 1"), "\(facts)")
+    }
+
+    @Test func filesRotateWithinTheirSize() throws {
+        let path = Self.temporary()
+        let size: UInt64 = 8192
+        let writer = try CaptureWriter(.files(path: path, size: size, count: 3))
+        let interface = writer.addInterface(name: "eth0")
+        for n in 0..<1000 {
+            try Self.frame(64).withUnsafeBytes {
+                try writer.addPacket(interface: interface, time: UInt64(n), data: $0, wireLength: 98, direction: .inbound)
+            }
+        }
+        try writer.finish()
+        let begun = writer.filesBegun
+        #expect(begun > 10)
+        var packets = 0
+        for n in 0..<begun {
+            let file = "\(path).\(n)"
+            let there = FileManager.default.fileExists(atPath: file)
+            #expect(there == (n >= begun - 3), "\(n) of \(begun)")
+            guard there else { continue }
+            let attributes = try FileManager.default.attributesOfItem(atPath: file)
+            #expect((attributes[.size] as? UInt64 ?? .max) <= size && (attributes[.posixPermissions] as? Int) == 0o600)
+            packets += Int(try Self.run("tshark -r \(file) | wc -l").trimmingCharacters(in: .whitespacesAndNewlines)) ?? -1
+            unlink(file)
+        }
+        #expect(packets > 2 * 50 && packets < 3 * 70)
+    }
+
+    @Test func aTagIsPutBack() throws {
+        let path = Self.temporary()
+        defer { unlink(path + ".0") }
+        let writer = try CaptureWriter(.files(path: path, size: 1 << 20, count: 1))
+        let interface = writer.addInterface(name: "eth0")
+        try Self.frame(4).withUnsafeBytes {
+            try writer.addPacket(
+                interface: interface, time: 0, data: $0, inserting: (at: 12, bytes: 0x8100_0007), wireLength: 42, direction: .inbound)
+        }
+        try writer.finish()
+        #expect(try Self.run("tshark -r \(path).0 -T fields -e vlan.id -e ip.src") == "7\t10.0.0.1\n")
+    }
+}
