@@ -10,7 +10,7 @@
 #define NILO_ABI_SAMPLE_H
 #include "flow_key.h"
 
-#define NILO_SNAP_MOST 1600 /* bytes of a frame that a sample can carry */
+#define NILO_SNAP_MOST 2048 /* bytes of a frame that a sample can carry; a power of two */
 
 enum nilo_sample_reason {
 	NILO_SAMPLE_RANDOM = 1,

@@ -36,12 +36,15 @@ static int nilo_draw(__u32 step, struct nilo_drawing *d)
 }
 
 /* Takes over what user space has written, and draws anew. */
-static __always_inline void nilo_sampler_adopt(struct nilo_sampler *s)
+__noinline int nilo_sampler_adopt(struct nilo_sampler *s)
 {
-	__u32 version = *(volatile __u32 *)&s->version;
+	__u32 version;
 
+	if (!s)
+		return 0;
+	version = *(volatile __u32 *)&s->version;
 	if (version & 1)
-		return;
+		return 0;
 	nilo_publish(s->unused2);
 	s->in_force = s->one_in;
 	s->inverse_in_force = s->inverse;
@@ -60,6 +63,7 @@ static __always_inline void nilo_sampler_adopt(struct nilo_sampler *s)
 	}
 	s->beside = s->first_in_force | s->always_in_force;
 	s->next = s->in_force ? s->packets + nilo_skip(s->inverse_in_force, s->shift_in_force) : ~0ULL;
+	return 0;
 }
 
 /* The hits among the `packets` counted last, which reach the next one. */
@@ -88,13 +92,18 @@ __noinline int nilo_sample_hits(struct nilo_sampler *s, __u32 packets)
 	return d.hits;
 }
 
-/* Reasons other than chance. */
-static __always_inline __u32 nilo_sample_beside(const struct nilo_sampler *s, __u32 place, const struct nilo_facts *f)
+/*
+ * Reasons other than chance.
+ * - tcp_flags: 0 where the packet is not TCP.
+ */
+__noinline int nilo_sample_beside(const struct nilo_sampler *s, __u32 place, __u32 tcp_flags)
 {
 	__u32 reasons = 0, index = place & NILO_PLACE_SLOT;
 	const struct nilo_flow_slot *slot;
 
-	if (f->is_tcp && f->tcp_flags & s->always_in_force)
+	if (!s)
+		return 0;
+	if (tcp_flags & s->always_in_force)
 		reasons = NILO_SAMPLE_FLAGS;
 	if (!s->first_in_force || place & NILO_PLACE_NONE)
 		return reasons;
@@ -123,7 +132,7 @@ static __always_inline __u32 nilo_sample_due(__u32 rule, __u32 place, const stru
 		due = hits << 8 | (hits ? NILO_SAMPLE_RANDOM : 0);
 	}
 	if (unlikely(s->beside))
-		due |= nilo_sample_beside(s, place, f);
+		due |= nilo_sample_beside(s, place, f->is_tcp ? f->tcp_flags : 0);
 	return due;
 }
 
@@ -167,6 +176,15 @@ static __always_inline void nilo_sample_fill(struct nilo_sample *sample, struct 
 		to[i] = from[i];
 }
 
+/* snap: 1 ... NILO_SNAP_MOST, which the verifier sees by the mask. */
+static __always_inline long nilo_sample_copy(struct __sk_buff *skb, void *to, __u32 snap)
+{
+	__u64 last = snap - 1;
+
+	asm volatile("%0 &= %1" : "+r"(last) : "i"(NILO_SNAP_MOST - 1));
+	return bpf_skb_load_bytes(skb, 0, to, last + 1);
+}
+
 /* due: of nilo_sample_due, not 0. */
 __noinline int nilo_sample(struct __sk_buff *skb, const struct nilo_matched *m, const struct nilo_flow_key *key, __u32 due)
 {
@@ -197,7 +215,7 @@ __noinline int nilo_sample(struct __sk_buff *skb, const struct nilo_matched *m, 
 	}
 	offset = head->written & nilo_config.sample_mask;
 	sample = ring + offset;
-	if (snap && bpf_skb_load_bytes(skb, 0, sample + 1, snap))
+	if (snap && nilo_sample_copy(skb, sample + 1, snap))
 		return nilo_sample_lost(s, head, NILO_SAMPLE_UNREADABLE, due);
 	sample->bytes = bytes;
 	sample->snap = snap;
