@@ -48,7 +48,8 @@ import Testing
         for (rule, site) in [
             (Self.rule("e", ceiling: 1) { $0.mechanism = .edt }, Self.site), (Self.rule("h", ceiling: 1) { $0.mechanism = .htb }, foreign),
             (Self.rule("i", .ingress, ceiling: 1) { $0.mechanism = .htb }, Self.site), (Self.rule("g", rate: 1, ceiling: 2), Self.site),
-            (Self.rule("nothing"), Self.site), (Self.rule("low", ceiling: 0.0001), Self.site), (Self.rule("x", rate: 2, ceiling: 1), Self.site),
+            (Self.rule("nothing"), Self.site), (Self.rule("low", ceiling: 0.0001), Self.site),
+            (Self.rule("x", rate: 2, ceiling: 1), Self.site),
             (Self.rule("orphan", ceiling: 1, parent: "gone"), Self.site), (Self.rule("self", ceiling: 1, parent: "self"), Self.site),
             (Self.rule("side", ceiling: 1, .host(.either)), Self.site),
         ] {
@@ -113,7 +114,9 @@ import Testing
         #expect(inPlace.allSatisfy { if case .changeClass = $0 { true } else { false } })
         // There and back again.
         var undone = third.tree
-        for change in inPlace.reversed().flatMap(\.undo) { if case .changeClass(let back, _) = change { undone?.classes[back.minor] = back } }
+        for change in inPlace.reversed().flatMap(\.undo) {
+            if case .changeClass(let back, _) = change { undone?.classes[back.minor] = back }
+        }
         #expect(undone == now)
     }
 
