@@ -12,7 +12,8 @@ public final class SharedMaps {
         "nilo_ghosts", "nilo_fragments", "nilo_syns", "nilo_events", "nilo_scratchpad", "nilo_policies",
         "nilo_program", "nilo_prefixes", "nilo_rules", "nilo_verdicts",
         "nilo_samplers", "nilo_sample_heads", "nilo_sample_tails", "nilo_samples",
-        "nilo_shapers", "nilo_rates", "nilo_buckets", "nilo_hashed", "nilo_shape_nets", "nilo_net_scratch", "nilo_chosens", "nilo_leaves", "nilo_shaped",
+        "nilo_shapers", "nilo_rates", "nilo_buckets", "nilo_hashed", "nilo_shape_nets", "nilo_net_scratch", "nilo_chosens", "nilo_leaves",
+        "nilo_shaped",
         "nilo_mirrors", "nilo_copies", "nilo_mirror_cap", "nilo_mirror_now", "nilo_meta",
     ]
 

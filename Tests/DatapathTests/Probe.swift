@@ -89,7 +89,9 @@ actor Probe {
         var program: [nilo_instruction] = []
         for (name, number) in numbers {
             let next = UInt16(program.count + 3)
-            for (field, value) in [(NILO_FIELD_INTERFACE, name.interface.rawValue), (NILO_FIELD_DIRECTION, UInt32(name.direction.rawValue))] {
+            for (field, value) in [
+                (NILO_FIELD_INTERFACE, name.interface.rawValue), (NILO_FIELD_DIRECTION, UInt32(name.direction.rawValue)),
+            ] {
                 var test = nilo_instruction()
                 test.operation = UInt8(NILO_OP_RANGE.rawValue)
                 test.field = UInt8(field.rawValue)

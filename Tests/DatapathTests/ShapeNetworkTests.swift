@@ -32,7 +32,9 @@ import Testing
         #expect(books.seen.skbs - books.policed.skbs == device.packets && books.seen.skbBytes - books.policed.skbBytes == device.bytes)
         #expect(try await counted.probe.account(counted.a, .egress).closes)
         // And on the way in.
-        try await counted.probe.shape([ShaperName("in", on: counted.b, .ingress): Shaper(.police(BitRate(bitsPerSecond: 1000), burst: ByteCount(5000)))])
+        try await counted.probe.shape([
+            ShaperName("in", on: counted.b, .ingress): Shaper(.police(BitRate(bitsPerSecond: 1000), burst: ByteCount(5000)))
+        ])
         try await counted.pair.a.sendUDP(50, size: 958, to: Pair.addressB, port: receiver.port)
         #expect(try await receiver.settled(at: Int(counters.packets) + 5) == Int(counters.packets) + 5)
         #expect(try await counted.probe.books(counted.b, .ingress).policed.skbs == 45)
@@ -80,7 +82,8 @@ import Testing
     @Test(.requires(.htb)) func aClassHoldsItsRate() async throws {
         let counted = try await CountedPair(.clsact, offloads: .off)
         let plan = ShapePlan.make(
-            [ShapeRule(name: "r", scope: RuleScope(direction: .egress), ceiling: BitRate(bitsPerSecond: 2e7))], on: ShapeSite(interface: "va"))
+            [ShapeRule(name: "r", scope: RuleScope(direction: .egress), ceiling: BitRate(bitsPerSecond: 2e7))],
+            on: ShapeSite(interface: "va"))
         let index = Int32(try await counted.pair.a.index(of: "va"))
         let changes = QdiscChange.changes(from: nil, to: plan.tree)
         try await counted.pair.a.run { try NetlinkSocket().apply(changes, to: index) }
@@ -97,5 +100,41 @@ import Testing
         // A busy machine's clock; tools/bench shape has the accuracy.
         #expect(abs(rate / 2e7 - 1) < 0.1)
         #expect(try await transfer.value.received == 8_000_000)
+    }
+
+    /// The moment of an arrival, and how many bytes of frames of 1000 have arrived by then.
+    private static func arrival(at receiver: UDPReceiver) async throws -> (ContinuousClock.Instant, Int) {
+        let before = receiver.datagrams
+        _ = try await eventually(within: .seconds(5)) { receiver.datagrams > before }
+        return (ContinuousClock.now, receiver.datagrams * 1000)
+    }
+
+    @Test(.requires(.fq), arguments: [1e6, 1e7]) func departureTimesHoldTheRate(rate: Double) async throws {
+        let counted = try await CountedPair(.clsact, offloads: .off)
+        try await counted.pair.a.sh("tc qdisc add dev va root fq")
+        var site = ShapeSite(interface: "va")
+        site.root = .foreign("fq", irreplaceable: nil)
+        let plan = ShapePlan.make(
+            [ShapeRule(name: "r", scope: RuleScope(direction: .egress), ceiling: BitRate(bitsPerSecond: rate))], on: site)
+        let decision = try #require(plan.decisions.first)
+        #expect(decision.mechanism == .edt && plan.tree == nil)
+        let name = Self.name(counted)
+        try await counted.probe.shape([name: decision.shaper])
+        let receiver = try await UDPReceiver(in: counted.pair.b)
+        let count = Int(rate / 8000 * 4)
+        let sender = Task { [pair = counted.pair] in
+            try await pair.a.sendUDP(count, size: 958, to: Pair.addressB, port: receiver.port)
+        }
+        try await Task.sleep(for: .milliseconds(500))
+        let (start, before) = try await Self.arrival(at: receiver)
+        try await Task.sleep(for: .milliseconds(2500))
+        let (end, after) = try await Self.arrival(at: receiver)
+        #expect(abs(Double(after - before) * 8 / (end - start).seconds / rate - 1) < 0.02)
+        try await sender.value
+        // The socket waits for its packets to leave: none has to be dropped for want of a departure within two seconds.
+        let counters = try #require(try await counted.probe.shaped(name))
+        #expect(counters.packets + counters.droppedPackets == UInt64(count))
+        #expect(try await receiver.settled(at: Int(counters.packets)) == Int(counters.packets))
+        #expect(counters[.noDeparture] == 0 && counters[.contended] == 0)
     }
 }

@@ -139,7 +139,9 @@ import Testing
         let (bench, tables) = try await Self.shaped(Shaper(.police(BitRate(bitsPerSecond: 8e5), burst: ByteCount(1000))))
         try await bench.perform { bench in
             let large = Frame(EthernetHeader(), IPv4Header(), TCPHeader(.ack), RawBytes(count: 3000)).bytes
-            let context = PacketContext { $0.segments = 30; $0.segmentSize = 100 }
+            let context = PacketContext {
+                $0.segments = 30; $0.segmentSize = 100
+            }
             let wire = UInt64(3000 + 30 * 54)
             #expect(try ProgramTestRun(bench.program.egress, large, context: context).result == -1)
             let start = Self.now()
@@ -176,11 +178,16 @@ import Testing
         try await bench.perform { bench in
             for ecn: UInt8 in 0..<4 {
                 func frames(_ dscp: UInt8) -> [Frame] {
-                    let v4 = IPv4Header { $0.ecn = ecn; $0.dscp = dscp; $0.identification = 0xfffe }
-                    let v6 = IPv6Header { $0.ecn = ecn; $0.dscp = dscp; $0.flowLabel = 0xabcde }
+                    let v4 = IPv4Header {
+                        $0.ecn = ecn; $0.dscp = dscp; $0.identification = 0xfffe
+                    }
+                    let v6 = IPv6Header {
+                        $0.ecn = ecn; $0.dscp = dscp; $0.flowLabel = 0xabcde
+                    }
                     return [
                         Frame(EthernetHeader(), v4, UDPHeader(), RawBytes(count: 9)), Frame(EthernetHeader(), v6, UDPHeader()),
-                        Frame(EthernetHeader(), VLANTag(5), v4, TCPHeader(.ack)), Frame(EthernetHeader(), VLANTag.service(5), VLANTag(0), v6),
+                        Frame(EthernetHeader(), VLANTag(5), v4, TCPHeader(.ack)),
+                        Frame(EthernetHeader(), VLANTag.service(5), VLANTag(0), v6),
                     ]
                 }
                 for (before, after) in zip(frames(9), frames(46)) {

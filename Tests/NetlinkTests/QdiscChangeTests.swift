@@ -12,7 +12,8 @@ import Testing
     private static func mbit(_ n: Double) -> BitRate { BitRate(bitsPerSecond: n * 1e6) }
     private static func htb(_ minor: UInt16, below parent: UInt16 = 0, _ rate: Double, _ ceiling: Double) -> HTBClass {
         HTBClass(
-            minor: minor, parent: parent, rate: mbit(rate), ceiling: mbit(ceiling), burst: ByteCount(20_000), ceilingBurst: ByteCount(30_000),
+            minor: minor, parent: parent, rate: mbit(rate), ceiling: mbit(ceiling), burst: ByteCount(20_000),
+            ceilingBurst: ByteCount(300_000),
             priority: minor >= 16 ? 2 : 0, quantum: minor >= 16 ? 3000 : 0, overhead: 24)
     }
     private static let tree = HTBTree([htb(1, 100, 100), htb(16, below: 1, 10, 100), htb(17, below: 1, 20, 50_000)])
@@ -39,7 +40,12 @@ import Testing
         wanted.classes[16] = Self.htb(16, below: 1, 11, 90)
         wanted.classes[18] = Self.htb(18, below: 1, 5, 50)
         let changes = QdiscChange.changes(from: Self.tree, to: wanted)
-        #expect(changes == [.addClass(Self.htb(18, below: 1, 5, 50)), .changeClass(Self.htb(16, below: 1, 11, 90), from: Self.htb(16, below: 1, 10, 100)), .removeClass(Self.htb(17, below: 1, 20, 50_000))])
+        #expect(
+            changes == [
+                .addClass(Self.htb(18, below: 1, 5, 50)),
+                .changeClass(Self.htb(16, below: 1, 11, 90), from: Self.htb(16, below: 1, 10, 100)),
+                .removeClass(Self.htb(17, below: 1, 20, 50_000)),
+            ])
         let after = try await pair.a.withSocket { [wanted] socket in
             try socket.apply(changes, to: index)
             let changed = try socket.rootQdisc(of: index)
@@ -50,7 +56,7 @@ import Testing
         #expect(try await pair.a.sh(Self.show) == before)
     }
 
-    /// What a person would type makes the same as the request.
+    /// What a person would type makes the same as the request, as far as tc, which counts in microseconds, can say it.
     @Test func theCommandsSayTheSame() async throws {
         let typed = try await Pair()
         let requested = try await Pair()
@@ -60,7 +66,10 @@ import Testing
         try await requested.a.withSocket { try $0.apply(changes, to: index) }
         let show = "tc qdisc show dev va; tc -d class show dev va | sed 's/ leaf [0-9a-f]*://'"
         #expect(try await typed.a.sh(show) == requested.a.sh(show))
-        for change in [QdiscChange.changeClass(Self.htb(16, below: 1, 1, 2), from: Self.htb(16, below: 1, 10, 100)), .removeClass(Self.htb(17, below: 1, 20, 50_000))] {
+        for change in [
+            QdiscChange.changeClass(Self.htb(16, below: 1, 1, 2), from: Self.htb(16, below: 1, 10, 100)),
+            .removeClass(Self.htb(17, below: 1, 20, 50_000)),
+        ] {
             try await typed.a.sh(change.command(on: "va"))
             try await requested.a.withSocket { try $0.apply([change], to: index) }
         }
@@ -117,7 +126,9 @@ import Testing
         try await Self.exchange(try await Pair(), "fq limit 5000 quantum 4000 maxrate 10mbit horizon 3s")
     }
 
-    @Test(.requires(.tc("the fq_codel qdisc", "root fq_codel")), arguments: ["", " target 7ms interval 77ms limit 500 noecn", " ce_threshold 3ms"])
+    @Test(
+        .requires(.tc("the fq_codel qdisc", "root fq_codel")),
+        arguments: ["", " target 7ms interval 77ms limit 500 noecn", " ce_threshold 3ms"])
     func fqCodelComesBackAsItWas(parameters: String) async throws {
         try await Self.exchange(try await Pair(), "fq_codel" + parameters)
     }
@@ -147,7 +158,8 @@ import Testing
         for (commands, kind, reason) in [
             ("tc qdisc add dev va root handle 1: htb default 1", "htb", "cannot be put back"),
             (
-                "tc qdisc add dev va root handle 1: tbf rate 1mbit burst 10k latency 9ms; tc qdisc add dev va parent 1:1 handle 2: pfifo", "tbf",
+                "tc qdisc add dev va root handle 1: tbf rate 1mbit burst 10k latency 9ms; tc qdisc add dev va parent 1:1 handle 2: pfifo",
+                "tbf",
                 "holds a pfifo"
             ),
         ] {

@@ -48,7 +48,8 @@ import Testing
         for (rule, site) in [
             (Self.rule("e", ceiling: 1) { $0.mechanism = .edt }, Self.site), (Self.rule("h", ceiling: 1) { $0.mechanism = .htb }, foreign),
             (Self.rule("i", .ingress, ceiling: 1) { $0.mechanism = .htb }, Self.site), (Self.rule("g", rate: 1, ceiling: 2), Self.site),
-            (Self.rule("nothing"), Self.site), (Self.rule("low", ceiling: 0.0001), Self.site), (Self.rule("x", rate: 2, ceiling: 1), Self.site),
+            (Self.rule("nothing"), Self.site), (Self.rule("low", ceiling: 0.0001), Self.site),
+            (Self.rule("x", rate: 2, ceiling: 1), Self.site),
             (Self.rule("orphan", ceiling: 1, parent: "gone"), Self.site), (Self.rule("self", ceiling: 1, parent: "self"), Self.site),
             (Self.rule("side", ceiling: 1, .host(.either)), Self.site),
         ] {
@@ -113,7 +114,9 @@ import Testing
         #expect(inPlace.allSatisfy { if case .changeClass = $0 { true } else { false } })
         // There and back again.
         var undone = third.tree
-        for change in inPlace.reversed().flatMap(\.undo) { if case .changeClass(let back, _) = change { undone?.classes[back.minor] = back } }
+        for change in inPlace.reversed().flatMap(\.undo) {
+            if case .changeClass(let back, _) = change { undone?.classes[back.minor] = back }
+        }
         #expect(undone == now)
     }
 
@@ -130,5 +133,26 @@ import Testing
         #expect(first.tree?.classes.count == 100 && QdiscChange.changes(from: first.tree, to: second.tree).isEmpty)
         let many = ShapePlan.make([Self.rule("p", .egress, .prefixes(.source, list(0..<5000)))], on: Self.site)
         #expect(many.decisions.map(\.mechanism) == [.police] && many.tree == nil)
+    }
+
+    /// Under the link, once its capacity is known, or under another rule: a class goes with all below it before it comes again.
+    @Test func aClassThatMovesGoesWithAllBelowIt() throws {
+        func htb(_ minor: UInt16, _ parent: UInt16) -> HTBClass {
+            HTBClass(minor: minor, parent: parent, rate: 1, ceiling: 1, buffer: 1, ceilingBuffer: 1)
+        }
+        let before = HTBTree([htb(9, 0), htb(3, 9), htb(4, 9), htb(5, 0)])
+        let after = HTBTree([htb(1, 0), htb(9, 1), htb(3, 9), htb(5, 0)])
+        #expect(
+            QdiscChange.changes(from: before, to: after) == [
+                .removeClass(htb(4, 9)), .removeClass(htb(3, 9)), .removeClass(htb(9, 0)), .addClass(htb(1, 0)), .addClass(htb(9, 1)),
+                .addClass(htb(3, 9)),
+            ])
+        let rule = [Self.rule("a", ceiling: 1)]
+        let first = ShapePlan.make(rule, on: Self.site)
+        let second = ShapePlan.make(rule, on: Self.link, after: first.numbers)
+        // Its new classes have new numbers: they are there before the old ones go.
+        let changes = QdiscChange.changes(from: first.tree, to: second.tree)
+        let firstRemoval = try #require(changes.firstIndex { if case .removeClass = $0 { true } else { false } })
+        #expect(changes.count == 132 && firstRemoval == 67)
     }
 }

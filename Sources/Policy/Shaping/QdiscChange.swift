@@ -59,23 +59,25 @@ public enum QdiscChange: Hashable, Sendable {
         guard let observed else {
             return (replacing.map { [.removeForeign($0)] } ?? []) + [.addRoot] + wanted.topDown.map { .addClass($0) }
         }
+        // The kernel cannot move a class: it goes, with all below it, and comes again.
+        var moving: Set<UInt16> = []
+        for old in observed.topDown {
+            let isMoved = wanted.classes[old.minor].map { $0.parent != old.parent } ?? false
+            if isMoved || moving.contains(old.parent) { moving.insert(old.minor) }
+        }
+        let bottomUp = observed.topDown.reversed()
+        let moved = bottomUp.filter { moving.contains($0.minor) }.map { QdiscChange.removeClass($0) }
         var added: [QdiscChange] = []
         var changed: [QdiscChange] = []
-        var moved: [QdiscChange] = []
         for new in wanted.topDown {
-            guard let old = observed.classes[new.minor] else {
+            if let old = observed.classes[new.minor], !moving.contains(new.minor) {
+                if old != new { changed.append(.changeClass(new, from: old)) }
+            } else {
                 added.append(.addClass(new))
-                continue
-            }
-            if old.parent != new.parent {
-                moved.append(.removeClass(old))
-                added.append(.addClass(new))
-            } else if old != new {
-                changed.append(.changeClass(new, from: old))
             }
         }
-        let removed = observed.topDown.reversed().filter { wanted.classes[$0.minor] == nil }
-        return moved.reversed() + added + changed + removed.map { .removeClass($0) }
+        let removed = bottomUp.filter { wanted.classes[$0.minor] == nil && !moving.contains($0.minor) }
+        return moved + added + changed + removed.map { .removeClass($0) }
     }
 }
 

@@ -73,7 +73,8 @@ struct ShapePlanning {
                 "\(site.interface) has no queue: with an HTB root qdisc small packets cost about a tenth more, also those of no rule")
         case .kernelDefault("mq"):
             plan.notes.append("\(site.interface) has several queues: behind an HTB root qdisc they share one lock")
-        case .foreign(let kind, _): plan.notes.append("the \(kind) qdisc of \(site.interface) is put back when no rule needs classes any more")
+        case .foreign(let kind, _):
+            plan.notes.append("the \(kind) qdisc of \(site.interface) is put back when no rule needs classes any more")
         default: break
         }
     }
@@ -171,7 +172,8 @@ struct ShapePlanning {
         if let no = noClasses { return Choice(mechanism: .police, reason: "no classes: \(no.reason)") }
         switch rule.aggregation {
         case .aggregate: return Choice(mechanism: .htb, reason: "a class delays what a policer would drop; there is no fq")
-        case .host, .flow: return Choice(mechanism: .police, reason: "a bucket for each, where classes would be shared by hash; there is no fq")
+        case .host, .flow:
+            return Choice(mechanism: .police, reason: "a bucket for each, where classes would be shared by hash; there is no fq")
         case .prefixes(_, let list) where list.count <= ShapePlan.mostPrefixClasses:
             return Choice(mechanism: .htb, reason: "a class for each prefix; there is no fq")
         case .prefixes(_, let list): return Choice(mechanism: .police, reason: "\(list.count) rates change at once as buckets")
@@ -248,11 +250,15 @@ struct ShapePlanning {
         let highest = members.map(\.rate).max()
         guard let ceiling = rule.ceiling ?? limit(above: rule) ?? rule.rate ?? highest else {
             return plan.refusals.append(
-                no("there is no telling what it may have at most", "give it a ceiling, or declare the capacity of \(site.interface) under links"))
+                no(
+                    "there is no telling what it may have at most",
+                    "give it a ceiling, or declare the capacity of \(site.interface) under links"))
         }
         if parent == 0, let rate = rule.rate, rate < ceiling {
             return plan.refusals.append(
-                no("a guarantee is a share of something", "declare the capacity of \(site.interface) under links, or give the rule a parent"))
+                no(
+                    "a guarantee is a share of something",
+                    "declare the capacity of \(site.interface) under links, or give the rule a parent"))
         }
         let count = leafCount(rule, members)
         // Hosts, flows and prefixes share nothing, unless a limit is set for all prefixes together.

@@ -17,6 +17,7 @@ final class ShapingBed {
     private(set) var interface = InterfaceID(rawValue: 0)
     let ifindex: Int32
     private var tree: HTBTree?
+    private var numbers = ShapeNumbers()
 
     /// - Parameter offloads: leave segmentation to the device, so that packets may be super-packets.
     init(_ plan: Plan, offloads: Bool = false) throws {
@@ -49,7 +50,8 @@ final class ShapingBed {
     @discardableResult func shape(_ rules: [(rule: ShapeRule, match: Match)], capacity: BitRate? = nil) throws -> ShapePlan {
         var site = ShapeSite(interface: "va")
         site.capacity = capacity
-        let plan = ShapePlan.make(rules.map(\.rule), on: site)
+        let plan = ShapePlan.make(rules.map(\.rule), on: site, after: numbers)
+        numbers = plan.numbers
         guard plan.refusals.isEmpty else { throw BenchError("\(plan.refusals)") }
         try classes(plan.tree)
         let shapers = Dictionary(
