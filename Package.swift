@@ -55,7 +55,7 @@ let agent: [Target] = [  // 5
         name: "Agent",
         dependencies: [
             "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Policy",
-            "Privileges", "Reports",
+            "Privileges", "Reports", "Sampling",
         ])
 ]
 

@@ -23,6 +23,9 @@ final class Agent {
     let datapath: Datapath
     let collector: Collector
     private(set) var follower: InterfaceFollower!
+    /// nil until all is attached.
+    private(set) var keeper: PolicyKeeper!
+    private(set) var reporter: PolicyReporter!
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -61,7 +64,9 @@ final class Agent {
             configuration, datapath, log,
             onWatch: { [unowned self] followed in
                 try loop.watch(followed.monitor.descriptor) { [unowned self] in
-                    if try !followed.monitor.drain().isEmpty { follower.synchronise(followed) }
+                    let changes = try followed.monitor.drain()
+                    if !changes.isEmpty { follower.synchronise(followed) }
+                    if !changes.isEmpty || changes.qdiscs { keeper?.synchronise(isOurs: !changes.isEmpty) }
                 }
             }, onUnwatch: { [unowned self] in loop.unwatch($0.monitor.descriptor) },
             onAttach: { [unowned self] id, name in
@@ -107,6 +112,7 @@ final class Agent {
         setTargets()
         for target in targets { target.open(now: .now) }
         follower.choose(configuration)
+        applyPolicy(because: "SIGHUP")
         try read()
     }
 
@@ -129,6 +135,9 @@ final class Agent {
         // One whole walk, so that what an earlier agent counted is found before the rest is closed.
         for _ in 0..<64 where try !follower.search() {}
         try follower.sweep()
+        keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
+        reporter = PolicyReporter(keeper, datapath, follower)
+        applyPolicy(because: "start")
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()
             try read()
@@ -147,6 +156,16 @@ final class Agent {
         turnTimer.fire(after: .seconds(1))
     }
 
+    /// Applies what the policy folder says. A file with a problem leaves what is in force, and the agent goes on.
+    private func applyPolicy(because reason: String) {
+        do {
+            let plan = try keeper.load()
+            for refusal in plan.refusals { log.error("rule not applied", ["rule": LogValue(refusal.rule), "reason": LogValue(refusal.reason)]) }
+            let steps = plan.steps.flatMap(\.reports)
+            if !steps.isEmpty { note("policy", by: .agent(reason), ["steps": LogValue(steps.count)]) }
+        } catch { log.error("policy not applied", ["reason": LogValue("\(error)")]) }
+    }
+
     /// Reads and answers until a signal or `stop` ends it.
     func run() throws {
         // Not before: connecting has threads of its own, which must start without the privileges.
@@ -159,6 +178,8 @@ final class Agent {
     private func turn() {
         turnTimer.fire(after: .seconds(1))
         follower.repair()
+        keeper.turn(now: .now)
+        reporter.turn(now: .now)
         measureRates()
         collector.turn(now: .now)
         export()
@@ -215,6 +236,7 @@ final class Agent {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])
         } else {
+            keeper?.withdraw()
             follower.detachAll()
             try datapath.removePins()
             log.info("stopped and removed")

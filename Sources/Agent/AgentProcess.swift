@@ -69,7 +69,7 @@ public enum AgentProcess {
         _ = try ProcessPrivileges.drop(keeping: kept)
         let mailbox = Mailbox(agent)
         let servers = [
-            try ControlServer(control, handler: mailbox.answer),
+            try ControlServer(control, limits: .forPolicies, handler: mailbox.answer),
             try ControlServer(reading, controlSocket: configuration.control.socket, handler: mailbox.answer),
             try metrics.serve(mailbox.answerMetrics),
         ]
@@ -108,5 +108,14 @@ enum Group {
         if getgrnam(name) != nil { return name }
         log.warning("no such group; the socket is for root alone", ["group": LogValue(name)])
         return nil
+    }
+}
+
+extension ControlServer.Limits {
+    /// Policy files come over the control socket.
+    fileprivate static var forPolicies: ControlServer.Limits {
+        var limits = ControlServer.Limits()
+        limits.bodyBytes = 2 * PolicyDirectory.maximumBytes
+        return limits
     }
 }

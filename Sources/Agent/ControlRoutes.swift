@@ -31,6 +31,9 @@ enum ControlRoutes {
         "/metrics": Route(method: "GET") { _, _ in
             { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
         },
+        "/v1/policy": Route(method: "GET") { _, _ in { try json($0.reporter.report(at: .now)) } },
+        "/v1/policy/apply": Route(method: "POST") { _, request throws(ControlQuery.Fault) in try applyPolicy(request) },
+        "/v1/policy/confirm": Route(method: "POST") { _, request in { try confirmPolicy($0, request.peer) } },
         "/v1/stop": Route(method: "POST", fields: ["keep"]) { query, request throws(ControlQuery.Fault) in try stop(query, request.peer) },
     ]
 
@@ -42,6 +45,8 @@ enum ControlRoutes {
         case .success(let question):
             switch ask(question) {
             case .success(let response)?: return response
+            case .failure(let error as AgentFailure)?: return .failure(422, "\(error.what): \(error.why)", hint: error.hint)
+            case .failure(let error as PlanReport.Refusal)?: return .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)
             case .failure(let error)?: return .failure(500, "\(error)")
             case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")
             }

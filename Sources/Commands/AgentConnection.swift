@@ -57,7 +57,7 @@ public struct AgentConnection: Sendable {
         do {
             let body = Array(try JSONEncoder().encode(change))
             return try JSONDecoder().decode(
-                PlanReport.self, from: Data(try client.post("/v1/policy", body: body, timeout: .seconds(120))))
+                PlanReport.self, from: Data(try client.post("/v1/policy/apply", body: body, timeout: .seconds(120))))
         } catch let error as ControlClientError { throw Self.failure(what, error) } catch {
             throw CommandFailure(
                 what, "the agent's answer is not understood: \(error)", hint: "agent and command may be of different versions: nilo status")

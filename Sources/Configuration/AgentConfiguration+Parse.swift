@@ -46,7 +46,9 @@ extension AgentConfiguration {
     }
 
     private mutating func decode(_ root: YAMLNode, _ decoder: inout ConfigurationDecoder) {
-        let keys = ["interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "log", "bpffs"]
+        let keys = [
+            "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "log", "bpffs", "policy",
+        ]
         let values = decoder.mapping(root, "", keys: keys)
         if let node = values["interfaces"] {
             decoder.list(node, "interfaces", into: &interfaces) { decoder, item, path in
@@ -77,6 +79,7 @@ extension AgentConfiguration {
             decoder.choice(values["format"], "log.format", into: &log.format)
             decoder.choice(values["level"], "log.level", into: &log.level)
         }
+        decoder.path(values["policy"], "policy", limit: 1024, into: &policy)
         if let node = values["bpffs"], let text = decoder.text(node, "bpffs") {
             var path = ""
             if text != "auto" { decoder.path(node, "bpffs", limit: 1024, into: &path) }

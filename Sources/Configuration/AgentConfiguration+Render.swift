@@ -68,6 +68,9 @@ extension AgentConfiguration {
         # Where maps and links are pinned: the path of a BPF file system, or auto.
         bpffs: \(renderBPFFS())
 
+        # The folder of policy files: what is mirrored, sampled and shaped.
+        policy: \(scalar(policy))
+
         """
     }
 

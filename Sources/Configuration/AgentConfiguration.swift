@@ -101,6 +101,8 @@ public struct AgentConfiguration: Sendable, Equatable {
     public var export: [Export] = []
     public var log = Log()
     public var bpffs = BPFFileSystem.automatic
+    /// The folder of policy files.
+    public var policy = "/etc/nilo/policy.d"
 
     public init() {}
 }

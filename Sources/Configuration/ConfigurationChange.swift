@@ -33,6 +33,7 @@ public struct ConfigurationChange: Sendable, Equatable {
         leave("metrics.listen", new, \.metricsListen)
         leave("log.format", new, \.log.format)
         leave("bpffs", new, \.bpffs)
+        leave("policy", new, \.policy)
     }
 
     private mutating func take<T: Equatable>(

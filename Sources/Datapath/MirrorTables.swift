@@ -63,6 +63,13 @@ public final class MirrorTables {
         try record(index).target != UInt8(NILO_MIRROR_NOWHERE.rawValue)
     }
 
+    /// Is this the session in force?
+    public func holds(_ session: MirrorSession, at index: Int) throws(BPFError) -> Bool {
+        let there = try record(index)
+        let wanted = session.record(generation: there.generation)
+        return withUnsafeBytes(of: there) { there in withUnsafeBytes(of: wanted) { there.elementsEqual($0) } }
+    }
+
     public func counts(of index: Int) throws(BPFError) -> MirrorCounts {
         var key = Self.key(index)
         var parts = [nilo_mirror_counts](repeating: nilo_mirror_counts(), count: cpus)

@@ -14,6 +14,8 @@ public final class LinkMonitor {
         public var defaultRoutes = false
         /// Messages were lost (ENOBUFS): dump everything. Sets the two above.
         public var isOverrun = false
+        /// A qdisc or class appeared, changed or vanished. Not in `isEmpty`: it is of interest only to who shapes.
+        public var qdiscs = false
         /// How many messages were read, with those that changed nothing of interest.
         public var messages = 0
 
@@ -44,7 +46,7 @@ public final class LinkMonitor {
                 throw NetlinkError("\(operation): set the receive buffer", code: errno)
             }
         }
-        for group in [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP] {
+        for group in [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP, RTNLGRP_TC] {
             let result = nl_socket_add_membership(socket, Int32(group.rawValue))
             guard result >= 0 else { throw NetlinkError("\(operation): join multicast group \(group.rawValue)", library: result) }
         }
@@ -90,6 +92,7 @@ extension LinkMonitor.Changes {
         case RTM_NEWLINK, RTM_DELLINK: links = true
         case RTM_NEWROUTE, RTM_DELROUTE: if DefaultRoute.Line(message.payload) != nil { defaultRoutes = true }
         case RTM_NEWNEXTHOP, RTM_DELNEXTHOP: defaultRoutes = true
+        case RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTCLASS, RTM_DELTCLASS: qdiscs = true
         default: break
         }
     }

@@ -4,17 +4,20 @@ import NetworkTypes
 import Policy
 import Reports
 
-/// One change of the kernel, and how it is taken back.
+/// A change of the kernel that is made as one, and how it is taken back.
 struct PolicyStep {
-    var report: PlanReport.Step
+    var reports: [PlanReport.Step]
     var apply: () throws -> Void
     /// Brings back what was before `apply`; called only after it, when a later step failed.
     var undo: () throws -> Void
 
-    init(_ report: PlanReport.Step, apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
-        self.report = report
+    init(_ reports: [PlanReport.Step], apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
+        self.reports = reports
         self.apply = apply
         self.undo = undo
+    }
+    init(_ report: PlanReport.Step, apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
+        self.init([report], apply: apply, undo: undo)
     }
 }
 
@@ -23,14 +26,12 @@ struct PolicyPlan {
     var steps: [PolicyStep] = []
     var refusals: [PlanReport.Refusal] = []
     /// Rules whose interfaces are not there.
-    var waiting: [String] = []
+    var waiting: Set<String> = []
     var remarks: [String] = []
-    /// What the program is compiled from, for those who report on it.
-    var parts: [RulePart] = []
 
     func report(applied: Bool, confirmWithinSeconds: Double? = nil) -> PlanReport {
         PlanReport(
-            steps: steps.map(\.report), refusals: refusals, waiting: waiting, remarks: remarks, applied: applied,
+            steps: steps.flatMap(\.reports), refusals: refusals, waiting: waiting.sorted(), remarks: remarks, applied: applied,
             confirmWithinSeconds: confirmWithinSeconds)
     }
 }
@@ -48,26 +49,21 @@ struct CountedInterface: Hashable {
     var fullName: String { namespace.map { "\($0):\(name)" } ?? name }
 }
 
-/// What of a rule stands at one place of the kernel's tables.
-struct RulePart {
-    /// Index of the rule among those of its kind in the policy.
-    var rule: Int
-    var name: String
-    var place: RuleBook.Place
-    var tenant: RuleBook.Tenant
-    var scope: RuleScope
-    /// Never empty; of a mirror all of one namespace, of a shaper one.
-    var interfaces: [CountedInterface]
-    var priority = 0
-
-    var namespaceCookie: UInt64 { interfaces[0].namespaceCookie }
-    var interfaceNames: String { interfaces.map(\.fullName).joined(separator: ", ") }
+/// What the rules of one kind come to.
+///
+/// `before` brings what the new filter program needs and leaves all that the old one uses; `after` takes away what only the old one used.
+struct ActuatorPlan {
+    var before: [PolicyStep] = []
+    var after: [PolicyStep] = []
+    /// The rules as the filter program is to know them; asked for after `before` has been carried out.
+    var rules: () -> [KernelRule] = { [] }
+    /// The same for a plan that is not carried out: numbers of rules that are not there yet are guesses.
+    var expectedRules: [KernelRule] = []
 }
 
-/// Those who make the kernel carry out the rules of one kind.
-///
-/// `before` brings what the new filter program needs, and leaves everything that the old one uses; `after` takes away what only the old one
-/// used.
+/// Those who make the kernel carry out the rules of one kind. Planning changes nothing.
 protocol RuleActuator: AnyObject {
-    func changes(to policy: Policy, _ parts: [RulePart], _ plan: inout PolicyPlan) throws -> (before: [PolicyStep], after: [PolicyStep])
+    func prepare(_ policy: Policy, _ resolution: PolicyResolution, _ plan: inout PolicyPlan) throws -> ActuatorPlan
+    /// Takes away all that rules of this kind have made outside the maps, at the agent's end.
+    func withdraw() throws
 }

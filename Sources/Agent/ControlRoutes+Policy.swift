@@ -1,0 +1,40 @@
+import API
+import FoundationEssentials
+import Logging
+import Reports
+
+/// Changing the policy over the control socket.
+extension ControlRoutes {
+    /// The body is a `PolicyChange`; the answer a `PlanReport`.
+    static func applyPolicy(_ request: ControlRequest) throws(ControlQuery.Fault) -> Question {
+        let change: PolicyChange
+        do { change = try JSONDecoder().decode(PolicyChange.self, from: Data(request.body)) } catch {
+            throw ControlQuery.Fault(field: "body", value: "\(request.body.count) bytes", reason: "it is no policy change: \(error)")
+        }
+        let peer = request.peer
+        return { agent in
+            let actor = peer.map { AuditLog.Actor.peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request")
+            do {
+                let report = try agent.keeper.change(change)
+                if report.applied { agent.note("policy", by: actor, fields(change, steps: report.steps.count)) }
+                return try json(report)
+            } catch {
+                if !change.dryRun { agent.audit?.record("policy", by: actor, result: .failed("\(error)"), fields(change, steps: 0)) }
+                throw error
+            }
+        }
+    }
+
+    private static func fields(_ change: PolicyChange, steps: Int) -> KeyValuePairs<String, LogValue> {
+        [
+            "put": LogValue(change.put.keys.sorted().joined(separator: " ")),
+            "remove": LogValue((change.remove + (change.removeRule.map { [$0] } ?? [])).joined(separator: " ")), "steps": LogValue(steps),
+        ]
+    }
+
+    static func confirmPolicy(_ agent: Agent, _ peer: ControlRequest.Peer?) throws -> ControlResponse {
+        try agent.keeper.confirm()
+        agent.note("policy confirmed", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), [:])
+        return ControlResponse(body: Array("{\"confirmed\":true}\n".utf8))
+    }
+}

@@ -1,0 +1,277 @@
+import Configuration
+import Datapath
+import Netlink
+import NetworkTypes
+import Policy
+import Reports
+
+/// Makes the datapath mirror as the policy says: sessions, and the mirror port of each namespace whose copies have to be changed.
+final class MirrorActuator: RuleActuator {
+    let tables: MirrorTables
+    private let book: RuleBook
+    private let follower: InterfaceFollower
+    private let datapath: Datapath
+    private let vxlanPorts: [UInt16]
+    private lazy var program = Result { try MirrorPortProgram(maps: datapath.maps) }
+    /// Sessions as they were installed or found, for the report.
+    private(set) var sessions: [RuleBook.Place: MirrorSession] = [:]
+
+    init(_ datapath: Datapath, _ book: RuleBook, _ follower: InterfaceFollower, vxlanPorts: [UInt16]) throws {
+        tables = try MirrorTables(maps: datapath.maps)
+        self.datapath = datapath
+        self.book = book
+        self.follower = follower
+        self.vxlanPorts = vxlanPorts
+    }
+
+    /// A rule in one namespace, on its way to a session.
+    private struct Part {
+        var rule: MirrorRule
+        var place: RuleBook.Place
+        var tenant: RuleBook.Tenant
+        var interfaces: [CountedInterface]
+        var namespace: FollowedNamespace
+        var session: MirrorSession
+        var needsPort: Bool
+    }
+
+    func prepare(_ policy: Policy, _ resolution: PolicyResolution, _ plan: inout PolicyPlan) throws -> ActuatorPlan {
+        var result = ActuatorPlan()
+        var parts: [Part] = []
+        var taken: Set<RuleBook.Place> = []
+        for rule in policy.mirrors {
+            var members = resolution.interfaces(of: rule.scope, for: rule.name, &plan)
+            // Nothing is copied from an interface to itself.
+            if case .interface(let target) = rule.target { members.removeAll { $0.name == target } }
+            for (cookie, interfaces) in Dictionary(grouping: members, by: \.namespaceCookie).sorted(by: { $0.key < $1.key }) {
+                let tenant = RuleBook.Tenant(name: rule.name, part: cookie)
+                guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == cookie }) else { continue }
+                guard let place = book.place(of: tenant, .mirror, besides: taken) else {
+                    plan.refusals.append(
+                        .init(
+                            rule: rule.name, reason: "\(RuleBook.Kind.mirror.places.count) mirror sessions are the most",
+                            hint: "a rule counts once for each namespace it applies in"))
+                    continue
+                }
+                do {
+                    let (session, needsPort) = try resolve(rule, interfaces, namespace)
+                    taken.insert(place)
+                    parts.append(
+                        Part(
+                            rule: rule, place: place, tenant: tenant, interfaces: interfaces, namespace: namespace, session: session,
+                            needsPort: needsPort))
+                } catch let refusal as PlanReport.Refusal { plan.refusals.append(refusal) }
+            }
+        }
+        rank(&parts)
+        try addPorts(&parts, &result)
+        for part in parts { if let step = try step(for: part) { result.before.append(step) } }
+        result.after = book.tenants.filter { $0.key.kind == .mirror && !taken.contains($0.key) }.map { remove($0.key, $0.value) }
+        try removePorts(besides: parts, &result)
+        result.expectedRules = parts.map { part in
+            KernelRule(
+                name: part.rule.name, kind: .mirror, index: Int(part.place.index), scope: part.rule.scope,
+                interfaces: Set(part.interfaces.map(\.id)), priority: part.rule.priority)
+        }
+        let rules = result.expectedRules
+        result.rules = { rules }
+        return result
+    }
+
+    // MARK: Sessions
+
+    private func resolve(_ rule: MirrorRule, _ interfaces: [CountedInterface], _ namespace: FollowedNamespace) throws -> (
+        MirrorSession, needsPort: Bool
+    ) {
+        var target: MirrorSession.Target
+        var obstacle: MirrorSession.Obstacle?
+        var needsPort = rule.snapLength != nil || rule.segmentation == .wire
+        switch rule.target {
+        case .interface(let name):
+            let links = try namespace.socket.links()
+            if let link = links.first(where: { $0.name == name }) {
+                target = .interface(UInt32(link.index), mtu: Int(link.mtu))
+                if !link.flags.contains(.up) { obstacle = .targetDown }
+                let sources = links.filter { link in interfaces.contains { $0.ifindex == link.index } }
+                if sources.contains(where: { $0.mtu > link.mtu }) { needsPort = true }
+            } else {
+                (target, obstacle) = (.interface(0, mtu: 1500), .targetGone)
+            }
+        case .vxlan(let collector):
+            guard vxlanPorts.contains(collector.port) else {
+                throw PlanReport.Refusal(
+                    rule: rule.name, reason: "to.vxlan.port: \(collector.port) is not known as a port of VXLAN, so copies would be copied again",
+                    hint: "agent.yaml names them in datapath.vxlan-ports: \(vxlanPorts.map(String.init).joined(separator: ", "))")
+            }
+            needsPort = true
+            (target, obstacle) = try tunnel(
+                .vxlan(vni: collector.vni, port: collector.port), to: collector.remote, from: collector.local, namespace)
+        case .erspan(let collector):
+            needsPort = true
+            (target, obstacle) = try tunnel(.erspan(session: collector.session), to: collector.remote, from: collector.local, namespace)
+        case .file: target = .ring
+        }
+        let session = MirrorSession(
+            namespaceCookie: namespace.namespace.cookie, target: target, selection: rule.selection, snapLength: rule.snapLength,
+            limit: rule.limit ?? MirrorSession.standardLimit, segmentation: rule.segmentation, obstacle: obstacle)
+        return (session, needsPort)
+    }
+
+    private func tunnel(
+        _ encapsulation: MirrorTunnel.Encapsulation, to remote: IPAddress, from local: IPAddress?, _ namespace: FollowedNamespace
+    ) throws -> (MirrorSession.Target, MirrorSession.Obstacle?) {
+        let unspecified = IPAddress(remote.bitWidth == 32 ? "0.0.0.0" : "::")!
+        guard let route = try namespace.socket.route(to: remote, from: local), let source = local ?? route.source else {
+            return (
+                .collector(
+                    MirrorTunnel(encapsulation, from: local ?? unspecified, to: remote), MirrorPath(interface: 0, nexthop: remote, mtu: 1500)),
+                .noRoute
+            )
+        }
+        let path = MirrorPath(interface: UInt32(route.interface), nexthop: route.gateway ?? remote, mtu: route.mtu)
+        return (.collector(MirrorTunnel(encapsulation, from: source, to: remote), path), route.interfaceIsUp ? nil : .targetDown)
+    }
+
+    /// Of two sessions of a namespace with one destination, the one of the higher priority sends.
+    private func rank(_ parts: inout [Part]) {
+        for index in parts.indices {
+            for (otherIndex, other) in parts.enumerated()
+            where otherIndex != index && other.tenant.part == parts[index].tenant.part && other.rule.target == parts[index].rule.target {
+                let (mine, theirs) = (parts[index].rule.priority, other.rule.priority)
+                if theirs > mine || theirs == mine && otherIndex < index {
+                    parts[index].session.outrankedBy |= 1 << UInt32(other.place.index)
+                }
+            }
+        }
+    }
+
+    private func step(for part: Part) throws -> PolicyStep? {
+        let (place, tenant, session, number) = (part.place, part.tenant, part.session, Int(part.place.index))
+        let isThere = try book.tenants[place] == tenant && tables.isInstalled(number)
+        let before = sessions[place]
+        if isThere, try tables.holds(session, at: number) {
+            sessions[place] = session
+            return nil
+        }
+        var what = "mirror \(part.interfaces.map(\.fullName).joined(separator: ", ")) to \(MirrorActuator.text(part.rule.target))"
+        if let obstacle = session.obstacle { what += " (\(MirrorActuator.text(obstacle)))" }
+        return PolicyStep(
+            PlanReport.Step(isThere ? .change : .add, rule: part.rule.name, what),
+            apply: { [self] in
+                try book.remember(tenant, at: place)
+                var session = session
+                if part.needsPort { session.port = try port(of: part.namespace) }
+                if isThere { try tables.replace(session, at: number) } else { try tables.install(session, at: number) }
+                sessions[place] = session
+            },
+            undo: { [self] in
+                sessions[place] = before
+                if isThere {
+                    if let before { try tables.replace(before, at: number) }
+                } else {
+                    try tables.remove(number)
+                    try book.forget(place)
+                }
+            })
+    }
+
+    private func remove(_ place: RuleBook.Place, _ tenant: RuleBook.Tenant) -> PolicyStep {
+        let session = sessions[place]
+        return PolicyStep(
+            PlanReport.Step(.remove, rule: tenant.name, "mirror session"),
+            apply: { [self] in
+                try tables.remove(Int(place.index))
+                try book.forget(place)
+                sessions[place] = nil
+            },
+            undo: { [self] in
+                guard let session else { return }
+                try book.remember(tenant, at: place)
+                try tables.install(session, at: Int(place.index))
+                sessions[place] = session
+            })
+    }
+
+    // MARK: Mirror ports
+
+    private func port(of namespace: FollowedNamespace) throws -> UInt32 {
+        guard let port = try namespace.socket.mirrorPort() else {
+            throw AgentFailure("find the mirror port", "it is gone", hint: "nilo apply makes it again")
+        }
+        return UInt32(port.out)
+    }
+
+    private func addPorts(_ parts: inout [Part], _ result: inout ActuatorPlan) throws {
+        var seen: Set<UInt64> = []
+        for index in parts.indices where parts[index].needsPort {
+            let namespace = parts[index].namespace
+            if let port = try namespace.socket.mirrorPort() { parts[index].session.port = UInt32(port.out) }
+            guard seen.insert(namespace.namespace.cookie).inserted else { continue }
+            guard parts[index].session.port == nil else {
+                if !attached.contains(namespace.namespace.cookie) { try attachPort(namespace) }
+                continue
+            }
+            let commands = NetlinkSocket.mirrorPortCommands
+            result.before.append(
+                PolicyStep(
+                    commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
+                    apply: { [self] in
+                        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+                        try attachPort(namespace)
+                    }, undo: { [self] in try removePort(namespace) }))
+        }
+    }
+
+    /// Namespaces whose mirror port runs this agent's programs.
+    private var attached: Set<UInt64> = []
+
+    private func attachPort(_ namespace: FollowedNamespace) throws {
+        guard let port = try namespace.socket.mirrorPort() else { return }
+        let program = try program.get()
+        try namespace.namespace.inside { try program.attach(out: UInt32(port.out), in: UInt32(port.in)) }
+        attached.insert(namespace.namespace.cookie)
+    }
+
+    private func removePort(_ namespace: FollowedNamespace) throws {
+        try namespace.socket.removeMirrorPort()
+        attached.remove(namespace.namespace.cookie)
+    }
+
+    private func removePorts(besides parts: [Part], _ result: inout ActuatorPlan) throws {
+        for namespace in follower.namespaces.values
+        where !parts.contains(where: { $0.needsPort && $0.tenant.part == namespace.namespace.cookie }) {
+            guard try namespace.socket.mirrorPort() != nil else { continue }
+            result.after.append(
+                PolicyStep(
+                    PlanReport.Step(.remove, "mirror port of \(namespace.owner ?? "the host")", command: "ip link del nilo-m0"),
+                    apply: { [self] in try removePort(namespace) },
+                    undo: { [self] in
+                        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+                        try attachPort(namespace)
+                    }))
+        }
+    }
+
+    func withdraw() throws {
+        for namespace in follower.namespaces.values where try namespace.socket.mirrorPort() != nil { try removePort(namespace) }
+    }
+
+    // MARK: Words
+
+    static func text(_ target: MirrorRule.Target) -> String {
+        switch target {
+        case .interface(let name): "interface \(name)"
+        case .vxlan(let collector): "vxlan \(collector.remote) vni \(collector.vni)" + (collector.port == 4789 ? "" : " port \(collector.port)")
+        case .erspan(let collector): "erspan \(collector.remote) session \(collector.session)"
+        case .file(let file): "file \(file.path)"
+        }
+    }
+
+    static func text(_ obstacle: MirrorSession.Obstacle) -> String {
+        switch obstacle {
+        case .targetGone: "the target is not there"
+        case .targetDown: "the target is down"
+        case .noRoute: "there is no route to the collector"
+        }
+    }
+}

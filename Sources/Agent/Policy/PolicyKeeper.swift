@@ -1,0 +1,284 @@
+import Configuration
+import Datapath
+import Flows
+import Logging
+import Netlink
+import NetworkTypes
+import Policy
+import Reports
+
+/// Keeps the kernel doing what the policy folder says. On the agent's thread.
+///
+/// What is wanted is compared with what the kernel shows, and the difference is carried out step by step: what is new first, then the filter
+/// program in one go, then what is to leave. A step that fails takes those before it back.
+final class PolicyKeeper {
+    let directory: PolicyDirectory
+    let samples: SampleActuator
+    let mirrors: MirrorActuator
+    let shapes: ShapeActuator
+    private let datapath: Datapath
+    private let follower: InterfaceFollower
+    private let log: Log
+    private let programs: PolicyTables
+    let book: RuleBook
+    private(set) var policy = Policy()
+    private(set) var files: [String] = []
+    private var program: FilterProgram?
+    private(set) var refusals: [PlanReport.Refusal] = []
+    private(set) var waiting: [String] = []
+    /// Why the folder's files are not what is in force.
+    private(set) var problem: String?
+    /// How often something of ours that others had changed was put right.
+    private(set) var repaired = 0
+    private var lastComplaint = ""
+    private var mayReplace = false
+    private(set) var pending: Pending?
+
+    /// A change that comes back by itself.
+    struct Pending {
+        var before: Policy
+        var put: [PolicyDirectory.File]
+        var remove: [String]
+        var until: ContinuousClock.Instant
+    }
+
+    init(
+        _ configuration: AgentConfiguration, _ datapath: Datapath, _ follower: InterfaceFollower, _ log: Log, qdiscs: Set<String>
+    ) throws {
+        directory = PolicyDirectory(path: configuration.policy)
+        self.datapath = datapath
+        self.follower = follower
+        self.log = log
+        programs = PolicyTables(maps: datapath.maps)
+        book = try RuleBook(maps: datapath.maps)
+        samples = try SampleActuator(datapath, book)
+        mirrors = try MirrorActuator(datapath, book, follower, vxlanPorts: configuration.datapath.vxlanPorts)
+        shapes = try ShapeActuator(datapath, follower, replaced: try ReplacedQdiscs(), qdiscs: qdiscs)
+    }
+
+    var generation: UInt32 { (try? programs.generation) ?? 0 }
+    private var actuators: [any RuleActuator] { [mirrors, samples, shapes] }
+
+    private var interfaces: [CountedInterface] {
+        datapath.interfaces.compactMap { interface in
+            guard let place = follower.place(of: interface.id) else { return nil }
+            return CountedInterface(
+                id: interface.id, name: interface.name, ifindex: place.index, namespaceCookie: interface.namespaceCookie,
+                namespace: place.namespace.owner)
+        }
+    }
+
+    // MARK: Planning
+
+    /// Compares a policy with what the kernel shows. Changes nothing.
+    func plan(_ policy: Policy, mayReplace: Bool) throws -> PolicyPlan {
+        var plan = PolicyPlan()
+        let interfaces = interfaces
+        let resolution = PolicyResolution(interfaces: interfaces, mayReplace: mayReplace)
+        let parts = try actuators.map { try $0.prepare(policy, resolution, &plan) }
+        let expected = try compile(parts.flatMap(\.expectedRules), policy, interfaces)
+        plan.steps = parts.flatMap(\.before)
+        if expected != program || parts.contains(where: { !$0.before.isEmpty || !$0.after.isEmpty }) {
+            plan.steps.append(programStep(expected, parts, policy, interfaces))
+        }
+        plan.steps += parts.flatMap(\.after)
+        return plan
+    }
+
+    private func compile(_ rules: [KernelRule], _ policy: Policy, _ interfaces: [CountedInterface]) throws -> FilterProgram {
+        do {
+            return try FilterCompiler.compile(
+                rules, interfaces: Dictionary(uniqueKeysWithValues: interfaces.map { ($0.id, $0.name) }), prefixSets: policy.prefixSets)
+        } catch {
+            throw PlanReport.Refusal(rule: error.rule, reason: error.reason, hint: error.hint)
+        }
+    }
+
+    private func programStep(
+        _ expected: FilterProgram, _ parts: [ActuatorPlan], _ policy: Policy, _ interfaces: [CountedInterface]
+    ) -> PolicyStep {
+        let before = program
+        // A program that comes out as it was is no change to speak of.
+        let reports =
+            expected == before
+            ? []
+            : [
+                PlanReport.Step(
+                    .change,
+                    "filter program: \(expected.instructions.count) instructions for \(parts.map(\.expectedRules.count).reduce(0, +)) rules")
+            ]
+        return PolicyStep(
+            reports,
+            apply: { [self] in
+                let new = try compile(parts.flatMap { $0.rules() }, policy, interfaces)
+                if new != program { try enforce(new) }
+            }, undo: { [self] in try enforce(before ?? .empty) })
+    }
+
+    /// Puts a program in force; packets of interfaces that no rule is about are never looked at for it.
+    private func enforce(_ new: FilterProgram) throws {
+        let ids = interfaces.map(\.id)
+        func directions(_ program: FilterProgram, _ id: InterfaceID) -> Set<Direction> {
+            Set(Direction.allCases.filter { program.points.contains(.init(id, $0)) })
+        }
+        for id in ids { try datapath.setRules(id, at: directions(program ?? .empty, id).intersection(directions(new, id))) }
+        try programs.replace(new)
+        program = new
+        for id in ids { try datapath.setRules(id, at: directions(new, id)) }
+    }
+
+    // MARK: Carrying out
+
+    private func carryOut(_ plan: PolicyPlan) throws {
+        for (index, step) in plan.steps.enumerated() {
+            do { try step.apply() } catch {
+                var lost: [String] = []
+                for done in plan.steps[..<index].reversed() {
+                    do { try done.undo() } catch { lost.append("\(error)") }
+                }
+                let what = step.reports.first.map { $0.command ?? $0.what } ?? "change the policy"
+                let undone = lost.isEmpty ? "nothing was changed" : "and taking back what had been done failed: \(lost.joined(separator: "; "))"
+                throw AgentFailure(what, "\(error); \(undone)")
+            }
+        }
+        refusals = plan.refusals
+        waiting = plan.waiting.sorted()
+    }
+
+    /// Reads the folder and applies it, at the start and when asked to without a change. Files with a problem leave what is in force.
+    func load(mayReplace: Bool = false) throws -> PolicyPlan {
+        let file: PolicyFile
+        do { file = try PolicyFile.load(directory) } catch {
+            problem = "\(error)"
+            throw AgentFailure("read the policy", "\(error)", hint: "what was in force stays in force")
+        }
+        files = (try? directory.read().map(\.name)) ?? []
+        if mayReplace { self.mayReplace = true }
+        let plan = try plan(file.policy, mayReplace: self.mayReplace)
+        try carryOut(plan)
+        policy = file.policy
+        problem = nil
+        return plan
+    }
+
+    /// Carries a requested change out, or tells what it would do.
+    func change(_ change: PolicyChange) throws -> PlanReport {
+        var wanted = Dictionary(uniqueKeysWithValues: try directory.read().map { ($0.name, $0.bytes) })
+        for (name, text) in change.put {
+            guard PolicyDirectory.isFileName(name) else {
+                throw AgentFailure("apply the policy", "\"\(name)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
+            }
+            wanted[name] = Array(text.utf8)
+        }
+        var removed = change.remove
+        if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
+        for name in removed { wanted[name] = nil }
+        let file: PolicyFile
+        do { file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) }) } catch {
+            throw AgentFailure("read the policy", "\(error)", hint: "nothing was changed")
+        }
+        let replaces = mayReplace || change.replace
+        let plan = try plan(file.policy, mayReplace: replaces)
+        guard !change.dryRun else { return plan.report(applied: false) }
+        if let refusal = plan.refusals.first(where: { refusal in !self.refusals.contains(refusal) }), !change.put.isEmpty {
+            // A rule that was just asked for and cannot be is not half taken in.
+            throw AgentFailure("apply the policy", "\(refusal.rule): \(refusal.reason)", hint: refusal.hint)
+        }
+        guard pending == nil || change.confirmWithinSeconds == nil else {
+            throw AgentFailure("apply the policy", "an earlier change waits to be confirmed", hint: "nilo confirm")
+        }
+        let before = policy
+        try carryOut(plan)
+        policy = file.policy
+        mayReplace = replaces
+        let put = change.put.map { PolicyDirectory.File(name: $0.key, bytes: Array($0.value.utf8)) }
+        if let seconds = change.confirmWithinSeconds {
+            pending = Pending(before: before, put: put, remove: removed, until: .now + .seconds(seconds))
+        } else {
+            do { try store(put, removed) } catch {
+                // What the folder does not say is not to be in force.
+                try carryOut(try self.plan(before, mayReplace: mayReplace))
+                policy = before
+                throw AgentFailure("keep the policy", "\(error); nothing was changed")
+            }
+        }
+        files = wanted.keys.sorted()
+        problem = nil
+        return plan.report(applied: true, confirmWithinSeconds: change.confirmWithinSeconds)
+    }
+
+    private func store(_ put: [PolicyDirectory.File], _ removed: [String]) throws {
+        for file in put { try directory.write(file) }
+        for name in removed { try directory.remove(name) }
+    }
+
+    /// The file that holds a rule and no other.
+    private func fileOf(_ rule: String, _ files: [String: [UInt8]]) throws -> String {
+        for (name, bytes) in files {
+            guard let one = try? PolicyFile.parse(bytes, file: name), one.places[rule] != nil else { continue }
+            guard one.places.count == 1 else {
+                throw AgentFailure(
+                    "remove rule \(rule)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
+            }
+            return name
+        }
+        throw AgentFailure("remove rule \(rule)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+    }
+
+    func confirm() throws {
+        guard let held = pending else { throw AgentFailure("confirm the policy", "nothing waits to be confirmed") }
+        try store(held.put, held.remove)
+        pending = nil
+    }
+
+    // MARK: Keeping
+
+    /// Looks whether the kernel still is as the policy says, and mends it. Once a second, and when netlink tells of a change.
+    func turn(now: Timestamp) {
+        if let held = pending, ContinuousClock.now >= held.until {
+            pending = nil
+            do {
+                try carryOut(try plan(held.before, mayReplace: mayReplace))
+                policy = held.before
+                files = (try? directory.read().map(\.name)) ?? []
+                log.warning("policy not confirmed; taken back")
+            } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
+        }
+        synchronise()
+        samples.turn(policy, now: now)
+    }
+
+    /// - Parameter isOurs: what is found to differ follows from a change of our own view (an interface came or went), and is no drift.
+    func synchronise(isOurs: Bool = false) {
+        do {
+            let plan = try plan(policy, mayReplace: mayReplace)
+            guard !plan.steps.isEmpty else {
+                (refusals, waiting) = (plan.refusals, plan.waiting.sorted())
+                return
+            }
+            let interfacesBefore = known
+            known = Set(interfaces.map(\.id))
+            try carryOut(plan)
+            lastComplaint = ""
+            let steps = plan.steps.flatMap(\.reports).map { $0.command ?? $0.what }
+            if isOurs || interfacesBefore != known {
+                log.info("policy follows", ["steps": LogValue(steps.prefix(8).joined(separator: "; "))])
+            } else if !steps.isEmpty {
+                repaired += 1
+                log.warning("policy repaired", ["steps": LogValue(steps.prefix(8).joined(separator: "; "))])
+            }
+        } catch {
+            let complaint = "\(error)"
+            if complaint != lastComplaint { log.error("policy not kept", ["reason": LogValue(complaint)]) }
+            lastComplaint = complaint
+        }
+    }
+    private var known: Set<InterfaceID> = []
+
+    /// Takes away all that rules have made outside the maps.
+    func withdraw() {
+        for actuator in actuators {
+            do { try actuator.withdraw() } catch { log.error("policy not withdrawn", ["reason": LogValue("\(error)")]) }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import FoundationEssentials
+import Glibc
+import Policy
+
+/// The root qdiscs of others that ours stand in the place of, kept on disk so that they can be put back, also by `nilo cleanup` after a
+/// crash. Written before the qdisc goes, removed after it is back.
+final class ReplacedQdiscs {
+    static let path = "/var/lib/nilo/replaced-qdiscs.json"
+
+    struct Entry: Codable, Hashable {
+        /// An interface lives as long as its namespace: both numbers are meaningless after a restart of the machine, as are qdiscs.
+        var namespaceCookie: UInt64
+        var ifindex: Int32
+        var interface: String
+        var kind: String
+        var handle: UInt32
+        var options: [UInt8]
+
+        var recipe: QdiscRecipe { QdiscRecipe(kind: kind, handle: handle, options: options) }
+    }
+
+    private(set) var entries: [Entry]
+    private let path: String
+
+    init(path: String = ReplacedQdiscs.path) throws {
+        self.path = path
+        entries = []
+        guard access(path, F_OK) == 0 else { return }
+        do { entries = try JSONDecoder().decode([Entry].self, from: Data(contentsOf: URL(filePath: path))) } catch {
+            throw AgentFailure(
+                "read \(path)", "\(error)", hint: "it tells which qdiscs of others were replaced: move it away to go on without")
+        }
+    }
+
+    func recipe(of interface: CountedInterface) -> QdiscRecipe? { entries.first { Self.matches($0, interface) }?.recipe }
+
+    func remember(_ recipe: QdiscRecipe, of interface: CountedInterface) throws {
+        entries.removeAll { Self.matches($0, interface) }
+        entries.append(
+            Entry(
+                namespaceCookie: interface.namespaceCookie, ifindex: interface.ifindex, interface: interface.name, kind: recipe.kind,
+                handle: recipe.handle, options: recipe.options))
+        try store()
+    }
+
+    func forget(_ interface: CountedInterface) throws {
+        entries.removeAll { Self.matches($0, interface) }
+        try store()
+    }
+
+    private static func matches(_ entry: Entry, _ interface: CountedInterface) -> Bool {
+        entry.namespaceCookie == interface.namespaceCookie && entry.ifindex == interface.ifindex
+    }
+
+    private func store() throws {
+        if entries.isEmpty {
+            guard unlink(path) == 0 || errno == ENOENT else { throw failure("remove") }
+            return
+        }
+        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw failure("make the folder of") }
+        let bytes = Array(try JSONEncoder().encode(entries))
+        let beside = path + ".new"
+        let fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard fd >= 0 else { throw failure("write") }
+        defer { close(fd) }
+        guard write(fd, bytes, bytes.count) == bytes.count, fsync(fd) == 0, rename(beside, path) == 0 else {
+            let refused = failure("write")
+            unlink(beside)
+            throw refused
+        }
+    }
+
+    private func failure(_ what: String) -> AgentFailure {
+        AgentFailure("\(what) \(path)", String(cString: strerror(errno)), hint: "without it a replaced qdisc could not be put back")
+    }
+}

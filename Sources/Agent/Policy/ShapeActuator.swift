@@ -1,0 +1,206 @@
+import Configuration
+import Datapath
+import Flows
+import Logging
+import Netlink
+import NetworkTypes
+import Policy
+import Reports
+
+/// Makes the kernel shape as the policy says: the datapath's rules and buckets, and the classes of interfaces that need any.
+final class ShapeActuator: RuleActuator {
+    let tables: ShapeTables
+    private let follower: InterfaceFollower
+    private let replaced: ReplacedQdiscs
+    /// Kinds of qdiscs that the kernel has; asked once.
+    private let qdiscs: Set<String>
+    /// Class and member numbers in force.
+    private var numbers: [InterfaceID: ShapeNumbers] = [:]
+    private var inForce: [ShaperName: Shaper] = [:]
+    /// What was decided for each rule in force, for the report.
+    private(set) var decisions: [ShaperName: ShapePlan.Decision] = [:]
+
+    init(_ datapath: Datapath, _ follower: InterfaceFollower, replaced: ReplacedQdiscs, qdiscs: Set<String>) throws {
+        tables = try ShapeTables(maps: datapath.maps)
+        self.follower = follower
+        self.replaced = replaced
+        self.qdiscs = qdiscs
+    }
+
+    /// One interface on its way to its classes.
+    private struct Site {
+        var interface: CountedInterface
+        var namespace: FollowedNamespace
+        var root: RootQdisc
+        var plan: ShapePlan
+    }
+
+    func prepare(_ policy: Policy, _ resolution: PolicyResolution, _ plan: inout PolicyPlan) throws -> ActuatorPlan {
+        var rules: [InterfaceID: [ShapeRule]] = [:]
+        for rule in policy.shapers {
+            for interface in resolution.interfaces(of: rule.scope, for: rule.name, &plan) { rules[interface.id, default: []].append(rule) }
+        }
+        var result = ActuatorPlan()
+        var sites: [Site] = []
+        for interface in resolution.interfaces {
+            guard let namespace = follower.place(of: interface.id)?.namespace else { continue }
+            let root = try namespace.socket.rootQdisc(of: interface.ifindex)
+            let shaped = rules[interface.id] ?? []
+            if shaped.isEmpty, case .ours = root {} else if shaped.isEmpty { continue }
+            let made = try make(shaped, interface, namespace, root, policy, resolution)
+            plan.remarks += made.notes.map { "\(interface.fullName): \($0)" }
+            plan.refusals += made.refusals.map {
+                .init(rule: $0.rule, reason: "\(interface.fullName): \($0.reason)", hint: $0.hint.isEmpty ? nil : $0.hint)
+            }
+            sites.append(Site(interface: interface, namespace: namespace, root: root, plan: made))
+        }
+        for site in sites { addQdiscSteps(site, &result) }
+        addDatapathSteps(sites, policy, &result)
+        return result
+    }
+
+    private func make(
+        _ rules: [ShapeRule], _ interface: CountedInterface, _ namespace: FollowedNamespace, _ root: RootQdisc, _ policy: Policy,
+        _ resolution: PolicyResolution
+    ) throws -> ShapePlan {
+        var site = ShapeSite(interface: interface.name, qdiscs: qdiscs, mayReplace: resolution.mayReplace)
+        if let link = try namespace.socket.link(interface.ifindex) { site.largestFrame = Int(link.mtu) + (link.isLayer3 ? 0 : 14) }
+        site.capacity = policy.links.first { $0.interface == interface.name }?.capacity
+        switch root {
+        case .kernelDefault(let kind): site.root = .kernelDefault(kind)
+        case .ours: site.root = .ours
+        case .foreign(let kind, let recipe, let reason): site.root = .foreign(kind, irreplaceable: recipe == nil ? reason : nil)
+        }
+        return ShapePlan.make(rules, on: site, after: numbers[interface.id] ?? ShapeNumbers())
+    }
+
+    // MARK: Classes
+
+    private func addQdiscSteps(_ site: Site, _ result: inout ActuatorPlan) {
+        let (interface, namespace) = (site.interface, site.namespace)
+        var observed: HTBTree?
+        var recipe: QdiscRecipe?
+        switch site.root {
+        case .ours(let tree): observed = tree
+        case .foreign(_, let found, _) where site.plan.tree != nil: recipe = found
+        case .foreign, .kernelDefault: break
+        }
+        let restoring = site.plan.tree == nil ? replaced.recipe(of: interface) : nil
+        let changes = QdiscChange.changes(from: observed, to: site.plan.tree, replacing: recipe, restoring: restoring)
+        let removals = changes.reversed().prefix { change in
+            switch change {
+            case .removeRoot, .removeClass, .restoreForeign: true
+            case .addRoot, .removeForeign, .addClass, .changeClass: false
+            }
+        }.count
+        let before = Array(changes.dropLast(removals))
+        let after = Array(changes.suffix(removals))
+        if !before.isEmpty {
+            result.before.append(
+                step(
+                    before, interface, namespace,
+                    first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {}))
+        }
+        if !after.isEmpty {
+            result.after.append(
+                step(after, interface, namespace, first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } }))
+        }
+    }
+
+    private func step(
+        _ changes: [QdiscChange], _ interface: CountedInterface, _ namespace: FollowedNamespace, first: @escaping () throws -> Void,
+        last: @escaping () throws -> Void
+    ) -> PolicyStep {
+        let reports = changes.map { change -> PlanReport.Step in
+            let sign: PlanReport.Step.Sign =
+                switch change {
+                case .addRoot, .addClass, .restoreForeign: .add
+                case .changeClass: .change
+                case .removeRoot, .removeForeign, .removeClass: .remove
+                }
+            return PlanReport.Step(sign, Self.text(change, interface), command: change.command(on: interface.name))
+        }
+        return PolicyStep(
+            reports,
+            apply: {
+                try first()
+                try namespace.socket.apply(changes, to: interface.ifindex)
+                try last()
+            },
+            undo: { try namespace.socket.apply(changes.reversed().flatMap(\.undo), to: interface.ifindex) })
+    }
+
+    private static func text(_ change: QdiscChange, _ interface: CountedInterface) -> String {
+        switch change {
+        case .addRoot, .removeRoot: "htb qdisc on \(interface.fullName)"
+        case .removeForeign(let recipe), .restoreForeign(let recipe): "\(recipe.kind) qdisc of others on \(interface.fullName)"
+        case .addClass(let one), .changeClass(let one, _), .removeClass(let one):
+            "class \(String(HTBTree.major, radix: 16)):\(String(one.minor, radix: 16)) on \(interface.fullName)"
+        }
+    }
+
+    // MARK: The datapath's rules
+
+    private func addDatapathSteps(_ sites: [Site], _ policy: Policy, _ result: inout ActuatorPlan) {
+        var wanted: [ShaperName: Shaper] = [:]
+        var decided: [(name: ShaperName, decision: ShapePlan.Decision)] = []
+        for site in sites {
+            for decision in site.plan.decisions {
+                let name = ShaperName(decision.rule, on: site.interface.id, decision.direction)
+                wanted[name] = decision.shaper
+                decided.append((name, decision))
+            }
+        }
+        let (before, numbersBefore, decisionsBefore) = (inForce, numbers, decisions)
+        let newNumbers = Dictionary(sites.map { ($0.interface.id, $0.plan.numbers) }, uniquingKeysWith: { first, _ in first })
+        let newDecisions = Dictionary(decided, uniquingKeysWith: { first, _ in first })
+        if wanted != before {
+            let reports = wanted.compactMap { name, shaper -> PlanReport.Step? in
+                guard before[name] != shaper, let decision = newDecisions[name] else { return nil }
+                return PlanReport.Step(
+                    before[name] == nil ? .add : .change, rule: name.rule, "shape \(name.direction) by \(decision.mechanism.rawValue): \(decision.reason)")
+            }
+            let gone = before.keys.filter { wanted[$0] == nil }.map { PlanReport.Step(.remove, rule: $0.rule, "shape \($0.direction)") }
+            result.before.append(
+                PolicyStep(
+                    (reports + gone).sorted { ($0.rule ?? "") < ($1.rule ?? "") },
+                    apply: { [self] in
+                        _ = try tables.apply(wanted)
+                        (inForce, numbers, decisions) = (wanted, newNumbers, newDecisions)
+                    },
+                    undo: { [self] in
+                        (inForce, numbers, decisions) = (before, numbersBefore, decisionsBefore)
+                        _ = try tables.apply(before)
+                    }))
+            // No program names the rules that are left out any more: what they held is free.
+            result.after.append(PolicyStep([], apply: { [self] in try tables.retire() }, undo: {}))
+        }
+        let scopes = Dictionary(policy.shapers.map { ($0.name, $0.scope) }, uniquingKeysWith: { first, _ in first })
+        func rules(_ numbers: [ShaperName: UInt16]) -> [KernelRule] {
+            decided.compactMap { name, _ in
+                guard let number = numbers[name], var scope = scopes[name.rule] else { return nil }
+                scope.direction = name.direction
+                return KernelRule(name: name.rule, kind: .shaper, index: Int(number), scope: scope, interfaces: [name.interface])
+            }
+        }
+        result.rules = { [tables] in rules(tables.all) }
+        var expected = tables.all.filter { wanted[$0.key] != nil }
+        var free = (1..<UInt16(ShapeTables.ruleLimit + 1)).lazy.filter { number in !self.tables.all.values.contains(number) }.makeIterator()
+        for (name, _) in decided where expected[name] == nil { expected[name] = free.next() }
+        result.expectedRules = rules(expected)
+    }
+
+    func withdraw() throws {
+        for namespace in follower.namespaces.values {
+            for (index, id) in namespace.attached {
+                guard case .ours(let tree) = try namespace.socket.rootQdisc(of: index) else { continue }
+                let name = try namespace.socket.link(index)?.name ?? ""
+                let interface = CountedInterface(
+                    id: id, name: name, ifindex: index, namespaceCookie: namespace.namespace.cookie, namespace: namespace.owner)
+                let recipe = replaced.recipe(of: interface)
+                try namespace.socket.apply(QdiscChange.changes(from: tree, to: nil, restoring: recipe), to: index)
+                if recipe != nil { try replaced.forget(interface) }
+            }
+        }
+    }
+}
