@@ -160,7 +160,9 @@ final class Agent {
     private func applyPolicy(because reason: String) {
         do {
             let plan = try keeper.load()
-            for refusal in plan.refusals { log.error("rule not applied", ["rule": LogValue(refusal.rule), "reason": LogValue(refusal.reason)]) }
+            for refusal in plan.refusals {
+                log.error("rule not applied", ["rule": LogValue(refusal.rule), "reason": LogValue(refusal.reason)])
+            }
             let steps = plan.steps.flatMap(\.reports)
             if !steps.isEmpty { note("policy", by: .agent(reason), ["steps": LogValue(steps.count)]) }
         } catch { log.error("policy not applied", ["reason": LogValue("\(error)")]) }

@@ -100,7 +100,8 @@ final class MirrorActuator: RuleActuator {
         case .vxlan(let collector):
             guard vxlanPorts.contains(collector.port) else {
                 throw PlanReport.Refusal(
-                    rule: rule.name, reason: "to.vxlan.port: \(collector.port) is not known as a port of VXLAN, so copies would be copied again",
+                    rule: rule.name,
+                    reason: "to.vxlan.port: \(collector.port) is not known as a port of VXLAN, so copies would be copied again",
                     hint: "agent.yaml names them in datapath.vxlan-ports: \(vxlanPorts.map(String.init).joined(separator: ", "))")
             }
             needsPort = true
@@ -124,7 +125,8 @@ final class MirrorActuator: RuleActuator {
         guard let route = try namespace.socket.route(to: remote, from: local), let source = local ?? route.source else {
             return (
                 .collector(
-                    MirrorTunnel(encapsulation, from: local ?? unspecified, to: remote), MirrorPath(interface: 0, nexthop: remote, mtu: 1500)),
+                    MirrorTunnel(encapsulation, from: local ?? unspecified, to: remote),
+                    MirrorPath(interface: 0, nexthop: remote, mtu: 1500)),
                 .noRoute
             )
         }
@@ -261,7 +263,8 @@ final class MirrorActuator: RuleActuator {
     static func text(_ target: MirrorRule.Target) -> String {
         switch target {
         case .interface(let name): "interface \(name)"
-        case .vxlan(let collector): "vxlan \(collector.remote) vni \(collector.vni)" + (collector.port == 4789 ? "" : " port \(collector.port)")
+        case .vxlan(let collector):
+            "vxlan \(collector.remote) vni \(collector.vni)" + (collector.port == 4789 ? "" : " port \(collector.port)")
         case .erspan(let collector): "erspan \(collector.remote) session \(collector.session)"
         case .file(let file): "file \(file.path)"
         }

@@ -32,6 +32,8 @@ final class PolicyKeeper {
     private(set) var repaired = 0
     private var lastComplaint = ""
     private var mayReplace = false
+    /// The interfaces that were there when the policy was carried out last.
+    private var known: Set<InterfaceID> = []
     private(set) var pending: Pending?
 
     /// A change that comes back by itself.
@@ -105,7 +107,8 @@ final class PolicyKeeper {
             : [
                 PlanReport.Step(
                     .change,
-                    "filter program: \(expected.instructions.count) instructions for \(parts.map(\.expectedRules.count).reduce(0, +)) rules")
+                    "filter program: \(expected.instructions.count) instructions for \(parts.map(\.expectedRules.count).reduce(0, +)) rules"
+                )
             ]
         return PolicyStep(
             reports,
@@ -137,12 +140,14 @@ final class PolicyKeeper {
                     do { try done.undo() } catch { lost.append("\(error)") }
                 }
                 let what = step.reports.first.map { $0.command ?? $0.what } ?? "change the policy"
-                let undone = lost.isEmpty ? "nothing was changed" : "and taking back what had been done failed: \(lost.joined(separator: "; "))"
+                let undone =
+                    lost.isEmpty ? "nothing was changed" : "and taking back what had been done failed: \(lost.joined(separator: "; "))"
                 throw AgentFailure(what, "\(error); \(undone)")
             }
         }
         refusals = plan.refusals
         waiting = plan.waiting.sorted()
+        known = Set(interfaces.map(\.id))
     }
 
     /// Reads the folder and applies it, at the start and when asked to without a change. Files with a problem leave what is in force.
@@ -166,7 +171,8 @@ final class PolicyKeeper {
         var wanted = Dictionary(uniqueKeysWithValues: try directory.read().map { ($0.name, $0.bytes) })
         for (name, text) in change.put {
             guard PolicyDirectory.isFileName(name) else {
-                throw AgentFailure("apply the policy", "\"\(name)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
+                throw AgentFailure(
+                    "apply the policy", "\"\(name)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
             }
             wanted[name] = Array(text.utf8)
         }
@@ -256,12 +262,11 @@ final class PolicyKeeper {
                 (refusals, waiting) = (plan.refusals, plan.waiting.sorted())
                 return
             }
-            let interfacesBefore = known
-            known = Set(interfaces.map(\.id))
+            let follows = isOurs || known != Set(interfaces.map(\.id))
             try carryOut(plan)
             lastComplaint = ""
             let steps = plan.steps.flatMap(\.reports).map { $0.command ?? $0.what }
-            if isOurs || interfacesBefore != known {
+            if follows {
                 log.info("policy follows", ["steps": LogValue(steps.prefix(8).joined(separator: "; "))])
             } else if !steps.isEmpty {
                 repaired += 1
@@ -273,8 +278,6 @@ final class PolicyKeeper {
             lastComplaint = complaint
         }
     }
-    private var known: Set<InterfaceID> = []
-
     /// Takes away all that rules have made outside the maps.
     func withdraw() {
         for actuator in actuators {

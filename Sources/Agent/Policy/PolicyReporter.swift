@@ -52,7 +52,9 @@ final class PolicyReporter {
     }
 
     private func mirrors(_ rule: MirrorRule, _ names: InterfaceNames) -> [MirrorReport] {
-        let places = keeper.book.tenants.filter { $0.key.kind == .mirror && $0.value.name == rule.name }.sorted { $0.value.part < $1.value.part }
+        let places = keeper.book.tenants.filter { $0.key.kind == .mirror && $0.value.name == rule.name }.sorted {
+            $0.value.part < $1.value.part
+        }
         return places.map { place, tenant in
             let namespace = follower.namespaces.values.first { $0.namespace.cookie == tenant.part }
             var report = MirrorReport(
@@ -82,7 +84,9 @@ final class PolicyReporter {
     }
 
     private func sampler(_ rule: SampleRule, _ names: InterfaceNames) -> SampleReport? {
-        guard let place = keeper.book.tenants.first(where: { $0.key.kind == .sampler && $0.value.name == rule.name })?.key else { return nil }
+        guard let place = keeper.book.tenants.first(where: { $0.key.kind == .sampler && $0.value.name == rule.name })?.key else {
+            return nil
+        }
         var report = SampleReport(
             name: rule.name, namespace: nil, interfaces: names.matching(rule.scope), direction: Self.text(rule.scope.direction),
             filter: "\(rule.scope.filter)", asked: SampleActuator.text(rule.rate), firstPackets: rule.firstPackets,

@@ -114,7 +114,9 @@ final class SampleActuator: RuleActuator {
             let elapsed = now - lastTurn
             let change = counters - before
             ratesPerSecond[number] = elapsed.seconds > 0 ? Double(change.samples) / elapsed.seconds : nil
-            guard var controller = controllers[number], let rule = policy.samplers.first(where: { $0.name == tenant.name }) else { continue }
+            guard var controller = controllers[number], let rule = policy.samplers.first(where: { $0.name == tenant.name }) else {
+                continue
+            }
             let budget: Double
             switch rule.rate {
             case .samplesPerSecond(let rate): budget = rate

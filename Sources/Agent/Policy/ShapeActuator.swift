@@ -103,7 +103,8 @@ final class ShapeActuator: RuleActuator {
         }
         if !after.isEmpty {
             result.after.append(
-                step(after, interface, namespace, first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } }))
+                step(after, interface, namespace, first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } })
+            )
         }
     }
 
@@ -158,7 +159,8 @@ final class ShapeActuator: RuleActuator {
             let reports = wanted.compactMap { name, shaper -> PlanReport.Step? in
                 guard before[name] != shaper, let decision = newDecisions[name] else { return nil }
                 return PlanReport.Step(
-                    before[name] == nil ? .add : .change, rule: name.rule, "shape \(name.direction) by \(decision.mechanism.rawValue): \(decision.reason)")
+                    before[name] == nil ? .add : .change, rule: name.rule,
+                    "shape \(name.direction) by \(decision.mechanism.rawValue): \(decision.reason)")
             }
             let gone = before.keys.filter { wanted[$0] == nil }.map { PlanReport.Step(.remove, rule: $0.rule, "shape \($0.direction)") }
             result.before.append(
