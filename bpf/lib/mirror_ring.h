@@ -25,8 +25,7 @@ static __always_inline __u32 nilo_capture(struct __sk_buff *skb, const struct ni
 		return NILO_MIRROR_FAILED + NILO_MIRROR_NO_DEVICE;
 	if (snap > skb->len)
 		snap = skb->len;
-	if (snap > NILO_SNAP_MOST)
-		snap = NILO_SNAP_MOST;
+	snap = nilo_at_most(snap, NILO_SNAP_MOST);
 	bytes = sizeof(*sample) + ((snap + 7) & ~7u);
 	waiting = head->written - *(volatile __u64 *)&tail->taken + bytes;
 	nilo_sample_wake(head, waiting, cpu);
