@@ -35,7 +35,7 @@ static __always_inline __u32 nilo_capture(struct __sk_buff *skb, const struct ni
 		return NILO_MIRROR_FAILED + NILO_MIRROR_RING_FULL;
 	}
 	sample = ring + (head->written & nilo_config.sample_mask);
-	if (snap && bpf_skb_load_bytes(skb, 0, sample + 1, snap)) {
+	if (snap && nilo_sample_copy(skb, sample + 1, snap)) {
 		head->lost[NILO_SAMPLE_UNREADABLE]++;
 		return NILO_MIRROR_FAILED + NILO_MIRROR_FORM;
 	}

@@ -21,7 +21,7 @@ struct nilo_envelope {
 	__u8 header[NILO_MIRROR_HEADER];
 	__u8 macs[12];
 	__be16 rest[2 * NILO_MIRROR_TAGS + 1]; /* tags, type */
-	__u8 pad[NILO_MIRROR_HEADER + 2]; /* for the verifier, which adds up the largest start and the largest size */
+	__u8 pad[26]; /* for the verifier, which takes the largest start and the largest size together */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -101,11 +101,13 @@ static __always_inline int nilo_envelope_room(struct __sk_buff *skb, const struc
 static __always_inline int nilo_envelop(struct __sk_buff *skb, const struct nilo_mirror *mirror, __u32 session, __u32 hash,
 					int shrinks, int is_cut)
 {
-	__u32 zero = 0, tags = 0, frame, length = mirror->header_length, start;
+	__u32 zero = 0, tags = 0, frame, length = mirror->header_length;
 	struct nilo_envelope *e = bpf_map_lookup_elem(&nilo_envelopes, &zero);
 	int made;
+	long failed;
 
-	if (!e || length > NILO_MIRROR_HEADER || length < NILO_MIRROR_HEADER_IPV4 || bpf_skb_load_bytes(skb, 0, e->macs, 12))
+	if (!e || length != (mirror->flags & NILO_MIRROR_OUTER_IPV6 ? NILO_MIRROR_HEADER_IPV6 : NILO_MIRROR_HEADER_IPV4) ||
+	    bpf_skb_load_bytes(skb, 0, e->macs, 12))
 		return NILO_ENVELOPE_FAILED;
 	__builtin_memcpy(e->header, mirror->header, NILO_MIRROR_HEADER);
 	/* A tag that the kernel keeps beside the data belongs to the frame: into the tunnel with it. */
@@ -134,8 +136,12 @@ static __always_inline int nilo_envelop(struct __sk_buff *skb, const struct nilo
 	nilo_envelope_lengths(e, mirror, frame + length - ETH_HLEN, hash);
 	if (mirror->flags & NILO_MIRROR_ERSPAN && nilo_envelope_erspan(e, session, is_cut))
 		return NILO_ENVELOPE_FAILED;
-	start = NILO_MIRROR_HEADER - length;
-	if (bpf_skb_store_bytes(skb, 0, e->header + start, length + ETH_HLEN + 4 * tags, 0))
+	/* By constants: what older kernels can follow. */
+	tags = ETH_HLEN + 4 * tags;
+	failed = mirror->flags & NILO_MIRROR_OUTER_IPV6 ?
+			 bpf_skb_store_bytes(skb, 0, e->header + 2, NILO_MIRROR_HEADER_IPV6 + tags, 0) :
+			 bpf_skb_store_bytes(skb, 0, e->header + 22, NILO_MIRROR_HEADER_IPV4 + tags, 0);
+	if (failed)
 		return NILO_ENVELOPE_FAILED;
 	return made;
 }
