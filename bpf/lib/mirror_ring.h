@@ -13,7 +13,7 @@
 static __always_inline __u32 nilo_capture(struct __sk_buff *skb, const struct nilo_mirror *mirror, const struct nilo_mirror_now *c,
 					  const struct nilo_flow_key *key, __u32 session, struct nilo_mirror_counts *counts)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), snap = mirror->snap, bytes;
+	__u32 cpu = bpf_get_smp_processor_id(), snap = mirror->snap, less, bytes;
 	struct nilo_sample_head *head = bpf_map_lookup_elem(&nilo_sample_heads, &cpu);
 	struct nilo_sample_tail *tail = bpf_map_lookup_elem(&nilo_sample_tails, &cpu);
 	void *ring = bpf_map_lookup_elem(&nilo_samples, &cpu);
@@ -35,7 +35,10 @@ static __always_inline __u32 nilo_capture(struct __sk_buff *skb, const struct ni
 		return NILO_MIRROR_FAILED + NILO_MIRROR_RING_FULL;
 	}
 	sample = ring + (head->written & nilo_config.sample_mask);
-	if (snap && bpf_skb_load_bytes(skb, 0, sample + 1, snap)) {
+	/* As in nilo_sample: 1 to NILO_SNAP_MOST in one comparison, for the verifier of 6.1. */
+	less = snap - 1;
+	asm volatile("" : "+r"(less));
+	if (less < NILO_SNAP_MOST && bpf_skb_load_bytes(skb, 0, sample + 1, less + 1)) {
 		head->lost[NILO_SAMPLE_UNREADABLE]++;
 		return NILO_MIRROR_FAILED + NILO_MIRROR_FORM;
 	}
