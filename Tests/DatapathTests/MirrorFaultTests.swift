@@ -125,7 +125,10 @@ import Testing
 
     @Test func userSpaceGetsCopiesByTheRing() async throws {
         let lab = try await MirrorLab()
-        try await lab.start(lab.toInterface { $0.target = .ring; $0.snapLength = 80 })
+        try await lab.start(
+            lab.toInterface {
+                $0.target = .ring; $0.snapLength = 80
+            })
         let frames = [MirrorTests.udp(20).bytes, MirrorTests.udp(200).bytes]
         try await lab.pair.a.send(frames, times: 3, on: "va")
         let (sessions, copies) = try await lab.probe.perform(in: lab.pair.a) { datapath in

@@ -82,7 +82,8 @@ import Testing
         let frames = try await lab.arrived(3)
         try write(pcap(frames), to: file)
         let text = try await lab.t.sh(
-            "tshark -r \(file) -T fields -e vxlan.vni -e udp.dstport -e ip.src -e ip.checksum.status -o ip.check_checksum:TRUE 2>/dev/null; rm \(file)")
+            "tshark -r \(file) -T fields -e vxlan.vni -e udp.dstport -e ip.src -e ip.checksum.status -o ip.check_checksum:TRUE 2>/dev/null; rm \(file)"
+        )
         let line = "16711681\t4789,9\t192.0.2.1,10.0.0.1\t1,1"
         #expect(text.split(separator: "\n").map(String.init) == [line, line, line])
     }
@@ -142,15 +143,17 @@ import Testing
         try await lab.start(lab.toInterface(), at: [.ingress, .egress])
         let tenant = Frame(EthernetHeader(), IPv4Header(), UDPHeader())
         let copies = [
-            Frame(layers: Frame(EthernetHeader(to: Self.nobody), IPv4Header(), UDPHeader(from: 50000, to: 4789)).layers
-                + [RawBytes([8, 0, 0, 0, 0xff, 0x12, 0x34, 0])] + tenant.layers),
+            Frame(
+                layers: Frame(EthernetHeader(to: Self.nobody), IPv4Header(), UDPHeader(from: 50000, to: 4789)).layers
+                    + [RawBytes([8, 0, 0, 0, 0xff, 0x12, 0x34, 0])] + tenant.layers),
             Frame(
                 EthernetHeader(to: Self.nobody), IPv4Header(),
                 RawBytes([0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 1, 0, 0, 0, 0] + tenant.bytes, protocolNumber: IPProtocol.gre)),
         ]
         let plain = [
-            Frame(layers: Frame(EthernetHeader(to: Self.nobody), IPv4Header(), UDPHeader(from: 50000, to: 4789)).layers
-                + [RawBytes([8, 0, 0, 0, 0xfe, 0xff, 0xff, 0])] + tenant.layers),
+            Frame(
+                layers: Frame(EthernetHeader(to: Self.nobody), IPv4Header(), UDPHeader(from: 50000, to: 4789)).layers
+                    + [RawBytes([8, 0, 0, 0, 0xfe, 0xff, 0xff, 0])] + tenant.layers),
             Frame(EthernetHeader(to: Self.nobody), IPv4Header(), GREHeader(), IPv4Header(), UDPHeader()),
         ]
         try await lab.pair.b.send(copies.map(\.bytes), times: 4, on: "vb")

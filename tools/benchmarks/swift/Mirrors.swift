@@ -37,10 +37,10 @@ func measureMirroredPackets(_ plan: Plan, _ results: Results) throws {
     }
     results.add("bare_ns", (times[.nothing] ?? []).map { $0 * 1e9 / Double(plan.frames) })
     results.remark(
-        "mirror: 60-byte frames over a veth pair, one CPU, sender and softirqs; *_of_bare is the share of the sender's packets that is kept.")
+        "60-byte frames over a veth pair, one CPU, sender and softirqs; *_of_bare is the share of the sender's packets that is kept.")
     results.remark(
-        "local_over_mirred: counting and mirred beside it over our session, whose time includes counting; *_alone: mirred with nothing beside.")
-    results.remark("capped_kept (a cap of 1,000 packets/s) and one_in_ten_kept are beside counting alone, which a mirror session adds to.")
+        "local_over_mirred: counting and mirred beside it, over our session with its counting; *_alone: mirred with nothing beside.")
+    results.remark("capped_kept (a cap of 1,000 packets/s) and one_in_ten_kept are beside counting alone.")
 }
 
 /// TCP in bulk with segmentation left to the device, mirrored to a collector over VXLAN.
@@ -52,7 +52,8 @@ func measureMirroredTransfers(_ plan: Plan, _ results: Results) throws {
     defer { for end in ends { close(end) } }
     try bed.leave()
     let times = try bed.times(
-        [.nothing, .counting, .mirred(counting: false), .session(.whole), .session(.vxlan), .mirredToVXLAN], rounds: plan.pairs, cpu: plan.cpu
+        [.nothing, .counting, .mirred(counting: false), .session(.whole), .session(.vxlan), .mirredToVXLAN], rounds: plan.pairs,
+        cpu: plan.cpu
     ) {
         try checked(bench_tcp_move(ends, 128 << 20), "move bytes over TCP")
     }
@@ -62,5 +63,6 @@ func measureMirroredTransfers(_ plan: Plan, _ results: Results) throws {
     results.add("tcp_mirred_kept", ratio(times, .nothing, .mirred(counting: false)))
     results.add("tcp_local_kept", ratio(times, .nothing, .session(.whole)))
     results.add("tcp_mirred_to_vxlan_kept", ratio(times, .nothing, .mirredToVXLAN))
-    results.remark("vxlan_kept: one TCP connection, both ends on one CPU, a path of 1,600 bytes; egress is mirrored; beside counting alone.")
+    results.remark(
+        "vxlan_kept: one TCP connection, both ends on one CPU, a path of 1,600 bytes; egress is mirrored; beside counting alone.")
 }
