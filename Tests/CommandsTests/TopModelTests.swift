@@ -44,13 +44,13 @@ import Testing
 
     @Test func namesThatStandTwiceHaveTheirNamespace() async throws {
         var model = try await Self.model()
-        guard case .reports(var interfaces, let flows) = try await Self.ask(FakeAgent(), model.question) else {
+        guard case .reports(var interfaces, let flows, _) = try await Self.ask(FakeAgent(), model.question) else {
             throw CocoaError(.featureUnsupported)
         }
         interfaces.interfaces[0].name = "veth0"
         interfaces.interfaces[1].name = "veth0"
         interfaces.interfaces[1].namespace = "netns blue"
-        model.take(TopAnswer(question: model.question, outcome: .reports(interfaces, flows)))
+        model.take(TopAnswer(question: model.question, outcome: .reports(interfaces, flows, rules: nil)))
         let lines = Self.text(&model)[1...2]
         #expect(lines.contains { $0.hasPrefix(" veth0 ") } && lines.contains { $0.hasPrefix(" blue:veth0 ") }, "\(lines)")
     }
@@ -212,7 +212,7 @@ import Testing
         // A beat may have come in between, with the question before.
         var changed: TopAnswer?
         for _ in 0..<20 where changed == nil { changed = try await answers(within: 30).first { $0.question == question } }
-        guard case .reports(_, let flows)? = changed?.outcome else {
+        guard case .reports(_, let flows, _)? = changed?.outcome else {
             Issue.record("no flows: \(String(describing: changed))")
             return
         }

@@ -7,6 +7,8 @@ struct TopQuestion: Hashable, Sendable {
     var order = FlowOrder(.rate)
     /// Flows.
     var count = 20
+    /// The rules of the policy are asked for too.
+    var wantsRules = false
 }
 
 /// What came of asking.
@@ -17,7 +19,8 @@ struct TopAnswer: Sendable {
     var outcome: Outcome
 
     enum Outcome: Sendable {
-        case reports(InterfaceListReport, FlowListReport)
+        /// - rules: where they were asked for.
+        case reports(InterfaceListReport, FlowListReport, rules: PolicyReport?)
         /// The agent does not answer, or not with what was asked for: why.
         case failed(String)
     }

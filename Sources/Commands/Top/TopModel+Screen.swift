@@ -17,6 +17,9 @@ extension TopModel {
         } else if view == .interfaces {
             fit(rows: room - 1)
             body = interfaceTable(width: width, room: room)
+        } else if view == .mirrors || view == .classes {
+            fit(rows: room - 1)
+            body = ruleTables(width: width)
         } else {
             // The flows come first: interfaces get a quarter, and only where there is space enough.
             if room >= 10 {
@@ -67,10 +70,14 @@ extension TopModel {
         let keys: [(String, String)] =
             view == .flows
             ? [
-                ("/", "filter"), ("r b p t x", "sort"), ("i", "interfaces"), ("space", isPaused ? "go on" : "pause"), ("h", "help"),
+                ("/", "filter"), ("r b p t x", "sort"), ("i m c", "interfaces, mirrors, classes"), ("space", isPaused ? "go on" : "pause"),
+                ("h", "help"),
                 ("q", "quit"),
             ]
-            : [("f", "flows"), ("space", isPaused ? "go on" : "pause"), ("h", "help"), ("q", "quit")]
+            : [
+                ("f", "flows"), ("i m c", "interfaces, mirrors, classes"), ("space", isPaused ? "go on" : "pause"), ("h", "help"),
+                ("q", "quit"),
+            ]
         for (key, meaning) in keys {
             line.append(" ")
             line.append(key, .bold)
@@ -86,7 +93,8 @@ extension TopModel {
         "  left right    sort by the measure before or after;  R  turn the order",
         "  up down       scroll; also page up, page down, home, end", "  /             filter: host 10.0.0.1 and tcp port 443",
         "                enter keeps it, esc goes back to the one before", "  esc           all flows",
-        "  i f           interfaces with their books; flows", "  space         hold the picture; the agent goes on counting",
+        "  i f           interfaces with their books; flows", "  m c           mirrors and samples; shaping classes",
+        "  space         hold the picture; the agent goes on counting",
         "  q             quit", "", " RATE is of the last reading. RETR: segments sent again, as seen here.",
         " BOOKS close when every packet seen is in a flow or in a named remainder.",
     ]
@@ -156,6 +164,28 @@ extension TopModel {
             ])
         }
         return Self.underlined(table, width: width)
+    }
+
+    // MARK: rules
+
+    /// Mirrors with the samples below, or the shaping rules; what was asked for beside what is done.
+    private func ruleTables(width: Int) -> [StyledLine] {
+        guard let rules else { return waiting }
+        let view = RuleListView(output: TerminalOutput(isTerminal: true, width: width, color: true))
+        var lines: [StyledLine] = []
+        if self.view == .classes {
+            lines = Self.underlined(view.shaperTable(rules), width: width)
+        } else {
+            lines = Self.underlined(view.mirrorTable(rules), width: width)
+            if !rules.samplers.isEmpty { lines += [""] + Self.underlined(view.samplerTable(rules), width: width) }
+        }
+        if lines.count == 1 {
+            let verb = self.view == .classes ? "shape" : "mirror"
+            lines = ["", StyledLine(" no rules; nilo \(verb) add makes one", .dim)]
+        } else if ruleOffset > 0 {
+            lines = [lines[0]] + lines.dropFirst(1 + ruleOffset)
+        }
+        return lines + view.notes(rules, problems: []).map { StyledLine(" \($0)", .yellow) }
     }
 
     // MARK: flows

@@ -5,7 +5,7 @@ import Reports
 /// The state of the live view, and what keys and answers make of it. Knows neither a terminal nor the agent: `TopModel+Screen` draws it
 /// as lines, `TopVerb` feeds it.
 struct TopModel: Sendable {
-    enum View: Sendable { case flows, interfaces }
+    enum View: Sendable { case flows, interfaces, mirrors, classes }
 
     /// What is typed after `/`.
     struct Editing: Hashable, Sendable {
@@ -34,6 +34,7 @@ struct TopModel: Sendable {
     private(set) var editing: Editing?
     private(set) var interfaces: InterfaceListReport?
     private(set) var flows: FlowListReport?
+    private(set) var rules: PolicyReport?
     private(set) var history: [UInt32: History] = [:]
     /// Why there are no fresh numbers.
     private(set) var problem: String?
@@ -41,6 +42,8 @@ struct TopModel: Sendable {
     /// The first row that is shown, of flows and of interfaces.
     var flowOffset = 0
     var interfaceOffset = 0
+    /// Of the rules that are shown.
+    var ruleOffset = 0
     /// Rows that fit on the screen, as it was last drawn.
     private(set) var page = 10
 
@@ -56,11 +59,12 @@ struct TopModel: Sendable {
     mutating func take(_ answer: TopAnswer) {
         switch answer.outcome {
         case .failed(let why): problem = why
-        case .reports(let interfaces, let flows):
+        case .reports(let interfaces, let flows, let rules):
             problem = nil
             if answer.isOnBeat { remember(interfaces) }
             guard !isPaused else { return }
             self.interfaces = interfaces
+            if let rules { self.rules = rules }
             // An answer to an older question would jump: the one to the newer question is on its way.
             if answer.question.filter == question.filter, answer.question.order == question.order { self.flows = flows }
             flowOffset = min(flowOffset, max(0, (self.flows?.matched ?? 0) - 1))
@@ -98,8 +102,10 @@ struct TopModel: Sendable {
         case .character("q"), .character("Q"): isDone = true
         case .character("/"): editing = Editing(text: question.filter.description, before: question.filter)
         case .character("h"), .character("?"): showsHelp = true
-        case .character("i"): view = view == .interfaces ? .flows : .interfaces
-        case .character("f"): view = .flows
+        case .character("i"): show(view == .interfaces ? .flows : .interfaces)
+        case .character("m"): show(view == .mirrors ? .flows : .mirrors)
+        case .character("c"): show(view == .classes ? .flows : .classes)
+        case .character("f"): show(.flows)
         case .character(" "): isPaused.toggle()
         case .character("R"): sort(question.order.measure, ascending: !question.order.ascending)
         case .character("r"): sort(.rate)
@@ -122,6 +128,12 @@ struct TopModel: Sendable {
         }
     }
 
+    private mutating func show(_ view: View) {
+        self.view = view
+        ruleOffset = 0
+        question.wantsRules = view == .mirrors || view == .classes
+    }
+
     private mutating func sort(_ measure: FlowMeasure, ascending: Bool = false) {
         question.order = FlowOrder(measure, ascending: ascending)
         flowOffset = 0
@@ -134,11 +146,18 @@ struct TopModel: Sendable {
     }
 
     private mutating func scroll(_ rows: Int) {
-        let all = view == .flows ? flows?.matched ?? 0 : interfaces?.interfaces.count ?? 0
+        let all =
+            switch view {
+            case .flows: flows?.matched ?? 0
+            case .interfaces: interfaces?.interfaces.count ?? 0
+            case .mirrors: (rules?.mirrors.count ?? 0) + (rules?.samplers.count ?? 0)
+            case .classes: rules?.shapers.count ?? 0
+            }
         let last = max(0, all - page)
         switch view {
         case .flows: flowOffset = max(0, min(last, flowOffset + rows))
         case .interfaces: interfaceOffset = max(0, min(last, interfaceOffset + rows))
+        case .mirrors, .classes: ruleOffset = max(0, min(last, ruleOffset + rows))
         }
     }
 

@@ -71,7 +71,7 @@ final class TopPoller: Sendable {
 }
 
 extension AgentConnection {
-    /// Both lists for the live view; the agent may well take its time or be gone.
+    /// What the live view shows; the agent may well take its time or be gone.
     func answer(_ question: TopQuestion) -> TopAnswer.Outcome {
         let query = [
             ("filter", question.filter.description), ("sort", question.order.measure.rawValue),
@@ -80,7 +80,8 @@ extension AgentConnection {
         do throws(CommandFailure) {
             let interfaces: InterfaceListReport = try ask("/v1/interfaces", for: "interfaces", timeout: .seconds(3))
             let flows: FlowListReport = try ask("/v1/flows", query, for: "flows", timeout: .seconds(3))
-            return .reports(interfaces, flows)
+            let rules: PolicyReport? = question.wantsRules ? try ask("/v1/policy", for: "rules", timeout: .seconds(3)) : nil
+            return .reports(interfaces, flows, rules: rules)
         } catch {
             return .failed(error.why)
         }

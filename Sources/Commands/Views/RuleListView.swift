@@ -7,7 +7,7 @@ public struct RuleListView: Sendable {
     public var output: TerminalOutput
     public init(output: TerminalOutput) { self.output = output }
 
-    public func mirrors(_ report: PolicyReport) -> String {
+    func mirrorTable(_ report: PolicyReport) -> Table {
         var table = Table([
             .init("MIRROR", shrinksTo: 6), .init("ON", shrinksTo: 4), .init("TO", shrinksTo: 10), .init("MATCHED", right: true),
             .init("COPIED", right: true), .init("BYTES", right: true, dropRank: 2), .init("CUT", right: true, dropRank: 1),
@@ -24,16 +24,20 @@ public struct RuleListView: Sendable {
                 .init(rule.bitsPerSecond.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-"),
             ])
         }
+        return table
+    }
+
+    public func mirrors(_ report: PolicyReport) -> String {
         let problems = report.mirrors.flatMap { rule -> [(String, String)] in
             var notes = rule.problem.map { [(rule.name, $0)] } ?? []
             if let mtu = rule.pathMTU, rule.truncated > 0 { notes.append((rule.name, "frames are cut to fit the path's \(mtu) bytes")) }
             notes += rule.failed.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { (rule.name, "\($0.value) failed: \($0.key)") }
             return notes
         }
-        return finish(table, report, problems, none: "no mirror sessions")
+        return finish(mirrorTable(report), report, problems, none: "no mirror sessions")
     }
 
-    public func samplers(_ report: PolicyReport) -> String {
+    func samplerTable(_ report: PolicyReport) -> Table {
         var table = Table([
             .init("SAMPLE", shrinksTo: 6), .init("ON", shrinksTo: 4), .init("ASKED"), .init("IN FORCE", right: true),
             .init("SEEN", right: true), .init("RANDOM", right: true), .init("FIRST", right: true, dropRank: 2),
@@ -49,10 +53,16 @@ public struct RuleListView: Sendable {
                 .init(rule.samplesPerSecond.map { String(Int($0.rounded())) } ?? "-"),
             ])
         }
-        return finish(table, report, report.samplers.compactMap { rule in rule.problem.map { (rule.name, $0) } }, none: "no sampling rules")
+        return table
     }
 
-    public func shapers(_ report: PolicyReport) -> String {
+    public func samplers(_ report: PolicyReport) -> String {
+        finish(
+            samplerTable(report), report, report.samplers.compactMap { rule in rule.problem.map { (rule.name, $0) } },
+            none: "no sampling rules")
+    }
+
+    func shaperTable(_ report: PolicyReport) -> Table {
         var table = Table([
             .init("SHAPE", shrinksTo: 6), .init("ON", shrinksTo: 4), .init("BY"), .init("PER", dropRank: 1), .init("GRANTED", right: true),
             .init("CEILING", right: true), .init("NOW", right: true), .init("BYTES", right: true, dropRank: 3),
@@ -70,7 +80,13 @@ public struct RuleListView: Sendable {
                 .init(rule.backlogBytes.map { ByteCount($0).text.aligned } ?? "-"),
             ])
         }
-        return finish(table, report, report.shapers.compactMap { rule in rule.problem.map { (rule.name, $0) } }, none: "no shaping rules")
+        return table
+    }
+
+    public func shapers(_ report: PolicyReport) -> String {
+        finish(
+            shaperTable(report), report, report.shapers.compactMap { rule in rule.problem.map { (rule.name, $0) } },
+            none: "no shaping rules")
     }
 
     private static func depth(of rule: ShapeReport, among rules: [ShapeReport]) -> Int {
@@ -88,23 +104,22 @@ public struct RuleListView: Sendable {
         return direction.map { names + ($0 == "ingress" ? " in" : " out") } ?? names
     }
 
-    private func finish(_ table: Table, _ report: PolicyReport, _ problems: [(String, String)], none: String) -> String {
-        var text = table.rows.isEmpty ? none + "\n" : table.text(for: output)
-        for (name, problem) in problems {
-            text += output.styled("\(TerminalText.printable(name)): \(TerminalText.printable(problem))", .yellow) + "\n"
-        }
-        for refusal in report.refusals {
-            text += output.styled("✗ \(TerminalText.printable(refusal.rule)): \(TerminalText.printable(refusal.reason))", .red) + "\n"
-        }
+    /// What a person should know beside the numbers, a line each.
+    func notes(_ report: PolicyReport, problems: [(String, String)]) -> [String] {
+        var lines = problems.map { "\(TerminalText.printable($0.0)): \(TerminalText.printable($0.1))" }
+        lines += report.refusals.map { "✗ \(TerminalText.printable($0.rule)): \(TerminalText.printable($0.reason))" }
         if !report.waiting.isEmpty {
-            text +=
-                output.styled("waiting for their interface: " + report.waiting.map(TerminalText.printable).joined(separator: ", "), .dim)
-                + "\n"
+            lines.append("waiting for their interface: " + report.waiting.map(TerminalText.printable).joined(separator: ", "))
         }
-        if let problem = report.problem { text += output.styled(TerminalText.printable(problem), .red) + "\n" }
+        if let problem = report.problem { lines += problem.split(separator: "\n").map { TerminalText.printable(String($0)) } }
         if let seconds = report.confirmWithinSeconds {
-            text += output.styled("taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm", .yellow) + "\n"
+            lines.append("taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm")
         }
-        return text
+        return lines
+    }
+
+    private func finish(_ table: Table, _ report: PolicyReport, _ problems: [(String, String)], none: String) -> String {
+        let text = table.rows.isEmpty ? none + "\n" : table.text(for: output)
+        return text + notes(report, problems: problems).map { output.styled($0, .yellow) + "\n" }.joined()
     }
 }
