@@ -7,11 +7,11 @@ import Reports
 public enum ApplyVerb {
     static let file = OptionSpecification(
         "file", short: "f", value: "FILE", mayRepeat: true,
-        help: "a policy file that joins the folder's, or takes the place of its namesake")
-    static let replace = OptionSpecification("replace", help: "take the place of root qdiscs that others made, and give it back on removal")
+        help: "a file to put into the policy folder")
+    static let replace = OptionSpecification("replace", help: "take the place of others' root qdiscs meanwhile")
     /// Of every verb that changes the policy.
     static let changing = [
-        OptionSpecification("confirm", value: "TIME", help: "take it back by itself unless nilo confirm follows within TIME"),
+        OptionSpecification("confirm", value: "TIME", help: "taken back unless nilo confirm follows in TIME"),
         OptionSpecification("dry-run", short: "n", help: "only print what would be done"), replace, .json, AgentConnection.option,
     ]
 
@@ -31,9 +31,10 @@ public enum ApplyVerb {
     public static let applySpecification = CommandSpecification(
         "apply", summary: "Make the kernel do what the policy files say",
         discussion: """
-            Without --file, the files of /etc/nilo/policy.d as they are. With it, the file is
-            copied there, once all of it is in force. Additions come first and removals last;
-            when a step fails, those before it are undone. Doing it twice changes nothing.
+            Without --file, the files of /etc/nilo/policy.d as they are. With it, the file
+            is copied there once all of it is in force. Additions come first and removals
+            last; when a step fails, those before it are undone. Doing it twice changes
+            nothing.
 
             With --confirm the earlier policy comes back by itself unless nilo confirm is
             given in time, also when the change has cut you off.

@@ -4,7 +4,7 @@ extension RuleVerb {
     static let mirrorKeys: [Key] = [
         Key(
             OptionSpecification(
-                "to", value: "TARGET", help: "interface:NAME, vxlan:ADDRESS,vni=N[,port=N], erspan:ADDRESS,session=N or file:PATH[,size=…]"),
+                "to", value: "TARGET", help: "interface:, vxlan:, erspan: or file: …, see below"),
             yaml: { (v) throws(CommandFailure) in try target(v[0]) }),
         Key(
             OptionSpecification("one-in", value: "N", help: "one packet in N, at random (all)"),
@@ -13,11 +13,11 @@ extension RuleVerb {
             OptionSpecification("one-flow-in", value: "N", help: "all packets of one flow in N"), name: "one-in",
             yaml: { (v) throws(CommandFailure) in "{flows: \(scalar(v[0]))}" }),
         Key(OptionSpecification("snap", value: "BYTES", help: "most bytes of a frame (all that fits)")),
-        Key(OptionSpecification("limit", value: "RATE", help: "most that is copied, as 100Mbit/s or 10kpps; none lifts the default")),
-        Key(OptionSpecification("priority", value: "N", help: "of two sessions to one destination the higher one sends (0)")),
+        Key(OptionSpecification("limit", value: "RATE", help: "most that is copied: 100Mbit/s, 10kpps or none")),
+        Key(OptionSpecification("priority", value: "N", help: "the higher one sends to a destination (0)")),
         Key(
             OptionSpecification(
-                "segments", value: "HOW", choices: ["wire", "super"], help: "super-packets as on the wire, or whole where possible (super)")
+                "segments", value: "HOW", choices: ["wire", "super"], help: "super-packets as on the wire, or whole (super)")
         ),
     ]
 
@@ -90,6 +90,8 @@ extension RuleVerb {
             "mirror", summary: "Send copies of packets elsewhere, and see how many",
             discussion: """
                 The original is never changed, delayed or dropped. A copy is never copied again.
+                Targets: interface:NAME; vxlan:ADDRESS,vni=N[,port=N][,local=ADDRESS];
+                erspan:ADDRESS,session=N; file:PATH[,size=BYTES][,files=N].
 
                 \(aboutFiles)
                 """,
@@ -123,9 +125,9 @@ extension RuleVerb {
             options: (scopeKeys + shapeKeys).map(\.option) + ApplyVerb.changing, operand: operand,
             examples: [
                 .init("nilo shape", "asked and achieved, side by side"),
-                .init("sudo nilo shape add backup --on eth0 --direction egress --ceiling 50Mbit/s port 873", "cap a backup"),
+                .init("sudo nilo shape add backup --on eth0 --ceiling 50Mbit/s port 873", "cap a backup, both ways"),
                 .init(
-                    "sudo nilo shape add database --on eth0 --direction egress --rate 200Mbit/s --priority 0 port 5432",
+                    "sudo nilo shape add db --direction egress --rate 200Mbit/s port 5432",
                     "a database that others cannot crowd out"),
             ]), .shape)
 

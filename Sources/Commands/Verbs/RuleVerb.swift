@@ -30,7 +30,7 @@ struct RuleVerb: Sendable {
     static let scopeKeys: [Key] = [
         Key(
             OptionSpecification(
-                "on", value: "INTERFACE", mayRepeat: true, help: "where: a name, a pattern, NAMESPACE:NAME (all that are counted)"),
+                "on", value: "INTERFACE", mayRepeat: true, help: "a name, pattern or NAMESPACE:NAME (all counted)"),
             yaml: { (v) throws(CommandFailure) in RuleVerb.list(v) }),
         Key(OptionSpecification("direction", value: "WAY", choices: ["ingress", "egress"], help: "one way only (both)")),
     ]
