@@ -250,12 +250,22 @@ final class PolicyKeeper {
                 log.warning("policy not confirmed; taken back")
             } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
         }
-        synchronise()
+        // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
+        turns += 1
+        if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
         samples.turn(policy, now: now)
+    }
+    private var turns = 0
+
+    /// Nothing is asked for, and nothing of ours is there that was.
+    private var isIdle: Bool {
+        policy.mirrors.isEmpty && policy.samplers.isEmpty && policy.shapers.isEmpty && program == .empty && book.tenants.isEmpty
+            && shapes.tables.all.isEmpty
     }
 
     /// - Parameter isOurs: what is found to differ follows from a change of our own view (an interface came or went), and is no drift.
     func synchronise(isOurs: Bool = false) {
+        guard !isIdle else { return }
         do {
             let plan = try plan(policy, mayReplace: mayReplace)
             guard !plan.steps.isEmpty else {

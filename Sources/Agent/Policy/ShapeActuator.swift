@@ -17,6 +17,8 @@ final class ShapeActuator: RuleActuator {
     /// Class and member numbers in force.
     private var numbers: [InterfaceID: ShapeNumbers] = [:]
     private var inForce: [ShaperName: Shaper] = [:]
+    /// Interfaces whose root qdisc was looked at.
+    private var looked: Set<InterfaceID> = []
     /// What was decided for each rule in force, for the report.
     private(set) var decisions: [ShaperName: ShapePlan.Decision] = [:]
 
@@ -44,8 +46,11 @@ final class ShapeActuator: RuleActuator {
         var sites: [Site] = []
         for interface in resolution.interfaces {
             guard let namespace = follower.place(of: interface.id)?.namespace else { continue }
-            let root = try namespace.socket.rootQdisc(of: interface.ifindex)
             let shaped = rules[interface.id] ?? []
+            // Of an interface that no rule is about only what an earlier agent left is of interest, once.
+            guard !shaped.isEmpty || numbers[interface.id] != nil || !looked.contains(interface.id) else { continue }
+            let root = try namespace.socket.rootQdisc(of: interface.ifindex)
+            looked.insert(interface.id)
             if shaped.isEmpty, case .ours = root {} else if shaped.isEmpty { continue }
             let made = try make(shaped, interface, namespace, root, policy, resolution)
             plan.remarks += made.notes.map { "\(interface.fullName): \($0)" }
