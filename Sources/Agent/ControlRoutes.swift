@@ -46,6 +46,7 @@ enum ControlRoutes {
             switch ask(question) {
             case .success(let response)?: return response
             case .failure(let error as AgentFailure)?: return .failure(422, "\(error.what): \(error.why)", hint: error.hint)
+            case .failure(let error as PolicyFile.Failure)?: return .failure(422, "\(error)", hint: "nothing was changed")
             case .failure(let error as PlanReport.Refusal)?: return .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)
             case .failure(let error)?: return .failure(500, "\(error)")
             case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")

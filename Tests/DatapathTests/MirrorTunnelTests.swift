@@ -163,6 +163,34 @@ import Testing
         #expect(try await lab.counts().matched.skbs == 2)
     }
 
+    /// A collector that does not listen answers every copy; a copy of the answer would be answered again.
+    @Test func errorsAboutCopiesAreNotCopied() async throws {
+        let lab = try await MirrorLab()
+        try await lab.start(lab.toInterface(), at: [.ingress, .egress])
+        let tenant = Frame(EthernetHeader(), IPv4Header(), UDPHeader())
+        func error(_ vni: UInt32, quoting count: Int) -> [UInt8] {
+            Frame(
+                EthernetHeader(to: Self.nobody), IPv4Header(), ICMPMessage.unreachable(),
+                ICMPMessage.quote(tenant.inVXLAN(vni: vni), atMost: count)
+            ).bytes
+        }
+        func error6(_ vni: UInt32) -> [UInt8] {
+            let quoted = tenant.inVXLAN(vni: vni, from: "fd31::1", to: "fd31::2")
+            return Frame(EthernetHeader(to: Self.nobody), IPv6Header(), ICMPv6Message.unreachable(), ICMPMessage.quote(quoted, atMost: 200))
+                .bytes
+        }
+        let ours = [error(0xff_0001, quoting: 200), error(0xff_ffff, quoting: 28), error6(0xff_0001)]
+        let plain = [
+            error(0xfe_ffff, quoting: 200), error6(7),
+            Frame(EthernetHeader(to: Self.nobody), IPv4Header(), ICMPMessage.unreachable(), ICMPMessage.quote(tenant)).bytes,
+            Frame(EthernetHeader(to: Self.nobody), IPv4Header(), ICMPMessage.echoRequest(7), RawBytes(count: 60)).bytes,
+        ]
+        try await lab.pair.b.send(ours, times: 4, on: "vb")
+        try await lab.pair.b.send(plain, on: "vb")
+        #expect(try await lab.arrived(plain.count) == plain)
+        #expect(try await lab.counts().matched.skbs == UInt64(plain.count))
+    }
+
     /// A capture file as tshark reads it (the classic format, microseconds, Ethernet).
     private func pcap(_ frames: [[UInt8]]) -> [UInt8] {
         func word(_ value: Int) -> [UInt8] { withUnsafeBytes(of: UInt32(value)) { Array($0) } }

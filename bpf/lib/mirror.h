@@ -203,6 +203,38 @@ static __always_inline int nilo_is_erspan(struct __sk_buff *skb, const struct ni
 	return type == bpf_htons(0x88be) || type == bpf_htons(0x22eb);
 }
 
+/*
+ * Is this an ICMP error about one of our copies? A collector that does not listen answers each of them, and a session that matches ICMP
+ * would copy the answer, and so on without an end. A quote that is cut before the VNI is taken for one of a copy. IP options and extension
+ * headers are not stepped over: our copies have none, nor has what Linux answers.
+ */
+__noinline int nilo_is_about_copy(struct __sk_buff *skb, const struct nilo_flow_key *key)
+{
+	__u32 is_v6, type, quoted, header;
+	__be16 ports[2] = {}; /* of GRE: flags and protocol type */
+	__be32 vni = 0;	      /* << 8 */
+	__u8 protocol = 0;
+
+	if (!key || key->form != NILO_FORM_ICMP)
+		return 0;
+	type = bpf_ntohs(key->dport) >> 8;
+	is_v6 = key->protocol != IPPROTO_ICMP;
+	if (is_v6 ? type < 1 || type > 4 : type != 3 && type != 4 && type != 11 && type != 12)
+		return 0;
+	header = is_v6 ? 40 : 20;
+	quoted = header + 8;
+	if (bpf_skb_load_bytes_relative(skb, quoted + (is_v6 ? 6 : 9), &protocol, 1, BPF_HDR_START_NET) ||
+	    bpf_skb_load_bytes_relative(skb, quoted + header, ports, sizeof(ports), BPF_HDR_START_NET))
+		return 0;
+	if (protocol == IPPROTO_GRE)
+		return ports[1] == bpf_htons(0x88be) || ports[1] == bpf_htons(0x22eb);
+	if (protocol != IPPROTO_UDP || !nilo_is_vxlan_port(ports[1]))
+		return 0;
+	if (bpf_skb_load_bytes_relative(skb, quoted + header + 12, &vni, sizeof(vni), BPF_HDR_START_NET))
+		return 1;
+	return bpf_ntohl(vni) >> 8 >= NILO_MIRROR_VNI_FIRST;
+}
+
 /* The number of the lowest bit that is set; the instruction set has none for it. */
 static __always_inline __u32 nilo_lowest(__u32 bits)
 {
@@ -236,7 +268,8 @@ __noinline int nilo_mirror(struct __sk_buff *skb, const struct nilo_flow_key *ke
 	struct nilo_scratch *scratch = nilo_scratch();
 	const struct nilo_matched *m;
 
-	if (!key || !c || !cookie || !scratch || c->is_busy || unlikely(nilo_is_erspan(skb, key)))
+	if (!key || !c || !cookie || !scratch || c->is_busy || unlikely(nilo_is_erspan(skb, key)) ||
+	    unlikely(nilo_is_about_copy(skb, key)))
 		return 0;
 	m = &scratch->matched;
 	c->hash = 0;

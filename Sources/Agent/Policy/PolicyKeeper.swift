@@ -179,10 +179,7 @@ final class PolicyKeeper {
         var removed = change.remove
         if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
         for name in removed { wanted[name] = nil }
-        let file: PolicyFile
-        do { file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) }) } catch {
-            throw AgentFailure("read the policy", "\(error)", hint: "nothing was changed")
-        }
+        let file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         let replaces = mayReplace || change.replace
         let plan = try plan(file.policy, mayReplace: replaces)
         guard !change.dryRun else { return plan.report(applied: false) }

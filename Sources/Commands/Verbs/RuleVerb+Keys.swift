@@ -126,9 +126,7 @@ extension RuleVerb {
             examples: [
                 .init("nilo shape", "asked and achieved, side by side"),
                 .init("sudo nilo shape add backup --on eth0 --ceiling 50Mbit/s port 873", "cap a backup, both ways"),
-                .init(
-                    "sudo nilo shape add db --direction egress --rate 200Mbit/s port 5432",
-                    "a database that others cannot crowd out"),
+                .init("sudo nilo shape add guests --per host-source --ceiling 5Mbit/s net 10.9.0.0/16", "each guest for itself"),
             ]), .shape)
 
     private static func command(_ specification: CommandSpecification, _ kind: Kind) -> Command {
