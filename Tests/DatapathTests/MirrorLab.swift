@@ -101,12 +101,19 @@ struct MirrorLab {
     /// The frames that came to the target since the last call, once at least `count` are there.
     func arrived(_ count: Int) async throws -> [[UInt8]] {
         var frames: [[UInt8]] = []
+        // Without what the kernel of host a says by itself: IPv6 multicast reports from `ta`'s own address.
+        let own = macBytes("02:00:00:00:09:01")
+        func take() throws -> [[UInt8]] {
+            try capture.take().filter { !$0.isOutgoing }.map(\.bytes).filter {
+                !($0[0] == 0x33 && $0[1] == 0x33 && Array($0[6..<12]) == own)
+            }
+        }
         _ = try await eventually(within: .seconds(3)) {
-            frames += try capture.take().filter { !$0.isOutgoing }.map(\.bytes)
+            frames += try take()
             return frames.count >= count
         }
         try await Task.sleep(for: .milliseconds(30))
-        return frames + (try capture.take().filter { !$0.isOutgoing }.map(\.bytes))
+        return frames + (try take())
     }
 }
 
