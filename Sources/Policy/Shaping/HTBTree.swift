@@ -90,15 +90,17 @@ public struct HTBTree: Hashable, Sendable {
 
     /// Every class after the one above it, those of one level by number.
     public var topDown: [HTBClass] {
-        var depths: [UInt16: Int] = [:]
-        func depth(_ minor: UInt16, _ steps: Int = 0) -> Int {
-            if let known = depths[minor] { return known }
+        var depths: [UInt16: UInt32] = [0: 0]
+        // Of classes with others below them: few beside the others, so that thousands of leaves cost little.
+        func depth(below parent: UInt16, _ steps: Int = 0) -> UInt32 {
+            if let known = depths[parent] { return known }
             // A ring cannot be in the kernel; a broken observation must not end in a loop.
-            guard steps < 8, let parent = classes[minor]?.parent, parent != 0 else { return 0 }
-            let found = depth(parent, steps + 1) + 1
-            depths[minor] = found
+            guard steps < 8, let above = classes[parent]?.parent else { return 0 }
+            let found = depth(below: above, steps + 1) + 1
+            depths[parent] = found
             return found
         }
-        return classes.values.sorted { (depth($0.minor), $0.minor) < (depth($1.minor), $1.minor) }
+        let places = classes.values.map { depth(below: $0.parent) << 16 | UInt32($0.minor) }.sorted()
+        return places.compactMap { classes[UInt16(truncatingIfNeeded: $0)] }
     }
 }

@@ -61,11 +61,12 @@ public enum QdiscChange: Hashable, Sendable {
         }
         // The kernel cannot move a class: it goes, with all below it, and comes again.
         var moving: Set<UInt16> = []
-        for old in observed.topDown {
+        let present = observed.topDown
+        for old in present {
             let isMoved = wanted.classes[old.minor].map { $0.parent != old.parent } ?? false
             if isMoved || moving.contains(old.parent) { moving.insert(old.minor) }
         }
-        let bottomUp = observed.topDown.reversed()
+        let bottomUp = present.reversed()
         let moved = bottomUp.filter { moving.contains($0.minor) }.map { QdiscChange.removeClass($0) }
         var added: [QdiscChange] = []
         var changed: [QdiscChange] = []
