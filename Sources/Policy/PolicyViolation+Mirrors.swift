@@ -56,7 +56,7 @@ extension MirrorRule {
 
 extension SampleRule {
     /// The most that the datapath hands over (`NILO_SNAP_MOST`).
-    public static let snapBounds = Policy.shortestSnapLength...1600
+    public static let snapBounds = Policy.shortestSnapLength...2048
 
     func violations(_ subject: PolicyViolation.Subject) -> [PolicyViolation] {
         var violations: [PolicyViolation] = []

@@ -195,7 +195,7 @@ import Testing
             // Ends with the interface: the kernel then has no route to the other host.
             try? await pair.a.sendUDP(10_000_000, size: 10, to: Pair.addressB, port: 9)
         }
-        _ = try await eventually(within: .seconds(3)) { try await counted.probe.books(counted.b, .ingress).seen.skbs > 1000 }
+        #expect(try await eventually(within: .seconds(30)) { try await counted.probe.books(counted.b, .ingress).seen.skbs > 1000 })
         try await counted.pair.b.sh("ip link del vb")
         await sender.value
         for (id, direction) in counted.points {

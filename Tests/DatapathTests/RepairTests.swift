@@ -20,7 +20,9 @@ import Testing
             try await pair.a.sh("tc qdisc del dev va clsact")
         } else {
             // The pins go, and with the descriptors kept the links stay: only a detach takes them off.
-            for direction in Direction.allCases { try detachPinnedLink(at: "\(files.pins.root)/\(PinDirectory.version)/links/\(id.rawValue)-\(direction)") }
+            for direction in Direction.allCases {
+                try detachPinnedLink(at: "\(files.pins.root)/\(PinDirectory.version)/links/\(id.rawValue)-\(direction)")
+            }
         }
         #expect(try await !probe.isAttached(id, in: pair.a))
         try await pair.a.sendUDP(7, size: 10, to: Pair.addressB, port: 9)
