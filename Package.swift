@@ -54,8 +54,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Policy",
-            "Privileges", "Reports", "Sampling",
+            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG",
+            "Policy", "Privileges", "Reports", "SFlow", "Sampling",
         ])
 ]
 
