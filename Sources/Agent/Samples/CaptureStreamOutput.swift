@@ -29,6 +29,8 @@ final class CaptureStreamOutput: CaptureOutput {
     }
 
     func take(_ batch: CaptureBatch) {
+        // Who has had enough loses nothing.
+        if isOver { return }
         for interface in batch.interfaces {
             numbers[interface.id] = encoder.addInterface(name: interface.name, linkType: interface.linkType)
         }
