@@ -75,7 +75,8 @@ public struct ControlClient: Sendable {
     }
 
     /// Posts, and hands over each piece of the answer as it comes, until `piece` returns false or the agent ends the stream.
-    public func stream(_ path: String, query: [(String, String)] = [], _ piece: (UnsafeRawBufferPointer) -> Bool) throws(ControlClientError) {
+    public func stream(_ path: String, query: [(String, String)] = [], _ piece: (UnsafeRawBufferPointer) -> Bool) throws(ControlClientError)
+    {
         try withoutActuallyEscaping(piece) { escaping throws(ControlClientError) in
             _ = try perform(path, query, body: [], timeout: nil, sink: Sink(limit: maximumBytes, line: nil, piece: escaping))
         }

@@ -284,7 +284,7 @@ final class PolicyKeeper {
         // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
         turns += 1
         if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
-        samples.turn(policy, now: now)
+        samples.turn(now: now)
     }
     private var turns = 0
 

@@ -72,7 +72,10 @@ final class SampleConsumer {
         drain()
         passes &+= 1
         captures.handOver()
-        if passes % Self.passesPerFlush == 0 { for collector in collectors { collector.flush() } }
+        if passes % Self.passesPerFlush == 0 {
+            for collector in collectors { collector.flush() }
+            keeper.samples.control(keeper.policy, now: .now)
+        }
         if passes % Self.passesPerLook == 0 { for (name, progress) in captures.endOver() { onEnd(name, progress) } }
         timer.fire(after: Self.period)
     }
@@ -145,7 +148,9 @@ final class SampleConsumer {
             do {
                 for link in try followed.socket.links() {
                     guard let id = followed.attached[link.index], let entry = indices.entries[id] else { continue }
-                    for collector in due where collector.wants(entry.name) { collector.add(InterfaceCounterSample(link, index: entry.index)) }
+                    for collector in due where collector.wants(entry.name) {
+                        collector.add(InterfaceCounterSample(link, index: entry.index))
+                    }
                 }
             } catch {
                 log.warning("sFlow counters not read", ["reason": LogValue("\(error)")])

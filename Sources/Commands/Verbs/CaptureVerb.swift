@@ -13,7 +13,8 @@ public enum CaptureVerb {
             packet are captured. It needs the control socket and is written to the audit log.
             """,
         options: [
-            OptionSpecification("on", value: "INTERFACE", mayRepeat: true, help: "where: a name, a pattern, NAMESPACE:NAME (all that are counted)"),
+            OptionSpecification(
+                "on", value: "INTERFACE", mayRepeat: true, help: "where: a name, a pattern, NAMESPACE:NAME (all that are counted)"),
             OptionSpecification("direction", value: "WAY", choices: ["ingress", "egress"], help: "one way only (both)"),
             OptionSpecification("snap", value: "BYTES", help: "most bytes of a packet (2048)"),
             OptionSpecification("count", value: "N", help: "end after N packets"),
