@@ -54,8 +54,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "Policy",
-            "Privileges", "Reports", "Sampling",
+            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG",
+            "Policy", "Privileges", "Reports", "SFlow", "Sampling",
         ])
 ]
 
@@ -100,7 +100,7 @@ let tests: [Target] = [
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",
-        dependencies: ["agent-probe", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
+        dependencies: ["agent-probe", "nilo", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(
         name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),

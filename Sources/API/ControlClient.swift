@@ -74,6 +74,14 @@ public struct ControlClient: Sendable {
         }
     }
 
+    /// Posts, and hands over each piece of the answer as it comes, until `piece` returns false or the agent ends the stream.
+    public func stream(_ path: String, query: [(String, String)] = [], _ piece: (UnsafeRawBufferPointer) -> Bool) throws(ControlClientError)
+    {
+        try withoutActuallyEscaping(piece) { escaping throws(ControlClientError) in
+            _ = try perform(path, query, body: [], timeout: nil, sink: Sink(limit: maximumBytes, line: nil, piece: escaping))
+        }
+    }
+
     private func perform(_ path: String, _ query: [(String, String)], body: [UInt8]?, timeout: Duration?, sink: Sink)
         throws(ControlClientError) -> [UInt8]
     {
@@ -172,13 +180,19 @@ private final class Sink {
     var stopped = false
     private let limit: Int
     private let line: ((String) -> Bool)?
+    private let piece: ((UnsafeRawBufferPointer) -> Bool)?
 
-    init(limit: Int, line: ((String) -> Bool)?) {
+    init(limit: Int, line: ((String) -> Bool)?, piece: ((UnsafeRawBufferPointer) -> Bool)? = nil) {
         self.limit = limit
         self.line = line
+        self.piece = piece
     }
 
     func take(_ piece: UnsafeRawBufferPointer) -> Bool {
+        if let hand = self.piece, status < 400 {
+            stopped = !hand(piece)
+            return !stopped
+        }
         guard bytes.count + piece.count <= limit else {
             overflowed = true
             return false
@@ -186,8 +200,6 @@ private final class Sink {
         let searched = bytes.count
         bytes.append(contentsOf: piece)
         guard let line else { return true }
-        var status = 0
-        _ = curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &status)
         if status >= 400 { return true }
         // What was there before holds no newline: a long line is not searched again with each piece.
         var (start, from) = (0, searched)
@@ -202,6 +214,12 @@ private final class Sink {
         }
         if start > 0 { bytes.removeFirst(start) }
         return !stopped
+    }
+
+    private var status: Int {
+        var status = 0
+        _ = curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &status)
+        return status
     }
 
     /// A last line without its newline.

@@ -1,4 +1,5 @@
 import CMicrohttpd
+import Glibc
 import Synchronization
 
 /// The writing end of an answer that goes on until either side has had enough. Any thread may write; none ever waits.
@@ -56,6 +57,22 @@ public final class ControlStream: Sendable {
     }
 
     public var isClosed: Bool { state.withLock { $0.closed } }
+
+    /// Has the client gone? A connection without anything to send is not watched by the server: this looks itself, and lets the server
+    /// close it.
+    public func checkClient() -> Bool {
+        state.withLock { state in
+            if state.closed { return true }
+            guard let connection = state.connection else { return false }
+            // POLLRDHUP (poll(2)) is hidden behind _GNU_SOURCE.
+            let hangUp: Int16 = 0x2000
+            var one = pollfd(fd: MHD_connection_socket(connection), events: hangUp, revents: 0)
+            guard poll(&one, 1, 0) > 0, one.revents & (hangUp | Int16(POLLHUP) | Int16(POLLERR)) != 0 else { return false }
+            state.closed = true
+            Self.wake(&state)
+            return true
+        }
+    }
 
     /// libmicrohttpd asks for up to `count` bytes.
     func read(into target: UnsafeMutableRawPointer, count: Int) -> Int {

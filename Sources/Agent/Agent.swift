@@ -26,6 +26,7 @@ final class Agent {
     /// nil until all is attached.
     private(set) var keeper: PolicyKeeper!
     private(set) var reporter: PolicyReporter!
+    private(set) var consumer: SampleConsumer!
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -111,6 +112,7 @@ final class Agent {
         collector.limits = configuration.flows
         setTargets()
         for target in targets { target.open(now: .now) }
+        consumer.setCollectors(configuration.sflow)
         follower.choose(configuration)
         applyPolicy(because: "SIGHUP")
         try read()
@@ -137,9 +139,17 @@ final class Agent {
         try follower.sweep()
         keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
         reporter = PolicyReporter(keeper, datapath, follower)
+        consumer = try SampleConsumer(loop, keeper, datapath, follower, log)
+        consumer.onEnd = { [unowned self] name, progress in
+            note(
+                "capture ended", by: .agent("its client has gone or has had enough"),
+                ["session": LogValue(name), "packets": LogValue(progress.written), "lost": LogValue(progress.lost)])
+        }
+        reporter.captures = consumer.captures
         applyPolicy(because: "start")
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()
+            consumer.wake()
             try read()
         }
         if let descriptor = follower.finderDescriptor {
@@ -172,6 +182,7 @@ final class Agent {
     func run() throws {
         // Not before: connecting has threads of its own, which must start without the privileges.
         for target in targets { target.open(now: .now) }
+        consumer.setCollectors(configuration.sflow)
         try loop.run()
     }
 
@@ -182,6 +193,7 @@ final class Agent {
         follower.repair()
         keeper.turn(now: .now)
         reporter.turn(now: .now)
+        consumer.turn()
         measureRates()
         collector.turn(now: .now)
         export()
@@ -234,6 +246,7 @@ final class Agent {
         collector.endAll()
         export()
         for target in targets { target.finish(now: .now) }
+        consumer?.finish()
         if keepsCounting {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])

@@ -61,11 +61,15 @@ final class ConnectionAttempt: Sendable {
 
     /// The first address of the collector that takes a connection. Blocks: at most 3 s for each address, and as long as the resolver does.
     @Sendable static func connect(to export: AgentConfiguration.Export) -> Outcome {
+        connect(to: export.collector, export.transport == .udp ? SOCK_DGRAM : SOCK_STREAM)
+    }
+
+    static func connect(to collector: HostPort, _ type: __socket_type) -> Outcome {
         var hints = addrinfo()
-        hints.ai_socktype = export.transport == .udp ? Int32(SOCK_DGRAM.rawValue) : Int32(SOCK_STREAM.rawValue)
+        hints.ai_socktype = Int32(type.rawValue)
         hints.ai_flags = AI_NUMERICSERV
         var found: UnsafeMutablePointer<addrinfo>?
-        let result = getaddrinfo(export.collector.host, "\(export.collector.port)", &hints, &found)
+        let result = getaddrinfo(collector.host, "\(collector.port)", &hints, &found)
         guard result == 0 else { return .failed("look up: \(String(cString: gai_strerror(result)))") }
         defer { freeaddrinfo(found) }
         var why = "look up: no address"

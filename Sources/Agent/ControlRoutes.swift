@@ -34,6 +34,9 @@ enum ControlRoutes {
         "/v1/policy": Route(method: "GET") { _, _ in { try json($0.reporter.report(at: .now)) } },
         "/v1/policy/apply": Route(method: "POST") { _, request throws(ControlQuery.Fault) in try applyPolicy(request) },
         "/v1/policy/confirm": Route(method: "POST") { _, request in { try confirmPolicy($0, request.peer) } },
+        "/v1/capture": Route(method: "POST", fields: captureFields) { query, request throws(ControlQuery.Fault) in
+            try capture(query, request)
+        },
         "/v1/stop": Route(method: "POST", fields: ["keep"]) { query, request throws(ControlQuery.Fault) in try stop(query, request.peer) },
     ]
 

@@ -105,10 +105,10 @@ extension Agent {
             "nilo_program_nanoseconds_per_packet", "gauge", "Cost of the programs, by the kernel's statistics.", status.nanosecondsPerPacket
         )
         page.metric(
-            "nilo_export_records_total", "counter", "IPFIX data records made.",
+            "nilo_export_records_total", "counter", "IPFIX data records and sFlow samples made.",
             status.exports.map { (labels: [("target", $0.target)], value: Double($0.records)) })
         page.metric(
-            "nilo_export_not_sent_total", "counter", "IPFIX data records that could not be delivered.",
+            "nilo_export_not_sent_total", "counter", "IPFIX data records and sFlow samples that could not be delivered.",
             status.exports.map { (labels: [("target", $0.target)], value: Double($0.notSent)) })
     }
 }

@@ -64,6 +64,13 @@ public struct AgentConnection: Sendable {
         }
     }
 
+    /// Hands over a live capture, as it comes, until `piece` returns false or the agent ends it.
+    func capture(_ query: [(String, String)], _ piece: (UnsafeRawBufferPointer) -> Bool) throws(CommandFailure) {
+        do throws(ControlClientError) { try client.stream("/v1/capture", query: query, piece) } catch {
+            throw Self.failure("capture", error)
+        }
+    }
+
     /// Keeps a policy that was applied for the time being.
     func confirmPolicy() throws(CommandFailure) {
         do throws(ControlClientError) { _ = try client.post("/v1/policy/confirm") } catch {

@@ -7,7 +7,7 @@ public enum NiloCommands {
         version: AgentProcess.version,
         commands: [
             TopVerb.command, FlowsVerb.command, InterfacesVerb.command, StatusVerb.command,
-            RuleVerb.mirror, RuleVerb.sample, RuleVerb.shape, ApplyVerb.plan, ApplyVerb.apply, ApplyVerb.confirm,
+            RuleVerb.mirror, RuleVerb.sample, RuleVerb.shape, CaptureVerb.command, ApplyVerb.plan, ApplyVerb.apply, ApplyVerb.confirm,
             // Here also: doctor and cleanup.
             AgentVerb.command, StopVerb.command,
             DoctorVerb.command, CleanupVerb.command,

@@ -47,7 +47,8 @@ extension AgentConfiguration {
 
     private mutating func decode(_ root: YAMLNode, _ decoder: inout ConfigurationDecoder) {
         let keys = [
-            "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "log", "bpffs", "policy",
+            "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "sflow", "log", "bpffs",
+            "policy",
         ]
         let values = decoder.mapping(root, "", keys: keys)
         if let node = values["interfaces"] {
@@ -74,6 +75,7 @@ extension AgentConfiguration {
         if let node = values["control"] { control.decode(node, &decoder) }
         if let node = values["metrics"] { decodeMetrics(node, &decoder) }
         if let node = values["export"] { decodeExports(node, &decoder) }
+        if let node = values["sflow"] { sflow = decoder.sflowCollectors(node) }
         if let node = values["log"] {
             let values = decoder.mapping(node, "log", keys: ["format", "level"])
             decoder.choice(values["format"], "log.format", into: &log.format)
@@ -131,7 +133,7 @@ extension AgentConfiguration {
     }
 }
 
-private func interfaceGlob(_ text: String) -> Glob? {
+func interfaceGlob(_ text: String) -> Glob? {
     if case .named(let glob)? = InterfaceSelector(text) { return glob }
     return nil
 }

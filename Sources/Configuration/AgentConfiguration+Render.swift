@@ -59,6 +59,14 @@ extension AgentConfiguration {
         #     template-refresh: 60s
         \(renderExports())
 
+        # sFlow collectors (version 5) that get samples and interface counters, each as:
+        #   - collector: 192.0.2.1:6343
+        #     agent: 198.51.100.7      # left out: the address that datagrams leave from
+        #     header-bytes: 128
+        #     counter-interval: 20s
+        #     interfaces: [eth0]       # empty: all that are counted
+        \(renderSFlow())
+
         log:
           # text or json
           format: \(log.format.rawValue)
@@ -83,6 +91,19 @@ extension AgentConfiguration {
                     protocol: \(one.transport.rawValue)
                     observation-point-interfaces: \(list(one.observationPointInterfaces.map(\.pattern)))
                     template-refresh: \(Configuration.render(one.templateRefresh))
+                """
+            }.joined(separator: "\n")
+    }
+
+    private func renderSFlow() -> String {
+        if sflow.isEmpty { return "sflow: []" }
+        return "sflow:\n"
+            + sflow.map { one in
+                """
+                  - collector: \(scalar(one.collector.description))\(one.agent.map { "\n    agent: " + scalar("\($0)") } ?? "")
+                    header-bytes: \(one.headerBytes)
+                    counter-interval: \(Configuration.render(one.counterInterval))
+                    interfaces: \(list(one.interfaces.map(\.pattern)))
                 """
             }.joined(separator: "\n")
     }

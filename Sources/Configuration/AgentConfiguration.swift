@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// How the agent behaves: /etc/nilo/agent.yaml as a value. A new one holds the defaults, which suit a host with one uplink.
 ///
 /// Read by ``parse(_:file:)``, written by ``render()``; the two are inverse.
@@ -75,6 +77,24 @@ public struct AgentConfiguration: Sendable, Equatable {
         public init(collector: HostPort) { self.collector = collector }
     }
 
+    /// An sFlow collector (sFlow version 5).
+    public struct SFlow: Sendable, Equatable {
+        public static let headerBounds = 0...512
+        public static let counterIntervalBounds = Duration.seconds(1)...Duration.seconds(86400)
+        public static let standardPort: UInt16 = 6343
+        public var collector: HostPort
+        /// The address that the collector knows this host by; nil: the one that datagrams to it leave from.
+        public var agent: IPAddress?
+        /// Bytes of a sampled frame that are told at most.
+        public var headerBytes = 128
+        /// How often the counters of each interface are told.
+        public var counterInterval = Duration.seconds(20)
+        /// Only these interfaces; empty: all that are counted.
+        public var interfaces: [Glob] = []
+
+        public init(collector: HostPort) { self.collector = collector }
+    }
+
     public enum LogFormat: String, Sendable, CaseIterable { case text, json }
     public enum LogLevel: String, Sendable, CaseIterable { case debug, info, warn, error }
 
@@ -99,6 +119,7 @@ public struct AgentConfiguration: Sendable, Equatable {
     /// nil: no metrics are served.
     public var metricsListen: HostPort? = HostPort(host: "127.0.0.1", port: 9411)
     public var export: [Export] = []
+    public var sflow: [SFlow] = []
     public var log = Log()
     public var bpffs = BPFFileSystem.automatic
     /// The folder of policy files.

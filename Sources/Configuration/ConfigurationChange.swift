@@ -15,6 +15,7 @@ public struct ConfigurationChange: Sendable, Equatable {
         take("flows.active-timeout", new, \.flows.activeTimeout)
         take("flows.interval", new, \.flows.interval)
         take("export", new, \.export)
+        take("sflow", new, \.sflow)
         take("log.level", new, \.log.level)
         // The kernel side, what was bound with privileges, and the right to enter other namespaces, which is given up at the start.
         leave("namespaces", new, \.namespaces)

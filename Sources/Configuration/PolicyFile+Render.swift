@@ -92,6 +92,7 @@ extension MirrorRule.Target {
             return "{erspan: {\(address("remote", tunnel.remote))\(address("local", tunnel.local))session: \(tunnel.session)}}"
         case .file(let file):
             return "{file: {path: \(scalar(file.path)), size: \(file.size.policyText), files: \(file.files)}}"
+        case .client: preconditionFailure("a client's capture is no part of a policy file")
         }
     }
 }

@@ -63,6 +63,9 @@ public final class MirrorTables {
         try record(index).target != UInt8(NILO_MIRROR_NOWHERE.rawValue)
     }
 
+    /// What captures of the session now in force say as their epoch.
+    public func generation(of index: Int) throws(BPFError) -> UInt32 { UInt32(try record(index).generation) }
+
     /// Is this the session in force?
     public func holds(_ session: MirrorSession, at index: Int) throws(BPFError) -> Bool {
         let there = try record(index)

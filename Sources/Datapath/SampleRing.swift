@@ -86,6 +86,10 @@ public struct PacketSample {
     @inlinable public init(record: UnsafeRawPointer) { self.record = record.assumingMemoryBound(to: nilo_sample.self) }
 
     @inlinable var recordBytes: Int { Int(record.pointee.bytes) }
+    /// The whole record, as it can be kept and read again by `init(record:)` where it is aligned to eight bytes.
+    @inlinable public var recordMemory: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: UnsafeRawPointer(record), count: recordBytes)
+    }
     /// Number of the sampling rule, and its epoch (`SamplerTables.install`).
     @inlinable public var rule: Int { Int(record.pointee.rule) }
     /// Of a mirror session whose target is user space: its number; such a record is no sample.

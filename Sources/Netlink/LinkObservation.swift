@@ -88,6 +88,8 @@ public struct LinkCounters: Sendable, Equatable {
     public var rxMissed: UInt64 = 0
     /// Dropped by the kernel because no protocol wanted them.
     public var rxNoHandler: UInt64 = 0
+    /// Of ``rxPackets``, those to a group address, as far as the driver counts them.
+    public var rxMulticast: UInt64 = 0
     public var txPackets: UInt64 = 0
     public var txBytes: UInt64 = 0
     public var txErrors: UInt64 = 0
@@ -106,6 +108,7 @@ public struct LinkCounters: Sendable, Equatable {
         rxDropped = read(\.rx_dropped)
         rxMissed = read(\.rx_missed_errors)
         rxNoHandler = read(\.rx_nohandler)
+        rxMulticast = read(\.multicast)
         txPackets = read(\.tx_packets)
         txBytes = read(\.tx_bytes)
         txErrors = read(\.tx_errors)

@@ -25,14 +25,21 @@ public final class CaptureWriter {
     private var number = 0
     private var written: UInt64 = 0
     private var interfaces: [(name: String, linkType: PCAPNGEncoder.LinkType, received: UInt64, dropped: UInt64, time: UInt64)] = []
-    /// Files that were begun.
+    /// Packets that are kept back, and those that were handed over.
+    private var waiting: UInt64 = 0
+    public private(set) var packetsWritten: UInt64 = 0
+    /// Files that were begun, with those that were there before.
     public var filesBegun: Int { number + (file >= 0 ? 1 : 0) }
     private static let application = "nilo"
 
-    /// Files are readable by their owner alone: a payload is sensitive. Existing files of these names go.
+    /// Files are readable by their owner alone: a payload is sensitive. Those of an earlier capture count among the `count`; the new ones
+    /// follow the last of them.
     public init(_ destination: Destination) throws(CaptureError) {
         self.destination = destination
-        if case .files(_, let size, let count) = destination { precondition(size >= 4096 && count >= 1) }
+        if case .files(let path, let size, let count) = destination {
+            precondition(size >= 4096 && count >= 1)
+            number = (CaptureFolder(path).numbers.max() ?? -1) + 1
+        }
         try begin()
     }
 
@@ -41,7 +48,9 @@ public final class CaptureWriter {
     /// Describes an interface, now and in every file to come. Returns its number.
     public func addInterface(name: String, linkType: PCAPNGEncoder.LinkType = .ethernet) -> UInt32 {
         interfaces.append((name, linkType, 0, 0, 0))
-        return encoder.addInterface(name: name, linkType: linkType)
+        // A file that is still to be begun gets all of them.
+        if file >= 0 { encoder.addInterface(name: name, linkType: linkType) }
+        return UInt32(interfaces.count - 1)
     }
 
     /// - Parameters: as of `PCAPNGEncoder.addPacket`.
@@ -49,6 +58,7 @@ public final class CaptureWriter {
         interface: UInt32, time: UInt64, data: UnsafeRawBufferPointer, inserting tag: (at: Int, bytes: UInt32)? = nil, wireLength: UInt32,
         direction: PCAPNGEncoder.Direction, drops: UInt64 = 0, comment: String? = nil
     ) throws(CaptureError) {
+        if file < 0 { try begin() }
         // What a packet takes at most beside its bytes and the comment.
         let room = UInt64(data.count + (comment?.utf8.count ?? 0) + 96 + interfaces.count * 64)
         if case .files(_, let size, _) = destination, written + UInt64(encoder.bytes.count) + room > size { try rotate() }
@@ -58,11 +68,13 @@ public final class CaptureWriter {
         encoder.addPacket(
             interface: interface, time: time, data: data, inserting: tag, wireLength: wireLength, direction: direction, drops: drops,
             comment: comment)
+        waiting += 1
         if encoder.bytes.count >= 1 << 16 { try flush() }
     }
 
     /// Hands over everything that is kept back.
     public func flush() throws(CaptureError) {
+        guard file >= 0 else { return }
         var done = 0
         let bytes = encoder.bytes
         while done < bytes.count {
@@ -73,6 +85,22 @@ public final class CaptureWriter {
         }
         written += UInt64(bytes.count)
         encoder.removeAll()
+        packetsWritten += waiting
+        waiting = 0
+    }
+
+    /// After a failure: what was kept back is lost, the file ends with its last whole block, and the next packet begins another file.
+    public func abandon() {
+        encoder.removeAll()
+        waiting = 0
+        guard case .files = destination, file >= 0 else { return }
+        if written == 0 || ftruncate(file, Int(written)) != 0 {
+            unlink(name)
+        } else {
+            number += 1
+        }
+        close(file)
+        file = -1
     }
 
     /// Writes the interfaces' counts and ends the file.
@@ -107,11 +135,8 @@ public final class CaptureWriter {
         switch destination {
         case .descriptor(let descriptor): file = descriptor
         case .files(let path, _, let count):
-            if number >= count, unlink("\(path).\(number - count)") != 0, errno != ENOENT {
-                throw CaptureError(operation: "remove \(path).\(number - count)", code: errno)
-            }
+            try CaptureFolder(path).remove(upTo: number - count)
             // O_NOFOLLOW and O_EXCL: nobody's link leads us to another file.
-            if unlink(name) != 0, errno != ENOENT { throw CaptureError(operation: "remove \(name)", code: errno) }
             file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
             if file < 0 { throw CaptureError(operation: "create \(name)", code: errno) }
         }

@@ -10,6 +10,8 @@ public struct MirrorRule: Hashable, Sendable {
         case erspan(ERSPAN)
         /// A capture file in pcapng, written by the agent.
         case file(CaptureFile)
+        /// A client of the agent's, for as long as its connection lasts; no file says so. The number tells such sessions apart.
+        case client(UInt32)
     }
 
     /// A collector over VXLAN (RFC 7348); the outer source port is taken from the flow's hash.

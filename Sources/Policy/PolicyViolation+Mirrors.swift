@@ -27,6 +27,7 @@ extension MirrorRule {
             if !file.path.hasPrefix("/") || file.path.hasSuffix("/") { report("to.file.path", "must be an absolute path of a file") }
             if file.size < ByteCount(65536) { report("to.file.size", "must be at least 65536 B") }
             if !(1...1000).contains(file.files) { report("to.file.files", "must be 1 to 1000") }
+        case .client: break
         }
         switch selection {
         case .packets(oneIn: 0): report("one-in.packets", "must be at least 1")

@@ -49,7 +49,7 @@ struct DatagramWriter: Sendable {
         withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
-    mutating func put(bytes field: some Collection<UInt8>, padded: Int) {
+    mutating func put(bytes field: UnsafeRawBufferPointer, padded: Int) {
         bytes.append(contentsOf: field)
         bytes.append(contentsOf: repeatElement(0, count: padded - field.count))
     }

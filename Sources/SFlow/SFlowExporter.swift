@@ -39,11 +39,11 @@ public struct SFlowExporter: Sendable {
     /// - Parameters:
     ///   - header: the frame's first bytes.
     ///   - uptime: of the agent.
-    public mutating func append(_ sample: FlowSample, header: some Collection<UInt8>, uptime: Duration) {
+    public mutating func append(_ sample: FlowSample, header: UnsafeRawBufferPointer, uptime: Duration) {
         let fixed = configuration.isExpanded ? 52 : 40
         let tag = sample.vlan == nil ? 0 : 24
         let room = configuration.datagramBound - DatagramWriter.headerBytes(configuration.agent) - fixed - 24 - tag
-        let header = header.prefix(min(configuration.headerBytes, room & ~3))
+        let header = UnsafeRawBufferPointer(rebasing: header.prefix(min(configuration.headerBytes, room & ~3)))
         let padded = (header.count + 3) & ~3
         for hit in 0..<UInt64(sample.hits) {
             let bytes = UInt64(sample.wireBytes)
@@ -66,6 +66,10 @@ public struct SFlowExporter: Sendable {
             put(header, padded: padded, of: sample, frameBytes: UInt32(share))
             if let vlan = sample.vlan { putSwitch(vlan) }
         }
+    }
+
+    public mutating func append(_ sample: FlowSample, header: [UInt8], uptime: Duration) {
+        header.withUnsafeBytes { append(sample, header: $0, uptime: uptime) }
     }
 
     /// Adds the counters of an interface.
@@ -126,7 +130,7 @@ public struct SFlowExporter: Sendable {
     }
 
     /// Sampled header (enterprise 0, format 1). Lengths count the FCS of an Ethernet frame, which is stripped as the tags are.
-    private mutating func put(_ header: some Collection<UInt8>, padded: Int, of sample: FlowSample, frameBytes: UInt32) {
+    private mutating func put(_ header: UnsafeRawBufferPointer, padded: Int, of sample: FlowSample, frameBytes: UInt32) {
         let checksum: UInt32 = sample.framing == .ethernet ? 4 : 0
         datagram.put(UInt32(1))
         datagram.put(UInt32(16 + padded))

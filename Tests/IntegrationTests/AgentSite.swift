@@ -37,7 +37,7 @@ final class AgentSite: Sendable {
     func configure(
         interfaces: String, namespaces: String = "host", mode: String = "auto", flows: Int = 16384, logRecords: Int = 4096,
         limit: Int = 200_000, interval: String = "200ms", timeouts: String = "idle-timeout: 1h\n  active-timeout: 1h", bpffs: String? = nil,
-        export: String = "[]"
+        export: String = "[]", sflow: String = "[]"
     ) throws {
         let text = """
             interfaces: [\(interfaces)]
@@ -58,10 +58,18 @@ final class AgentSite: Sendable {
             metrics:
               listen: 127.0.0.1:9411
             export: \(export)
+            sflow: \(sflow)
+            policy: \(directory)/policy.d
             bpffs: \(bpffs ?? "\(directory)/bpf")
 
             """
         try write(text)
+    }
+
+    /// Writes the policy, which an agent reads at its start.
+    func write(policy: String) throws {
+        try FileManager.default.createDirectory(atPath: "\(directory)/policy.d", withIntermediateDirectories: true)
+        try Data(policy.utf8).write(to: URL(fileURLWithPath: "\(directory)/policy.d/test.yaml"))
     }
 
     var configuration: String { "\(directory)/agent.yaml" }
@@ -107,12 +115,16 @@ final class AgentSite: Sendable {
         #expect(ended && status == 0, "\(output)")
     }
 
-    private static let agentProbe: String? = {
+    private static let agentProbe = program("agent-probe")
+    /// The command itself.
+    static let nilo = program("nilo")
+
+    private static func program(_ name: String) -> String? {
         let places = [CommandLine.arguments[0], (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""]
         let found = (places + CommandLine.arguments.filter { $0.hasSuffix(".xctest") })
-            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appending(path: "agent-probe").path }
+            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appending(path: name).path }
         return found.first { FileManager.default.isExecutableFile(atPath: $0) }
-    }()
+    }
 }
 
 extension BackgroundProcess {

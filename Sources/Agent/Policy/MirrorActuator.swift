@@ -110,7 +110,7 @@ final class MirrorActuator: RuleActuator {
         case .erspan(let collector):
             needsPort = true
             (target, obstacle) = try tunnel(.erspan(session: collector.session), to: collector.remote, from: collector.local, namespace)
-        case .file: target = .ring
+        case .file, .client: (target, needsPort) = (.ring, false)
         }
         let session = MirrorSession(
             namespaceCookie: namespace.namespace.cookie, target: target, selection: rule.selection, snapLength: rule.snapLength,
@@ -267,6 +267,7 @@ final class MirrorActuator: RuleActuator {
             "vxlan \(collector.remote) vni \(collector.vni)" + (collector.port == 4789 ? "" : " port \(collector.port)")
         case .erspan(let collector): "erspan \(collector.remote) session \(collector.session)"
         case .file(let file): "file \(file.path)"
+        case .client: "a client"
         }
     }
 

@@ -35,6 +35,10 @@ final class PolicyKeeper {
     /// The interfaces that were there when the policy was carried out last.
     private var known: Set<InterfaceID> = []
     private(set) var pending: Pending?
+    /// Mirror sessions that no file says, in force beside the policy for as long as somebody wants them.
+    private(set) var guests: [MirrorRule] = []
+    /// Something may have been installed or removed.
+    var onChange: () -> Void = {}
 
     /// A change that comes back by itself.
     struct Pending {
@@ -61,6 +65,8 @@ final class PolicyKeeper {
     var generation: UInt32 { (try? programs.generation) ?? 0 }
     private var actuators: [any RuleActuator] { [mirrors, samples, shapes] }
 
+    var resolution: PolicyResolution { PolicyResolution(interfaces: interfaces, mayReplace: mayReplace) }
+
     private var interfaces: [CountedInterface] {
         datapath.interfaces.compactMap { interface in
             guard let place = follower.place(of: interface.id) else { return nil }
@@ -74,6 +80,8 @@ final class PolicyKeeper {
 
     /// Compares a policy with what the kernel shows. Changes nothing.
     func plan(_ policy: Policy, mayReplace: Bool) throws -> PolicyPlan {
+        var policy = policy
+        policy.mirrors += guests
         var plan = PolicyPlan()
         let interfaces = interfaces
         let resolution = PolicyResolution(interfaces: interfaces, mayReplace: mayReplace)
@@ -133,6 +141,7 @@ final class PolicyKeeper {
     // MARK: Carrying out
 
     private func carryOut(_ plan: PolicyPlan) throws {
+        defer { onChange() }
         for (index, step) in plan.steps.enumerated() {
             do { try step.apply() } catch {
                 var lost: [String] = []
@@ -149,6 +158,31 @@ final class PolicyKeeper {
         waiting = plan.waiting.sorted()
         known = Set(interfaces.map(\.id))
     }
+
+    /// Puts a session in force beside the policy.
+    /// - Parameter dryRun: only tells whether it could be.
+    func add(guest rule: MirrorRule, dryRun: Bool = false) throws {
+        guests.append(rule)
+        do {
+            let plan = try plan(policy, mayReplace: mayReplace)
+            if let refusal = plan.refusals.first(where: { $0.rule == rule.name }) { throw refusal }
+            if plan.waiting.contains(rule.name) {
+                throw AgentFailure("capture", "no such interface is being counted", hint: "nilo interfaces lists those that are")
+            }
+            if dryRun { guests.removeLast() } else { try carryOut(plan) }
+        } catch {
+            guests.removeAll { $0.name == rule.name }
+            throw error
+        }
+    }
+
+    func remove(guest name: String) throws {
+        guests.removeAll { $0.name == name }
+        try carryOut(try plan(policy, mayReplace: mayReplace))
+    }
+
+    /// The mirror rule of this name, of the policy or a guest.
+    func mirror(named name: String) -> MirrorRule? { (policy.mirrors + guests).first { $0.name == name } }
 
     /// Reads the folder and applies it, at the start and when asked to without a change. Files with a problem leave what is in force.
     func load(mayReplace: Bool = false) throws -> PolicyPlan {
@@ -250,7 +284,7 @@ final class PolicyKeeper {
         // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
         turns += 1
         if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
-        samples.turn(policy, now: now)
+        samples.turn(now: now)
     }
     private var turns = 0
 

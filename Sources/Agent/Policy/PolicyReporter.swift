@@ -14,6 +14,8 @@ final class PolicyReporter {
     private var last: [String: (packets: UInt64, bytes: UInt64)] = [:]
     private var rates: [String: (packets: Double, bits: Double)] = [:]
     private var lastTurn: Timestamp?
+    /// Of sessions whose packets the agent writes.
+    var captures: Captures?
 
     init(_ keeper: PolicyKeeper, _ datapath: Datapath, _ follower: InterfaceFollower) {
         self.keeper = keeper
@@ -45,7 +47,7 @@ final class PolicyReporter {
         let plan = InterfaceNames(datapath, follower)
         return PolicyReport(
             at: now.description, intervalSeconds: lastTurn == nil ? 0 : 1, folder: keeper.directory.path, files: keeper.files,
-            generation: keeper.generation, mirrors: policy.mirrors.flatMap { mirrors($0, plan) },
+            generation: keeper.generation, mirrors: (policy.mirrors + keeper.guests).flatMap { mirrors($0, plan) },
             samplers: policy.samplers.compactMap { sampler($0, plan) }, shapers: shapers(policy, interfaces, plan),
             refusals: keeper.refusals, waiting: keeper.waiting, repaired: keeper.repaired, problem: keeper.problem,
             confirmWithinSeconds: keeper.pending.map { max(0, (ContinuousClock.now.duration(to: $0.until)).seconds) })
@@ -75,6 +77,10 @@ final class PolicyReporter {
             report.truncated = counts.truncated
             report.capped = counts.capped.skbs
             report.failed = Dictionary(uniqueKeysWithValues: counts.failed.map { ("\($0.key)", $0.value) })
+            if let progress = captures?.progress(of: rule.name) {
+                if progress.lost > 0 { report.failed["not written"] = progress.lost }
+                report.problem = report.problem ?? progress.problem
+            }
             if counts.outranked > 0 { report.failed["outranked"] = counts.outranked }
             if let rate = rates[Self.key("m", rule.name, report.namespace)] {
                 (report.packetsPerSecond, report.bitsPerSecond) = (rate.packets, rate.bits)

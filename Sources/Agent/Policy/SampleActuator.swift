@@ -13,6 +13,9 @@ final class SampleActuator: RuleActuator {
     private var controllers: [Int: RateController] = [:]
     private var lastCounters: [Int: SamplerCounters] = [:]
     private var lastTurn: Timestamp?
+    /// What the controllers saw last.
+    private var controlled: [Int: SamplerCounters] = [:]
+    private var lastControl: Timestamp?
     /// What the agent's handling of a sample takes, seconds of a CPU; measured.
     var secondsPerSample = 1e-5
     private(set) var ratesPerSecond: [Int: Double] = [:]
@@ -103,10 +106,10 @@ final class SampleActuator: RuleActuator {
 
     func withdraw() {}
 
-    /// Once a second: rates, and the next rate of each rule with a budget.
-    func turn(_ policy: Policy, now: Timestamp) {
+    /// Once a second: rates.
+    func turn(now: Timestamp) {
         defer { lastTurn = now }
-        for (place, tenant) in book.tenants where place.kind == .sampler {
+        for place in book.tenants.keys where place.kind == .sampler {
             let number = Int(place.index)
             let counters = tables.counters(of: number)
             defer { lastCounters[number] = counters }
@@ -114,6 +117,20 @@ final class SampleActuator: RuleActuator {
             let elapsed = now - lastTurn
             let change = counters - before
             ratesPerSecond[number] = elapsed.seconds > 0 ? Double(change.samples) / elapsed.seconds : nil
+        }
+    }
+
+    /// The next rate of each rule with a budget. Ten times a second.
+    func control(_ policy: Policy, now: Timestamp) {
+        guard !controllers.isEmpty else { return }
+        defer { lastControl = now }
+        for (place, tenant) in book.tenants where place.kind == .sampler {
+            let number = Int(place.index)
+            let counters = tables.counters(of: number)
+            defer { controlled[number] = counters }
+            guard let before = controlled[number], let lastControl else { continue }
+            let elapsed = now - lastControl
+            let change = counters - before
             guard var controller = controllers[number], let rule = policy.samplers.first(where: { $0.name == tenant.name }) else {
                 continue
             }

@@ -1,0 +1,244 @@
+import API
+import Foundation
+import Glibc
+import Reports
+import TestSupport
+import Testing
+
+/// Packets that the agent writes itself: files that tcpdump and capinfos read, and captures for clients.
+@Suite(.requires(.root, .clsact, .command("tcpdump"), .command("capinfos"))) struct CaptureTests {
+    private static func site(in namespace: NetworkNamespace, policy: String = "") throws -> AgentSite {
+        let site = try AgentSite(in: namespace)
+        try site.configure(interfaces: "va")
+        if !policy.isEmpty { try site.write(policy: policy) }
+        return site
+    }
+
+    private static func policy(_ file: String, port: UInt16, size: String = "64 KiB", files: Int = 100) -> String {
+        """
+        mirror:
+          - name: tap
+            on: [va]
+            match: udp and dst port \(port)
+            to: {file: {path: \(file), size: \(size), files: \(files)}}
+
+        """
+    }
+
+    /// Files `PATH.0`, `PATH.1`, … in the order of their numbers.
+    private static func files(_ path: String) throws -> [String] {
+        let folder = (path as NSString).deletingLastPathComponent
+        let prefix = (path as NSString).lastPathComponent + "."
+        return try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix(prefix) }
+            .compactMap { Int($0.dropFirst(prefix.count)) }.sorted().map { "\(path).\($0)" }
+    }
+
+    private static func packets(_ files: [String], in namespace: NetworkNamespace) async throws -> Int {
+        var sum = 0
+        for file in files {
+            let line = try await namespace.sh("capinfos -r -c -M -T \(file)")
+            sum += try #require(line.split { $0 == "\t" || $0 == "\n" }.last.flatMap { Int($0) }, "\(line)")
+        }
+        return sum
+    }
+
+    @Test(arguments: Hooks.all) func aCaptureFileHoldsEveryPacketAsItWas(mode: String) async throws {
+        let pair = try await Pair()
+        let receiver = try await UDPReceiver(in: pair.b)
+        let site = try AgentSite(in: pair.a)
+        let path = "\(site.directory)/tap"
+        try site.configure(interfaces: "va", mode: mode)
+        try site.write(policy: Self.policy(path, port: receiver.port))
+        let agent = try await site.start()
+        let there = "\(site.directory)/peer.pcap"
+        let tcpdump = try await BackgroundProcess.start(
+            ["tcpdump", "--immediate-mode", "-B", "32768", "-U", "-i", "vb", "-w", there, "udp dst port \(receiver.port)"], in: pair.b)
+        try await tcpdump.waitFor(output: "listening on")
+        for size in [1, 100, 1472] { try await pair.a.sendUDP(1000, size: size, to: Pair.addressB, port: receiver.port) }
+        let isCopied = try await eventually(within: .seconds(10)) { try await site.policy().mirrors.first?.mirroredPackets == 3000 }
+        #expect(isCopied)
+        try await site.stop(agent, keep: false)
+        try tcpdump.stop(signal: SIGINT)
+        let files = try Self.files(path)
+        #expect(files.count > 10 && files.first == "\(path).0")
+        #expect(try await Self.packets(files, in: pair.a) == 3000)
+        for file in files {
+            let attributes = try FileManager.default.attributesOfItem(atPath: file)
+            #expect(attributes[.posixPermissions] as? Int == 0o600 && attributes[.size] as? Int ?? .max <= 65536)
+        }
+        func bytes(_ files: [String]) async throws -> String {
+            try await pair.a.sh(files.map { "tcpdump -t -n -xx -r \($0) 2>/dev/null" }.joined(separator: "\n"), seconds: 120)
+        }
+        let (mine, theirs) = (try await bytes(files), try await bytes([there]))
+        #expect(mine == theirs && mine.count > 1_000_000)
+    }
+
+    /// A rule that stands over a restart goes on behind the files that are there.
+    @Test func aRestartKeepsEarlierFiles() async throws {
+        let pair = try await Pair()
+        let receiver = try await UDPReceiver(in: pair.b)
+        let site = try AgentSite(in: pair.a)
+        let path = "\(site.directory)/tap"
+        try site.configure(interfaces: "va")
+        try site.write(policy: Self.policy(path, port: receiver.port, files: 2))
+        for run in 1...3 {
+            let agent = try await site.start()
+            try await pair.a.sendUDP(run, size: 100, to: Pair.addressB, port: receiver.port)
+            let isCopied = try await eventually(within: .seconds(10)) {
+                try Self.files(path).last.map { try FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int ?? 0 > 200 + 100 * run }
+                    ?? false
+            }
+            #expect(isCopied)
+            try await site.stop(agent, keep: run == 1)
+        }
+        let files = try Self.files(path)
+        #expect(files == ["\(path).1", "\(path).2"])
+        #expect(try await Self.packets(files, in: pair.a) == 5)
+    }
+
+    @Test func aFullDiskIsCountedAndGotOver() async throws {
+        let pair = try await Pair()
+        let receiver = try await UDPReceiver(in: pair.b)
+        let site = try AgentSite(in: pair.a)
+        let small = "\(site.directory)/small"
+        try await pair.a.sh("mkdir \(small) && mount -t tmpfs -o size=256k none \(small)")
+        defer { umount2(small, Int32(MNT_DETACH)) }
+        try site.configure(interfaces: "va")
+        try site.write(policy: Self.policy("\(small)/tap", port: receiver.port, size: "10 MB", files: 3))
+        let agent = try await site.start()
+        try await pair.a.sendUDP(3000, size: 200, to: Pair.addressB, port: receiver.port)
+        func rule() async throws -> MirrorReport { try #require(try await site.policy().mirrors.first) }
+        let isSaid = try await eventually(within: .seconds(10)) { try await rule().problem?.contains("No space") == true }
+        #expect(isSaid)
+        // Whatever still waits is written or counted within the turn of a second.
+        try await Task.sleep(for: .seconds(1.5).stretched)
+        let lost = Int(try await rule().failed["not written"] ?? 0)
+        let files = try Self.files("\(small)/tap")
+        #expect(try await Self.packets(files, in: pair.a) + lost == 3000 && lost > 1000)
+        for file in files { try FileManager.default.removeItem(atPath: file) }
+        try await pair.a.sendUDP(10, size: 200, to: Pair.addressB, port: receiver.port)
+        let isOver = try await eventually(within: .seconds(10)) { try await rule().problem == nil }
+        #expect(isOver)
+        #expect(Int(try await rule().failed["not written"] ?? 0) == lost)
+        try await site.stop(agent, keep: false)
+        let log = try await Self.packets(Self.files("\(small)/tap"), in: pair.a)
+        #expect(log == 10)
+    }
+
+    @Test func noLinkIsFollowed() async throws {
+        let pair = try await Pair()
+        let receiver = try await UDPReceiver(in: pair.b)
+        let site = try AgentSite(in: pair.a)
+        let path = "\(site.directory)/tap"
+        try await pair.a.sh("echo precious > \(site.directory)/other && ln -s \(site.directory)/other \(path).0")
+        try site.configure(interfaces: "va")
+        try site.write(policy: Self.policy(path, port: receiver.port, files: 1))
+        let agent = try await site.start()
+        try await pair.a.sendUDP(3, size: 100, to: Pair.addressB, port: receiver.port)
+        let isCopied = try await eventually(within: .seconds(10)) { try Self.files(path).count == 2 }
+        #expect(isCopied)
+        try await site.stop(agent, keep: false)
+        #expect(try await pair.a.sh("cat \(site.directory)/other; readlink \(path).0") == "precious\n\(site.directory)/other\n")
+        #expect(try await Self.packets(["\(path).1"], in: pair.a) == 3)
+    }
+
+    // MARK: Clients
+
+    private static func sessions(_ site: AgentSite) async throws -> [String] { try await site.policy().mirrors.map(\.name) }
+
+    @Test func tcpdumpReadsALiveCapture() async throws {
+        let pair = try await Pair()
+        let receiver = try await UDPReceiver(in: pair.b)
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.nilo, "nilo is not beside the tests")
+        let reader = try await BackgroundProcess.start(
+            [
+                "sh", "-ec",
+                "\(nilo) capture --socket \(site.socket) --on va --count 50 udp dst port \(receiver.port) | tcpdump -n -t -r -",
+            ], in: pair.a)
+        let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }
+        #expect(isThere)
+        try await pair.a.sendUDP(60, size: 100, to: Pair.addressB, port: receiver.port)
+        _ = try await eventually(within: .seconds(10)) { reader.hasEnded }
+        let (output, status) = try reader.stop()
+        #expect(status == 0 && output.split(separator: "\n").filter { $0.contains("UDP, length 100") }.count == 50, "\(output)")
+        let isGone = try await eventually(within: .seconds(5)) { try await Self.sessions(site).isEmpty }
+        #expect(isGone)
+        try await site.stop(agent, keep: false)
+        let audit = try String(contentsOfFile: site.auditLog, encoding: .utf8)
+        #expect(audit.contains("\"message\":\"capture\",\"by\":\"peer\"") && audit.contains("\"packets\":50,\"lost\":0"), "\(audit)")
+    }
+
+    /// Killed while nothing passes: the session ends all the same, and another policy meanwhile leaves it alone.
+    @Test func aKilledClientEndsItsSession() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.nilo)
+        let file = "\(site.directory)/live.pcapng"
+        let client = try await BackgroundProcess.start(
+            [nilo, "capture", "--socket", site.socket, "--write", file, "icmp"], in: pair.a)
+        let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }
+        #expect(isThere)
+        let socket = site.socket
+        let change = PolicyChange(put: ["s.yaml": "sample:\n  - name: some\n    on: [va]\n    one-in: 10\n"])
+        let body = Array(try JSONEncoder().encode(change))
+        _ = try await onOwnThread { try ControlClient(socket: socket).post("/v1/policy/apply", body: body, timeout: .seconds(20)) }
+        try await Task.sleep(for: .seconds(1.2))
+        #expect(try await Self.sessions(site) == ["capture:1"] && site.policy().samplers.count == 1)
+        try await pair.a.sh("ping -c 3 -i 0.05 \(Pair.addressB)")
+        let isWritten = try await eventually(within: .seconds(10)) { try await site.policy().mirrors.first?.mirroredPackets == 6 }
+        #expect(isWritten)
+        try await Task.sleep(for: .milliseconds(300).stretched)
+        try client.stop(signal: SIGKILL)
+        let isGone = try await eventually(within: .seconds(5)) { try await Self.sessions(site).isEmpty }
+        #expect(isGone)
+        #expect(try await Self.packets([file], in: pair.a) == 6)
+        try await site.stop(agent, keep: false)
+    }
+
+    /// An agent that died leaves a session that nobody reads; the next one removes it.
+    @Test func aRestartedAgentRemovesTheSession() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let first = try await site.start()
+        let nilo = try #require(AgentSite.nilo)
+        let client = try await BackgroundProcess.start(
+            [nilo, "capture", "--socket", site.socket, "--write", "\(site.directory)/live", "icmp"], in: pair.a)
+        let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }
+        #expect(isThere)
+        try first.stop(signal: SIGKILL)
+        let ended = try await eventually(within: .seconds(10)) { client.hasEnded }
+        #expect(ended)
+        let second = try await site.start()
+        #expect(try await Self.sessions(site).isEmpty)
+        let audit = try String(contentsOfFile: site.auditLog, encoding: .utf8)
+        #expect(audit.split(separator: "\n").contains { $0.contains("\"message\":\"policy\"") && $0.contains("\"reason\":\"start\"") })
+        try await site.stop(second, keep: false)
+    }
+
+    @Test func whoMayOnlyReadMayNotCapture() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        func refusal(_ socket: String, _ query: [(String, String)]) async throws -> ControlClientError? {
+            try await onOwnThread {
+                do throws(ControlClientError) {
+                    try ControlClient(socket: socket).stream("/v1/capture", query: query) { _ in true }
+                    return nil
+                } catch { return error }
+            }
+        }
+        if case .refused(let status, _, _)? = try await refusal(site.readSocket, []) { #expect(status == 403) } else { Issue.record() }
+        for query in [[("on", "nowhere")], [("filter", "no such thing")], [("snap", "3")]] {
+            guard case .refused(let status, _, _)? = try await refusal(site.socket, query) else {
+                Issue.record("\(query)")
+                continue
+            }
+            #expect(status == 422 || status == 400)
+        }
+        #expect(try await Self.sessions(site).isEmpty)
+        try await site.stop(agent, keep: false)
+    }
+}
