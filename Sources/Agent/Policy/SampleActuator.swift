@@ -63,7 +63,8 @@ final class SampleActuator: RuleActuator {
             case .samplesPerSecond, .cpu: true
             case .oneIn, .none: false
             }
-        if isThere && before == wanted && (controllers[number] != nil) == isAdaptive { return nil }
+        // Also one that an earlier agent left: a controller goes on from the rate in force.
+        if isThere && before == wanted { return nil }
         let controllerBefore = controllers[number]
         return PolicyStep(
             PlanReport.Step(isThere ? .change : .add, rule: rule.name, "sample \(SampleActuator.text(rule.rate))"),
@@ -114,15 +115,16 @@ final class SampleActuator: RuleActuator {
             let elapsed = now - lastTurn
             let change = counters - before
             ratesPerSecond[number] = elapsed.seconds > 0 ? Double(change.samples) / elapsed.seconds : nil
-            guard var controller = controllers[number], let rule = policy.samplers.first(where: { $0.name == tenant.name }) else {
-                continue
-            }
+            guard let rule = policy.samplers.first(where: { $0.name == tenant.name }) else { continue }
             let budget: Double
             switch rule.rate {
             case .samplesPerSecond(let rate): budget = rate
             case .cpu(let part): budget = RateController.samplesPerSecond(cpu: part, secondsPerSample: secondsPerSample)
-            case .oneIn, .none: continue
+            case .oneIn, .none:
+                controllers[number] = nil
+                continue
             }
+            var controller = controllers[number] ?? RateController(oneIn: tables[number].oneIn)
             let next = controller.decide(
                 .init(
                     elapsed: elapsed, packets: change.packets, hits: change.hits &+ change.lostHits, randomSamples: change.random,
