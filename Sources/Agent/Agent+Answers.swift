@@ -112,7 +112,7 @@ extension Agent {
                 lastReadingMilliseconds: Double(collector.lastReading.components.attoseconds) / 1e15
                     + Double(collector.lastReading.components.seconds) * 1000),
             nanosecondsPerPacket: run.runs > 0 && run.nanoseconds > 0 ? Double(run.nanoseconds) / Double(run.runs) : nil,
-            exports: targets.map(\.report) + consumer.collectors.map(\.report), warnings: warnings(interfaces))
+            exports: targets.map(\.report) + consumer.collectors.map(\.report), policy: reporter?.summary(), warnings: warnings(interfaces))
     }
 
     private func warnings(_ interfaces: [InterfaceReport]) -> [String] {

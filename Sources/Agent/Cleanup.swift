@@ -7,7 +7,8 @@ import Netlink
 import Reports
 
 /// Takes away every trace of Nilometer on this machine, also after the agent was killed, with no state but the kernel's own; and nothing
-/// of anyone else's: pins by the names that only we make, filters by handle and program, qdiscs that our registry says we made.
+/// of anyone else's: pins by the names that only we make, filters by handle and program, clsact qdiscs that our registry says we made,
+/// root qdiscs by our handle, mirror ports by name, kind and alias. Qdiscs of others that ours had replaced come back.
 public enum Cleanup {
     /// Where to look.
     public struct Scope: Sendable {
@@ -18,7 +19,11 @@ public enum Cleanup {
         /// Sockets of the agent: answered, they tell that it is running; else they are stale.
         public var sockets: [String] = []
         /// Directories of ours, removed when they are empty, innermost first.
-        public var directories = [BPFFileSystem.own, "/run/nilo"]
+        public var directories = [BPFFileSystem.own, "/run/nilo", "/var/lib/nilo"]
+        /// Where it is written which qdiscs of others ours stand in the place of.
+        public var replacedQdiscs = ReplacedQdiscs.path
+        /// The folder of policy files, which stays.
+        public var policy: String?
         /// Every namespace that can be found, or only the calling thread's.
         public var searchesNamespaces = true
 
@@ -27,6 +32,7 @@ public enum Cleanup {
         /// The usual places, and what the configuration names.
         public init(_ configuration: AgentConfiguration) {
             sockets = [configuration.control.socket, configuration.control.readSocket]
+            policy = configuration.policy
             if case .path(let path) = configuration.bpffs { roots = Array(Set(roots + ["\(path)/nilo"])).sorted() }
         }
     }

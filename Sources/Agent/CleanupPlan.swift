@@ -1,10 +1,13 @@
+import Configuration
 import Datapath
 import Flows
 import Glibc
 import Netlink
+import Policy
 import Reports
 
-/// What is there of Nilometer, as the steps that take it away, in their order: filters, pins, qdiscs, directories, the mount, sockets.
+/// What is there of Nilometer, as the steps that take it away, in their order: filters, pins, qdiscs and mirror ports, directories, the
+/// mount, sockets.
 struct CleanupPlan {
     struct Step {
         var report: CleanupReport.Step
@@ -15,6 +18,13 @@ struct CleanupPlan {
     private(set) var left: [String] = []
     /// What could not be looked at.
     private(set) var unreadable: [CleanupReport.Failure] = []
+    /// nil: it could not be read, and stays.
+    private var replaced: ReplacedQdiscs?
+    /// Qdiscs of others that will be put back.
+    private var returning: Set<ReplacedQdiscs.Entry> = []
+    /// Those whose place somebody has taken meanwhile, or that have not left it yet.
+    private var obsolete: Set<ReplacedQdiscs.Entry> = []
+    private var removesReplaced = false
     private let scope: Cleanup.Scope
     /// The mount that will be gone before directories are removed.
     private var unmounted: String?
@@ -37,8 +47,10 @@ struct CleanupPlan {
         }
         // The registry is read before its pin goes; the namespaces are looked at before the steps are put in order.
         let registered = readRegistries()
+        readReplaced()
         var qdiscs: [Step] = []
         for namespace in try namespaces() { look(into: namespace, registered, &qdiscs) }
+        addReplacedFile(&qdiscs)
         let pins = scope.roots.map(Remains.pins(under:))
         for path in pins.flatMap(\.files) { add(unlinking: path, "pin") }
         steps += qdiscs
@@ -46,6 +58,7 @@ struct CleanupPlan {
         addMount(pins)
         for path in scope.sockets where isSocket(path) { add(unlinking: path, "stale socket") }
         for path in scope.directories where isDirectory(path) { addRunDirectory(path) }
+        noteFiles()
     }
 
     private mutating func readRegistries() -> [Remains.Interface] {
@@ -89,8 +102,11 @@ struct CleanupPlan {
         let namespace = place.namespace
         do {
             let socket = try NetlinkSocket(in: namespace)
-            let links = try socket.links()
+            // What is on the ends of a mirror port goes with them.
+            let links = try socket.links().filter { !$0.isOfMirrorPort }
+            try addMirrorPort(place.label, socket, &qdiscs)
             let clsact = Set(try socket.qdiscs().filter(\.isClsact).map(\.interface))
+            for link in links { try addRootQdisc(of: link, namespace, place.label, socket, &qdiscs) }
             for link in links where clsact.contains(link.index) {
                 var isEmptyAfter = true
                 for hook in ClsactHook.allCases {
@@ -151,6 +167,79 @@ struct CleanupPlan {
         }
     }
 
+    // MARK: What policies made
+
+    private mutating func readReplaced() {
+        do { replaced = try ReplacedQdiscs(path: scope.replacedQdiscs) } catch {
+            unreadable.append(
+                .init(.init("qdiscs of others that were replaced", command: "cat \(scope.replacedQdiscs)"), why: "\(error)"))
+        }
+    }
+
+    private func addMirrorPort(_ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]) throws {
+        guard let end = try socket.links().first(where: \.isOfMirrorPort) else { return }
+        steps.append(
+            Step(report: .init("mirror port", namespace: label, command: "ip link del \(end.name)")) { try socket.removeMirrorPort() })
+    }
+
+    private mutating func addRootQdisc(
+        of link: LinkObservation, _ namespace: NetworkNamespace, _ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]
+    ) throws {
+        let entry = replaced?.entries.first { $0.namespaceCookie == namespace.cookie && $0.ifindex == link.index }
+        func step(_ what: String, _ change: QdiscChange, restores: Bool = false, then after: @escaping () throws -> Void = {}) -> Step {
+            Step(report: .init(what, namespace: label, command: change.command(on: link.name), restores: restores)) {
+                try socket.apply([change], to: link.index)
+                try after()
+            }
+        }
+        switch try socket.rootQdisc(of: link.index) {
+        case .ours(let tree): steps.append(step("htb qdisc of \(link.name)", .removeRoot(tree)))
+        case .kernelDefault: break
+        case .foreign(let kind, _, _):
+            guard let entry else { return }
+            obsolete.insert(entry)
+            // Before it was replaced, or by somebody since.
+            if kind != entry.kind {
+                left.append("the \(entry.kind) qdisc that \(link.name) had is not put back: a \(kind) qdisc has taken its place")
+            }
+            return
+        }
+        guard let entry, let replaced else { return }
+        returning.insert(entry)
+        steps.append(
+            step("\(entry.kind) qdisc of others on \(link.name)", .restoreForeign(entry.recipe), restores: true,
+                then: { try replaced.forget(entry) }))
+    }
+
+    /// The file goes when all that it names is back, or gone with its interface.
+    private mutating func addReplacedFile(_ steps: inout [Step]) {
+        guard let replaced, replaced.hasFile else { return }
+        let missing = replaced.entries.filter { !returning.contains($0) && !obsolete.contains($0) }
+        if !missing.isEmpty, !scope.searchesNamespaces || !unreadable.isEmpty {
+            left.append(
+                "\(scope.replacedQdiscs) stays: where \(missing.map(\.interface).joined(separator: ", ")) may be could not be looked at")
+            return
+        }
+        removesReplaced = true
+        let (back, path) = (returning, scope.replacedQdiscs)
+        steps.append(
+            Step(report: .init("list of replaced qdiscs", command: "rm -f \(path)")) {
+                // A qdisc that came back is not in the list any more.
+                let lost = replaced.entries.filter { back.contains($0) }
+                guard lost.isEmpty else {
+                    throw AgentFailure(
+                        "remove \(path)", "not all that it names is back: \(lost.map(\.interface).joined(separator: ", "))")
+                }
+                try replaced.removeFile()
+            })
+    }
+
+    /// What a person wrote is not ours to take away.
+    private mutating func noteFiles() {
+        guard let policy = scope.policy, let files = try? PolicyDirectory(path: policy).read(), !files.isEmpty else { return }
+        left.append("\(policy) stays with its \(files.count == 1 ? "file" : "\(files.count) files"): the next agent puts the policy in force")
+    }
+
     // MARK: Files
 
     private mutating func add(unlinking path: String, _ what: String) {
@@ -197,7 +286,8 @@ struct CleanupPlan {
     private mutating func addRunDirectory(_ path: String) {
         // A mount that stays has been told of.
         if isMountPoint(path) && path != unmounted { return }
-        let ours = Set(scope.sockets + scope.directories.filter { !isMountPoint($0) || $0 == unmounted })
+        var ours = Set(scope.sockets + scope.directories.filter { !isMountPoint($0) || $0 == unmounted })
+        if removesReplaced { ours.formUnion([scope.replacedQdiscs, scope.replacedQdiscs + ".new"]) }
         // What is below a mount that goes, goes with it.
         let others = path == unmounted ? [] : PinDirectory.entries(of: path).map { "\(path)/\($0)" }.filter { !ours.contains($0) }
         if others.isEmpty { add(removing: path) } else { left.append("\(path) stays: \(others.sorted().joined(separator: ", ")) is in it") }

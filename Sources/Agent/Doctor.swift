@@ -24,6 +24,7 @@ public struct Doctor {
             memory(),
             interfaceCheck, runDirectory(), clock(),
         ]
+        checks += policyChecks()
         checks += configuration.export.map(collector)
         checks.append(agent(status))
         if case .success = status { checks.append(ledgers()) }

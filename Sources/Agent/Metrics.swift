@@ -75,6 +75,7 @@ extension Agent {
                 }
             })
         try agentMetrics(&page, interfaces)
+        if let reporter { page.policy(reporter.report(at: .now)) }
         return page.text
     }
 

@@ -353,6 +353,12 @@ public final class Datapath {
         attachments[id]?.record = record
     }
 
+    /// The directions in which an interface's packets are looked at for rules, also as an earlier agent left it.
+    public func rules(of id: InterfaceID) -> Set<Direction> {
+        let flags = attachments[id]?.record.rules ?? 0
+        return Set(Direction.allCases.filter { flags & ($0 == .ingress ? NILO_PORT_RULES_INGRESS : NILO_PORT_RULES_EGRESS).rawValue != 0 })
+    }
+
     /// Says at which directions of an interface a rule of the policy may apply; elsewhere packets are not looked at for it.
     ///
     /// After the policy that has those rules is in force (`PolicyTables.replace`), never before.

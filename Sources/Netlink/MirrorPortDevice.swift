@@ -62,9 +62,7 @@ extension NetlinkSocket {
     ///
     /// Also one that was only half made: it has the names and no alias yet, no address, and is down.
     public func removeMirrorPort() throws(NetlinkError) {
-        let names = [MirrorPortDevice.outName, MirrorPortDevice.inName]
-        for link in try links() where names.contains(link.name) && link.kind == "veth" {
-            guard link.alias == MirrorPortDevice.alias || (link.alias.isEmpty && !link.flags.contains(.up)) else { continue }
+        for link in try links() where link.isOfMirrorPort {
             var header = ifinfomsg()
             header.ifi_index = link.index
             do throws(NetlinkError) {
@@ -94,6 +92,14 @@ extension NetlinkSocket {
     /// ethtool -K NAME tx off: without it nothing can leave the device in need of a checksum, and no super-packet can either.
     private func switchOffChecksums(_ name: String) throws(NetlinkError) {
         if lx_set_transmit_checksums(name, 0) != 0 { throw NetlinkError("switch off the checksum offload of \(name)", code: errno) }
+    }
+}
+
+extension LinkObservation {
+    /// One end of a mirror port of ours, whole or half made.
+    public var isOfMirrorPort: Bool {
+        guard kind == "veth", name == MirrorPortDevice.outName || name == MirrorPortDevice.inName else { return false }
+        return alias == MirrorPortDevice.alias || (alias.isEmpty && !flags.contains(.up))
     }
 }
 

@@ -15,10 +15,13 @@ public struct CleanupReport: Codable, Hashable, Sendable {
         public var namespace: String?
         /// What a person would type.
         public var command: String
-        public init(_ what: String, namespace: String? = nil, command: String) {
+        /// It is put back, not taken away.
+        public var restores: Bool
+        public init(_ what: String, namespace: String? = nil, command: String, restores: Bool = false) {
             self.what = what
             self.namespace = namespace
             self.command = command
+            self.restores = restores
         }
     }
 

@@ -21,6 +21,8 @@ public struct StatusReport: Codable, Hashable, Sendable {
     /// nil while the kernel's run-time statistics are off (sysctl kernel.bpf_stats_enabled).
     public var nanosecondsPerPacket: Double?
     public var exports: [Export]
+    /// nil: an agent that has not begun to keep one.
+    public var policy: Policy?
     /// What a person should look at, each a sentence.
     public var warnings: [String]
 
@@ -70,10 +72,41 @@ public struct StatusReport: Codable, Hashable, Sendable {
         }
     }
 
+    /// What is mirrored, sampled and shaped, in numbers.
+    public struct Policy: Codable, Hashable, Sendable {
+        /// Rules in force.
+        public var mirrors: Int
+        public var samplers: Int
+        public var shapers: Int
+        /// Names of rules that cannot be carried out, on one interface at least.
+        public var refused: [String]
+        /// Names of rules whose interfaces are not there.
+        public var waiting: [String]
+        /// How often something of ours that others had changed was put right.
+        public var repaired: Int
+        /// Why the folder's files are not what is in force.
+        public var problem: String?
+        /// Until an unconfirmed change is taken back, seconds; nil: none is pending.
+        public var confirmWithinSeconds: Double?
+        public init(
+            mirrors: Int, samplers: Int, shapers: Int, refused: [String] = [], waiting: [String] = [], repaired: Int = 0,
+            problem: String? = nil, confirmWithinSeconds: Double? = nil
+        ) {
+            self.mirrors = mirrors
+            self.samplers = samplers
+            self.shapers = shapers
+            self.refused = refused
+            self.waiting = waiting
+            self.repaired = repaired
+            self.problem = problem
+            self.confirmWithinSeconds = confirmWithinSeconds
+        }
+    }
+
     public init(
         version: String, pid: Int32, kernel: String, startedAt: Timestamp, now: Timestamp, recordVersion: UInt32, tookOver: Bool,
         interfaces: Int, interfacesInDoubt: [String], flows: Int, flowLimit: Int, memory: Memory, collector: Collector,
-        nanosecondsPerPacket: Double?, exports: [Export], warnings: [String]
+        nanosecondsPerPacket: Double?, exports: [Export], policy: Policy? = nil, warnings: [String]
     ) {
         self.version = version
         self.pid = pid
@@ -90,6 +123,7 @@ public struct StatusReport: Codable, Hashable, Sendable {
         self.collector = collector
         self.nanosecondsPerPacket = nanosecondsPerPacket
         self.exports = exports
+        self.policy = policy
         self.warnings = warnings
     }
 }

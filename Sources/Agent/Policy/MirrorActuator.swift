@@ -210,7 +210,11 @@ final class MirrorActuator: RuleActuator {
             if let port = try namespace.socket.mirrorPort() { parts[index].session.port = UInt32(port.out) }
             guard seen.insert(namespace.namespace.cookie).inserted else { continue }
             guard parts[index].session.port == nil else {
-                if !attached.contains(namespace.namespace.cookie) { try attachPort(namespace) }
+                if !attached.contains(namespace.namespace.cookie) {
+                    // An earlier agent's, perhaps not finished.
+                    _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+                    try attachPort(namespace)
+                }
                 continue
             }
             let commands = NetlinkSocket.mirrorPortCommands
@@ -242,7 +246,7 @@ final class MirrorActuator: RuleActuator {
     private func removePorts(besides parts: [Part], _ result: inout ActuatorPlan) throws {
         for namespace in follower.namespaces.values
         where !parts.contains(where: { $0.needsPort && $0.tenant.part == namespace.namespace.cookie }) {
-            guard try namespace.socket.mirrorPort() != nil else { continue }
+            guard try namespace.socket.links().contains(where: \.isOfMirrorPort) else { continue }
             result.after.append(
                 PolicyStep(
                     PlanReport.Step(.remove, "mirror port of \(namespace.owner ?? "the host")", command: "ip link del nilo-m0"),
@@ -255,7 +259,11 @@ final class MirrorActuator: RuleActuator {
     }
 
     func withdraw() throws {
-        for namespace in follower.namespaces.values where try namespace.socket.mirrorPort() != nil { try removePort(namespace) }
+        var failure: (any Error)?
+        for namespace in follower.namespaces.values {
+            do { try removePort(namespace) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
     }
 
     // MARK: Words

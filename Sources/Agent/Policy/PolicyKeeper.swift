@@ -62,6 +62,9 @@ final class PolicyKeeper {
         shapes = try ShapeActuator(datapath, follower, replaced: try ReplacedQdiscs(), qdiscs: qdiscs)
     }
 
+    /// Until a change that nobody has confirmed is taken back; nil: none waits.
+    var confirmWithinSeconds: Double? { pending.map { max(0, ContinuousClock.now.duration(to: $0.until).seconds) } }
+
     var generation: UInt32 { (try? programs.generation) ?? 0 }
     private var actuators: [any RuleActuator] { [mirrors, samples, shapes] }
 
@@ -132,7 +135,8 @@ final class PolicyKeeper {
         func directions(_ program: FilterProgram, _ id: InterfaceID) -> Set<Direction> {
             Set(Direction.allCases.filter { program.points.contains(.init(id, $0)) })
         }
-        for id in ids { try datapath.setRules(id, at: directions(program ?? .empty, id).intersection(directions(new, id))) }
+        // Those that an earlier agent left in force among them: what is mirrored goes on being mirrored.
+        for id in ids { try datapath.setRules(id, at: datapath.rules(of: id).intersection(directions(new, id))) }
         try programs.replace(new)
         program = new
         for id in ids { try datapath.setRules(id, at: directions(new, id)) }
@@ -192,6 +196,7 @@ final class PolicyKeeper {
             throw AgentFailure("read the policy", "\(error)", hint: "what was in force stays in force")
         }
         files = (try? directory.read().map(\.name)) ?? []
+        try shapes.settle()
         if mayReplace { self.mayReplace = true }
         let plan = try plan(file.policy, mayReplace: self.mayReplace)
         try carryOut(plan)

@@ -50,7 +50,16 @@ final class PolicyReporter {
             generation: keeper.generation, mirrors: (policy.mirrors + keeper.guests).flatMap { mirrors($0, plan) },
             samplers: policy.samplers.compactMap { sampler($0, plan) }, shapers: shapers(policy, interfaces, plan),
             refusals: keeper.refusals, waiting: keeper.waiting, repaired: keeper.repaired, problem: keeper.problem,
-            confirmWithinSeconds: keeper.pending.map { max(0, (ContinuousClock.now.duration(to: $0.until)).seconds) })
+            confirmWithinSeconds: keeper.confirmWithinSeconds)
+    }
+
+    /// The same in numbers.
+    func summary() -> StatusReport.Policy {
+        func names(_ kind: RuleBook.Kind) -> Int { Set(keeper.book.tenants.filter { $0.key.kind == kind }.map(\.value.name)).count }
+        return StatusReport.Policy(
+            mirrors: names(.mirror), samplers: names(.sampler), shapers: Set(keeper.shapes.decisions.keys.map(\.rule)).count,
+            refused: Set(keeper.refusals.map(\.rule)).sorted(), waiting: keeper.waiting, repaired: keeper.repaired,
+            problem: keeper.problem, confirmWithinSeconds: keeper.confirmWithinSeconds)
     }
 
     private func mirrors(_ rule: MirrorRule, _ names: InterfaceNames) -> [MirrorReport] {

@@ -8,7 +8,8 @@ final class ReplacedQdiscs {
     static let path = "/var/lib/nilo/replaced-qdiscs.json"
 
     struct Entry: Codable, Hashable {
-        /// An interface lives as long as its namespace: both numbers are meaningless after a restart of the machine, as are qdiscs.
+        /// The kernel's name for the time since it started. Cookies, interface numbers and qdiscs mean nothing to the next one.
+        var boot: String
         var namespaceCookie: UInt64
         var ifindex: Int32
         var interface: String
@@ -19,14 +20,19 @@ final class ReplacedQdiscs {
         var recipe: QdiscRecipe { QdiscRecipe(kind: kind, handle: handle, options: options) }
     }
 
+    /// Of this start of the machine.
     private(set) var entries: [Entry]
     private let path: String
+
+    private static let boot = SystemFiles.read("/proc/sys/kernel/random/boot_id")?.split { $0.isWhitespace }.first.map(String.init) ?? ""
 
     init(path: String = ReplacedQdiscs.path) throws {
         self.path = path
         entries = []
         guard access(path, F_OK) == 0 else { return }
-        do { entries = try JSONDecoder().decode([Entry].self, from: Data(contentsOf: URL(filePath: path))) } catch {
+        do {
+            entries = try JSONDecoder().decode([Entry].self, from: Data(contentsOf: URL(filePath: path))).filter { $0.boot == Self.boot }
+        } catch {
             throw AgentFailure(
                 "read \(path)", "\(error)", hint: "it tells which qdiscs of others were replaced: move it away to go on without")
         }
@@ -38,8 +44,8 @@ final class ReplacedQdiscs {
         entries.removeAll { Self.matches($0, interface) }
         entries.append(
             Entry(
-                namespaceCookie: interface.namespaceCookie, ifindex: interface.ifindex, interface: interface.name, kind: recipe.kind,
-                handle: recipe.handle, options: recipe.options))
+                boot: Self.boot, namespaceCookie: interface.namespaceCookie, ifindex: interface.ifindex, interface: interface.name,
+                kind: recipe.kind, handle: recipe.handle, options: recipe.options))
         try store()
     }
 
@@ -47,6 +53,22 @@ final class ReplacedQdiscs {
         entries.removeAll { Self.matches($0, interface) }
         try store()
     }
+
+    func forget(_ entry: Entry) throws {
+        entries.removeAll { $0 == entry }
+        try store()
+    }
+
+    /// Takes away the file and what was left of writing it.
+    func removeFile() throws {
+        entries = []
+        try store()
+        let beside = path + ".new"
+        guard unlink(beside) == 0 || errno == ENOENT else { throw failure("remove what was left of writing") }
+    }
+
+    /// Is there anything to take away?
+    var hasFile: Bool { access(path, F_OK) == 0 || access(path + ".new", F_OK) == 0 }
 
     private static func matches(_ entry: Entry, _ interface: CountedInterface) -> Bool {
         entry.namespaceCookie == interface.namespaceCookie && entry.ifindex == interface.ifindex

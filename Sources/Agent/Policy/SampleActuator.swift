@@ -66,7 +66,8 @@ final class SampleActuator: RuleActuator {
             case .samplesPerSecond, .cpu: true
             case .oneIn, .none: false
             }
-        if isThere && before == wanted && (controllers[number] != nil) == isAdaptive { return nil }
+        // Also one that an earlier agent left: a controller goes on from the rate in force.
+        if isThere && before == wanted { return nil }
         let controllerBefore = controllers[number]
         return PolicyStep(
             PlanReport.Step(isThere ? .change : .add, rule: rule.name, "sample \(SampleActuator.text(rule.rate))"),
@@ -122,7 +123,6 @@ final class SampleActuator: RuleActuator {
 
     /// The next rate of each rule with a budget. Ten times a second.
     func control(_ policy: Policy, now: Timestamp) {
-        guard !controllers.isEmpty else { return }
         defer { lastControl = now }
         for (place, tenant) in book.tenants where place.kind == .sampler {
             let number = Int(place.index)
@@ -131,15 +131,16 @@ final class SampleActuator: RuleActuator {
             guard let before = controlled[number], let lastControl else { continue }
             let elapsed = now - lastControl
             let change = counters - before
-            guard var controller = controllers[number], let rule = policy.samplers.first(where: { $0.name == tenant.name }) else {
-                continue
-            }
+            guard let rule = policy.samplers.first(where: { $0.name == tenant.name }) else { continue }
             let budget: Double
             switch rule.rate {
             case .samplesPerSecond(let rate): budget = rate
             case .cpu(let part): budget = RateController.samplesPerSecond(cpu: part, secondsPerSample: secondsPerSample)
-            case .oneIn, .none: continue
+            case .oneIn, .none:
+                controllers[number] = nil
+                continue
             }
+            var controller = controllers[number] ?? RateController(oneIn: tables[number].oneIn)
             let next = controller.decide(
                 .init(
                     elapsed: elapsed, packets: change.packets, hits: change.hits &+ change.lostHits, randomSamples: change.random,

@@ -10,6 +10,7 @@ import Reports
 /// Makes the kernel shape as the policy says: the datapath's rules and buckets, and the classes of interfaces that need any.
 final class ShapeActuator: RuleActuator {
     let tables: ShapeTables
+    private let datapath: Datapath
     private let follower: InterfaceFollower
     private let replaced: ReplacedQdiscs
     /// Kinds of qdiscs that the kernel has; asked once.
@@ -24,6 +25,7 @@ final class ShapeActuator: RuleActuator {
 
     init(_ datapath: Datapath, _ follower: InterfaceFollower, replaced: ReplacedQdiscs, qdiscs: Set<String>) throws {
         tables = try ShapeTables(maps: datapath.maps)
+        self.datapath = datapath
         self.follower = follower
         self.replaced = replaced
         self.qdiscs = qdiscs
@@ -51,7 +53,7 @@ final class ShapeActuator: RuleActuator {
             guard !shaped.isEmpty || numbers[interface.id] != nil || !looked.contains(interface.id) else { continue }
             let root = try namespace.socket.rootQdisc(of: interface.ifindex)
             looked.insert(interface.id)
-            if shaped.isEmpty, case .ours = root {} else if shaped.isEmpty { continue }
+            if shaped.isEmpty, !leavesTraces(root, interface) { continue }
             let made = try make(shaped, interface, namespace, root, policy, resolution)
             plan.remarks += made.notes.map { "\(interface.fullName): \($0)" }
             plan.refusals += made.refusals.map {
@@ -60,8 +62,34 @@ final class ShapeActuator: RuleActuator {
             sites.append(Site(interface: interface, namespace: namespace, root: root, plan: made))
         }
         for site in sites { addQdiscSteps(site, &result) }
+        for site in try strays() { addQdiscSteps(site, &result) }
         addDatapathSteps(sites, policy, &result)
         return result
+    }
+
+    /// Is there anything of ours on an interface that no rule shapes? Also a foreign qdisc that an agent did not come to put back.
+    private func leavesTraces(_ root: RootQdisc, _ interface: CountedInterface) -> Bool {
+        switch root {
+        case .ours: true
+        case .kernelDefault: replaced.recipe(of: interface) != nil
+        case .foreign: false
+        }
+    }
+
+    /// Interfaces that were counted and are not any more, with a root qdisc of ours still.
+    private func strays() throws -> [Site] {
+        var sites: [Site] = []
+        for namespace in follower.namespaces.values {
+            let shaped = Set(try namespace.socket.qdiscs().filter(\.isRoot).filter { $0.handle >> 16 == UInt32(HTBTree.major) }.map(\.interface))
+            for index in shaped where namespace.attached[index] == nil {
+                let before = datapath.allInterfaces.last { $0.namespaceCookie == namespace.namespace.cookie && $0.ifindex == UInt32(index) }
+                guard let before, case .ours(let tree) = try namespace.socket.rootQdisc(of: index) else { continue }
+                let interface = CountedInterface(
+                    id: before.id, name: before.name, ifindex: index, namespaceCookie: before.namespaceCookie, namespace: namespace.owner)
+                sites.append(Site(interface: interface, namespace: namespace, root: .ours(tree), plan: ShapePlan()))
+            }
+        }
+        return sites
     }
 
     private func make(
@@ -90,7 +118,8 @@ final class ShapeActuator: RuleActuator {
         case .foreign(_, let found, _) where site.plan.tree != nil: recipe = found
         case .foreign, .kernelDefault: break
         }
-        let restoring = site.plan.tree == nil ? replaced.recipe(of: interface) : nil
+        var restoring = site.plan.tree == nil ? replaced.recipe(of: interface) : nil
+        if case .foreign = site.root { restoring = nil }
         let changes = QdiscChange.changes(from: observed, to: site.plan.tree, replacing: recipe, restoring: restoring)
         let removals = changes.reversed().prefix { change in
             switch change {
@@ -104,18 +133,25 @@ final class ShapeActuator: RuleActuator {
             result.before.append(
                 step(
                     before, interface, namespace,
-                    first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {}))
+                    first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {},
+                    back: { [replaced] in if recipe != nil { try replaced.forget(interface) } }))
         }
         if !after.isEmpty {
             result.after.append(
-                step(after, interface, namespace, first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } })
-            )
+                step(
+                    after, interface, namespace,
+                    first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } },
+                    back: { [replaced] in if let restoring { try replaced.remember(restoring, of: interface) } }))
         }
     }
 
+    /// - Parameters:
+    ///   - first: what is written down before the changes.
+    ///   - last: what is written down after them.
+    ///   - back: what is written down when they have been taken back, or did not come about.
     private func step(
         _ changes: [QdiscChange], _ interface: CountedInterface, _ namespace: FollowedNamespace, first: @escaping () throws -> Void,
-        last: @escaping () throws -> Void
+        last: @escaping () throws -> Void, back: @escaping () throws -> Void
     ) -> PolicyStep {
         let reports = changes.map { change -> PlanReport.Step in
             let sign: PlanReport.Step.Sign =
@@ -130,10 +166,16 @@ final class ShapeActuator: RuleActuator {
             reports,
             apply: {
                 try first()
-                try namespace.socket.apply(changes, to: interface.ifindex)
+                do { try namespace.socket.apply(changes, to: interface.ifindex) } catch {
+                    try back()
+                    throw error
+                }
                 try last()
             },
-            undo: { try namespace.socket.apply(changes.reversed().flatMap(\.undo), to: interface.ifindex) })
+            undo: {
+                try namespace.socket.apply(changes.reversed().flatMap(\.undo), to: interface.ifindex)
+                try back()
+            })
     }
 
     private static func text(_ change: QdiscChange, _ interface: CountedInterface) -> String {
@@ -197,17 +239,37 @@ final class ShapeActuator: RuleActuator {
         result.expectedRules = rules(expected)
     }
 
-    func withdraw() throws {
-        for namespace in follower.namespaces.values {
-            for (index, id) in namespace.attached {
-                guard case .ours(let tree) = try namespace.socket.rootQdisc(of: index) else { continue }
-                let name = try namespace.socket.link(index)?.name ?? ""
-                let interface = CountedInterface(
-                    id: id, name: name, ifindex: index, namespaceCookie: namespace.namespace.cookie, namespace: namespace.owner)
-                let recipe = replaced.recipe(of: interface)
-                try namespace.socket.apply(QdiscChange.changes(from: tree, to: nil, restoring: recipe), to: index)
-                if recipe != nil { try replaced.forget(interface) }
+    /// Forgets foreign qdiscs that have nothing to come back to, or that are back: the agent was killed before it could write that down.
+    func settle() throws {
+        for entry in replaced.entries {
+            guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == entry.namespaceCookie }) else { continue }
+            let isGone = try namespace.socket.link(entry.ifindex) == nil
+            if isGone { try replaced.forget(entry) } else if case .foreign = try namespace.socket.rootQdisc(of: entry.ifindex) {
+                try replaced.forget(entry)
             }
         }
+    }
+
+    func withdraw() throws {
+        var failure: (any Error)?
+        for namespace in follower.namespaces.values {
+            for (index, id) in namespace.attached {
+                do { try withdraw(id, index, namespace) } catch { failure = failure ?? error }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func withdraw(_ id: InterfaceID, _ index: Int32, _ namespace: FollowedNamespace) throws {
+        let interface = CountedInterface(
+            id: id, name: try namespace.socket.link(index)?.name ?? "", ifindex: index, namespaceCookie: namespace.namespace.cookie,
+            namespace: namespace.owner)
+        let root = try namespace.socket.rootQdisc(of: index)
+        guard leavesTraces(root, interface) else { return }
+        var tree: HTBTree?
+        if case .ours(let found) = root { tree = found }
+        let recipe = replaced.recipe(of: interface)
+        try namespace.socket.apply(QdiscChange.changes(from: tree, to: nil, restoring: recipe), to: index)
+        if recipe != nil { try replaced.forget(interface) }
     }
 }

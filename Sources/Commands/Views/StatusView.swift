@@ -46,9 +46,33 @@ public struct StatusView: Sendable {
             if let problem = export.problem { text += "; " + output.styled(TerminalText.printable(problem), .yellow) }
             lines.append(("export", text))
         }
+        if let policy = status.policy { lines.append(("policy", text(policy))) }
         for warning in status.warnings { lines.append(("warning", output.styled(TerminalText.printable(warning), .yellow))) }
         let width = lines.map(\.0.count).max() ?? 0
         return lines.map { output.styled(TerminalText.padded($0.0, to: width), .bold) + "  \($0.1)\n" }.joined()
+    }
+
+    private func text(_ policy: StatusReport.Policy) -> String {
+        let kinds = [(policy.mirrors, "mirror"), (policy.samplers, "sampler"), (policy.shapers, "shaper")]
+            .filter { $0.0 > 0 }.map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
+        let total = policy.mirrors + policy.samplers + policy.shapers
+        var text = total == 0 ? "no rules" : "\(total) rule\(total == 1 ? "" : "s") in force (\(kinds.joined(separator: ", ")))"
+        func add(_ what: String, _ names: [String], _ color: TextStyle?) {
+            guard !names.isEmpty else { return }
+            let listed = "\(names.count) \(what): \(names.map(TerminalText.printable).joined(separator: ", "))"
+            text += "; " + (color.map { output.styled(listed, $0) } ?? listed)
+        }
+        add("refused", policy.refused, .yellow)
+        add("waiting for interfaces", policy.waiting, nil)
+        if policy.repaired > 0 { text += "; repaired \(policy.repaired == 1 ? "once" : "\(policy.repaired) times")" }
+        if let seconds = policy.confirmWithinSeconds {
+            text += "; " + output.styled("taken back in \(Duration.seconds(seconds).short) unless confirmed (nilo confirm)", .yellow)
+        }
+        if let problem = policy.problem {
+            let first = problem.split(separator: "\n").first.map(String.init) ?? ""
+            text += "; " + output.styled("not as its files say: \(TerminalText.printable(first))", .red)
+        }
+        return text
     }
 
     private func books(_ doubtful: [String]) -> String {

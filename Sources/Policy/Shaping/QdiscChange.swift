@@ -48,13 +48,12 @@ public enum QdiscChange: Hashable, Sendable {
     /// always finds the class that the rule in force names. A class under another parent is not the same class: the kernel cannot move it.
     /// - Parameters:
     ///   - replacing: the foreign root qdisc that has to go.
-    ///   - restoring: the one that stood there before ours.
+    ///   - restoring: the one that stood there before ours, where nothing of anyone's stands but perhaps ours.
     public static func changes(
         from observed: HTBTree?, to wanted: HTBTree?, replacing: QdiscRecipe? = nil, restoring: QdiscRecipe? = nil
     ) -> [QdiscChange] {
         guard let wanted else {
-            guard let observed else { return [] }
-            return [.removeRoot(observed)] + (restoring.map { [.restoreForeign($0)] } ?? [])
+            return (observed.map { [.removeRoot($0)] } ?? []) + (restoring.map { [.restoreForeign($0)] } ?? [])
         }
         guard let observed else {
             return (replacing.map { [.removeForeign($0)] } ?? []) + [.addRoot] + wanted.topDown.map { .addClass($0) }
