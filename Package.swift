@@ -100,7 +100,7 @@ let tests: [Target] = [
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",
-        dependencies: ["agent-probe", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
+        dependencies: ["agent-probe", "nilo", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(
         name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),

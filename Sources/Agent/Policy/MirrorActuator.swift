@@ -210,17 +210,21 @@ final class MirrorActuator: RuleActuator {
             if let port = try namespace.socket.mirrorPort() { parts[index].session.port = UInt32(port.out) }
             guard seen.insert(namespace.namespace.cookie).inserted else { continue }
             guard parts[index].session.port == nil else {
-                if !attached.contains(namespace.namespace.cookie) { try attachPort(namespace) }
+                if !attached.contains(namespace.namespace.cookie) {
+                    // An earlier agent's: its programs are exchanged for ours.
+                    result.before.append(PolicyStep([], apply: { [self] in try attachPort(namespace) }, undo: {}))
+                }
                 continue
             }
             let commands = NetlinkSocket.mirrorPortCommands
-            result.before.append(
-                PolicyStep(
-                    commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
-                    apply: { [self] in
-                        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-                        try attachPort(namespace)
-                    }, undo: { [self] in try removePort(namespace) }))
+            var step = PolicyStep(
+                commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
+                apply: { [self] in
+                    _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+                    try attachPort(namespace)
+                }, undo: { [self] in try removePort(namespace) })
+            step.isRepair = attached.contains(namespace.namespace.cookie)
+            result.before.append(step)
         }
     }
 

@@ -10,6 +10,8 @@ struct PolicyStep {
     var apply: () throws -> Void
     /// Brings back what was before `apply`; called only after it, when a later step failed.
     var undo: () throws -> Void
+    /// Makes again what was made before and is not there any more, whatever else has changed meanwhile.
+    var isRepair = false
 
     init(_ reports: [PlanReport.Step], apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
         self.reports = reports

@@ -104,18 +104,22 @@ final class ShapeActuator: RuleActuator {
             result.before.append(
                 step(
                     before, interface, namespace,
-                    first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {}))
+                    first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {},
+                    // It is back in its place: remembered any longer it would be put back where it does not belong.
+                    undone: { [replaced] in if recipe != nil { try replaced.forget(interface) } }))
         }
         if !after.isEmpty {
             result.after.append(
-                step(after, interface, namespace, first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } })
-            )
+                step(
+                    after, interface, namespace, first: {},
+                    last: { [replaced] in if restoring != nil { try replaced.forget(interface) } },
+                    undone: { [replaced] in if let restoring { try replaced.remember(restoring, of: interface) } }))
         }
     }
 
     private func step(
         _ changes: [QdiscChange], _ interface: CountedInterface, _ namespace: FollowedNamespace, first: @escaping () throws -> Void,
-        last: @escaping () throws -> Void
+        last: @escaping () throws -> Void, undone: @escaping () throws -> Void
     ) -> PolicyStep {
         let reports = changes.map { change -> PlanReport.Step in
             let sign: PlanReport.Step.Sign =
@@ -130,10 +134,25 @@ final class ShapeActuator: RuleActuator {
             reports,
             apply: {
                 try first()
-                try namespace.socket.apply(changes, to: interface.ifindex)
+                do { try Self.carryOut(changes, interface, namespace) } catch {
+                    try undone()
+                    throw error
+                }
                 try last()
             },
-            undo: { try namespace.socket.apply(changes.reversed().flatMap(\.undo), to: interface.ifindex) })
+            undo: {
+                try Self.carryOut(changes.reversed().flatMap(\.undo), interface, namespace)
+                try undone()
+            })
+    }
+
+    /// Refusals tell the interface by its name, so that their commands can be typed.
+    private static func carryOut(_ changes: [QdiscChange], _ interface: CountedInterface, _ namespace: FollowedNamespace) throws {
+        do throws(NetlinkError) { try namespace.socket.apply(changes, to: interface.ifindex) } catch {
+            var named = error
+            named.operation.replace("dev link \(interface.ifindex) ", with: "dev \(interface.name) ")
+            throw named
+        }
     }
 
     private static func text(_ change: QdiscChange, _ interface: CountedInterface) -> String {
