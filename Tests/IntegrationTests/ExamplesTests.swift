@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: examples) func asWritten(example: Example) async throws {
-        let lab = try await PolicyLab(offloads: .off)
+        let lab = try await PolicyLab(offloads: .on)
         let (site, agent) = try await lab.start()
         let before = try await site.dump([lab.a])
         if example.language == "yaml" {

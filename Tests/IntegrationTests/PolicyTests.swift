@@ -67,6 +67,8 @@ import Testing
             try await lab.a.sh(
                 "tc qdisc show dev eth0 | grep htb | sed 's/direct_packets_stat [0-9]*//'; tc class show dev eth0; ip -o link show dev nilo-m0 | grep -o ' mtu.*state'"
             )
+            // tc goes by its own ticks: a few bytes of a burst are lost on the way.
+            .replacing(#/burst (\d+)b/#) { "burst \(((Int($0.1) ?? 0) + 50) / 100)00b" }
             .split(separator: "\n").map(String.init).sorted()
         }
         let (ours, typed) = (try await made(lab), try await made(twin))
@@ -143,7 +145,7 @@ import Testing
         try site.writePolicy(good + "  - {name: x}\n  - {name: y, bogus: 1}\n")
         let next = try await site.start()
         let warnings = try await site.status().warnings.joined(separator: "\n")
-        #expect(warnings.contains("test.yaml:13") && warnings.contains("test.yaml:14") && warnings.contains("bogus"), "\(warnings)")
+        #expect(warnings.contains("test.yaml:12") && warnings.contains("test.yaml:13") && warnings.contains("bogus"), "\(warnings)")
         #expect(try next.outputSoFar().contains("policy not applied"))
         #expect(try await site.nilo("mirror").contains("bogus"))
         let span = try await CountedDevice("span0", in: lab.a)
@@ -169,6 +171,7 @@ import Testing
         let foreign: CInt? =
             tcx ? try await lab.a.run { try TinyProgram.passing().attachTCX(try interfaceIndex("eth0"), ingress: true) } : nil
         defer { if let foreign { close(foreign) } }
+        let index = try await lab.a.index(of: "eth0")
         try await lab.a.sh(
             """
             tc qdisc add dev eth0 root handle 8001: tbf rate 900mbit burst 64k latency 20ms
@@ -176,7 +179,9 @@ import Testing
             tc filter add dev eth0 egress protocol ip pref 77 u32 match u32 0 0 classid 1:1
             """)
         func others() async throws -> String {
-            try await lab.a.sh("tc qdisc show dev eth0; tc filter show dev eth0 egress pref 77\(tcx ? "; bpftool net show dev eth0 | grep -c tcx" : "")")
+            // A link whose device is taken from it tells 0.
+            if let foreign { #expect(try contents(of: "/proc/self/fdinfo/\(foreign)").contains("ifindex:\t\(index)")) }
+            return try await lab.a.sh("tc qdisc show dev eth0; tc filter show dev eth0 egress pref 77")
         }
         let (site, agent) = try await lab.start()
         let before = try await site.dump([lab.a])
@@ -210,7 +215,7 @@ import Testing
         let lab = try await PolicyLab()
         let name = "nilo-test-\(UInt32.random(in: 0...UInt32.max))"
         let site = try AgentSite(in: lab.a)
-        try site.configure(interfaces: "\"v*\", eth0", namespaces: "host, name:\(name)")
+        try site.configure(interfaces: "\"v*\", eth0", namespaces: "host, \(name)")
         let agent = try await site.start()
         try await site.apply(
             """
@@ -287,7 +292,7 @@ import Testing
         try await site.nilo("sample add few --one-in 100")
         try await site.nilo("sample remove few")
         _ = try await site.refusal("apply -f \(site.draft("mirror: 7\n", "odd.yaml"))")
-        let lines = try contents(of: site.auditLog).split(separator: "\n").filter { $0.contains("\"policy\"") }
+        let lines = try contents(of: site.auditLog).split(separator: "\n").filter { $0.contains("\"message\":\"policy\"") }
         #expect(lines.count == 3, "\(lines)")
         for line in lines { #expect(line.contains("\"uid\":0") && line.contains("\"pid\":"), "\(line)") }
         #expect(lines[0].contains("sample-few.yaml") && lines[1].contains("few") && lines[2].contains("failed"), "\(lines)")

@@ -103,7 +103,7 @@ final class PolicyKeeper {
         let before = program
         // A program that comes out as it was is no change to speak of.
         let reports =
-            expected == before
+            expected == before ?? .empty
             ? []
             : [
                 PlanReport.Step(
