@@ -252,7 +252,7 @@ import Testing
             try await namespace("ip link add v1 type veth peer name out; ip link set v1 up; ip link set out up")
             let came = try await eventually(within: .seconds(4)) { try await !site.policy().waiting.contains("inside") }
             let mirror = try await site.mirror("inside")
-            #expect(came && mirror.interfaces == ["\(name):v1"] && mirror.namespace == name && mirror.problem == nil, "\(mirror)")
+            #expect(came && mirror.interfaces == ["\(name):v1"] && mirror.namespace == "netns \(name)" && mirror.problem == nil, "\(mirror)")
         }
         let went = try await eventually(within: .seconds(4)) { try await site.policy().waiting == ["cap", "inside", "late"] }
         #expect(went)

@@ -48,7 +48,7 @@ struct CountedInterface: Hashable {
     var namespace: String?
 
     /// As a person would name it in a policy.
-    var fullName: String { namespace.map { "\($0):\(name)" } ?? name }
+    var fullName: String { namespacePrefix(namespace) + name }
 }
 
 /// What the rules of one kind come to.
