@@ -124,6 +124,8 @@ extension Agent {
         let strangers = Direction.allCases.reduce(UInt64(0)) { $0 + datapath.unknownBooks($1).seen.skbs }
         if strangers > 0 { warnings.append("\(strangers) packets ran through our programs on interfaces that they do not know") }
         if collector.displaced > 0 { warnings.append("\(collector.displaced) flows had to leave the full flow table: raise flows.limit") }
+        if let problem = keeper.problem { warnings.append("the policy files are not what is in force: \(problem)") }
+        for refusal in keeper.refusals { warnings.append("rule \(refusal.rule) is not in force: \(refusal.reason)") }
         for followed in follower.namespaces.values {
             for reason in followed.refused.values.sorted() { warnings.append("not attached: \(reason)") }
         }

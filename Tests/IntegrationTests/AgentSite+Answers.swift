@@ -38,8 +38,6 @@ extension AgentSite {
         return try #require(found.first, sourceLocation: sourceLocation)
     }
 
-    func policy() async throws -> PolicyReport { try await get("/v1/policy") }
-
     func metrics() async throws -> String { try await namespace.sh("curl -sS --fail http://127.0.0.1:9411/metrics") }
 }
 

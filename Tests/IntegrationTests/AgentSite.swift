@@ -18,7 +18,7 @@ final class AgentSite: Sendable {
         directory = name.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         // For agents that are started as somebody else.
         chmod(directory, 0o755)
-        for part in ["bpf", "log"] where mkdir("\(directory)/\(part)", 0o755) != 0 { throw SystemError("mkdir \(directory)/\(part)") }
+        for part in ["bpf", "log", "lib", "policy.d"] where mkdir("\(directory)/\(part)", 0o755) != 0 { throw SystemError("mkdir \(directory)/\(part)") }
         if lx_mount_bpffs("\(directory)/bpf") != 0 { throw SystemError("mount a bpffs") }
     }
 
@@ -31,6 +31,8 @@ final class AgentSite: Sendable {
     var socket: String { "\(directory)/control.sock" }
     var readSocket: String { "\(directory)/read.sock" }
     var pins: String { "\(directory)/bpf/nilo" }
+    /// The folder of policy files.
+    var policies: String { "\(directory)/policy.d" }
     var auditLog: String { "\(directory)/log/nilo/audit.jsonl" }
 
     /// Writes the configuration; what is not given is small, quick and out of everyone's way.
@@ -59,8 +61,8 @@ final class AgentSite: Sendable {
               listen: 127.0.0.1:9411
             export: \(export)
             sflow: \(sflow)
-            policy: \(directory)/policy.d
             bpffs: \(bpffs ?? "\(directory)/bpf")
+            policy: \(policies)
 
             """
         try write(text)
@@ -76,7 +78,7 @@ final class AgentSite: Sendable {
 
     func write(_ configuration: String) throws { try Data(configuration.utf8).write(to: URL(fileURLWithPath: self.configuration)) }
 
-    /// Starts an agent. Its /var/log is the site's, so that the machine's audit log is not written to; what is mounted later
+    /// Starts an agent. Its /var/log and /var/lib are the site's, so that the machine's are not written to; what is mounted later
     /// (names of namespaces) reaches it.
     /// - Parameters:
     ///   - log: what it has as /var/log.
@@ -86,7 +88,7 @@ final class AgentSite: Sendable {
         let identity = user.map { "setpriv --reuid=\($0) --clear-groups " } ?? ""
         return try await BackgroundProcess.start(
             [
-                "unshare", "--mount", "--propagation", "slave", "sh", "-ec", "\(log)\nexec \(identity)\(program) $0/agent.yaml", directory,
+                "unshare", "--mount", "--propagation", "slave", "sh", "-ec", "mount --bind $0/lib /var/lib\n\(log)\nexec \(identity)\(program) $0/agent.yaml", directory,
             ], in: namespace)
     }
 
@@ -115,16 +117,7 @@ final class AgentSite: Sendable {
         #expect(ended && status == 0, "\(output)")
     }
 
-    private static let agentProbe = program("agent-probe")
-    /// The command itself.
-    static let nilo = program("nilo")
-
-    private static func program(_ name: String) -> String? {
-        let places = [CommandLine.arguments[0], (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""]
-        let found = (places + CommandLine.arguments.filter { $0.hasSuffix(".xctest") })
-            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appending(path: name).path }
-        return found.first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
+    private static let agentProbe = beside("agent-probe")
 }
 
 extension BackgroundProcess {

@@ -151,7 +151,7 @@ import Testing
         let receiver = try await UDPReceiver(in: pair.b)
         let site = try Self.site(in: pair.a)
         let agent = try await site.start()
-        let nilo = try #require(AgentSite.nilo, "nilo is not beside the tests")
+        let nilo = try #require(AgentSite.beside("nilo"), "nilo is not beside the tests")
         let reader = try await BackgroundProcess.start(
             [
                 "sh", "-ec",
@@ -175,7 +175,7 @@ import Testing
         let pair = try await Pair()
         let site = try Self.site(in: pair.a)
         let agent = try await site.start()
-        let nilo = try #require(AgentSite.nilo)
+        let nilo = try #require(AgentSite.beside("nilo"))
         let file = "\(site.directory)/live.pcapng"
         let client = try await BackgroundProcess.start(
             [nilo, "capture", "--socket", site.socket, "--write", file, "icmp"], in: pair.a)
@@ -203,7 +203,7 @@ import Testing
         let pair = try await Pair()
         let site = try Self.site(in: pair.a)
         let first = try await site.start()
-        let nilo = try #require(AgentSite.nilo)
+        let nilo = try #require(AgentSite.beside("nilo"))
         let client = try await BackgroundProcess.start(
             [nilo, "capture", "--socket", site.socket, "--write", "\(site.directory)/live", "icmp"], in: pair.a)
         let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }

@@ -80,7 +80,8 @@ import Testing
             try await pair.a.sendUDP(20, size: 100, to: Pair.addressB, port: receiver.port)
             return try await export().notSent > 0 && export().problem?.contains("refused") == true
         }
-        #expect(isRefused, "\(try await export())")
+        let state = try await export()
+        #expect(isRefused, "\(state)")
         let listener = try await UDPReceiver(in: pair.a)
         try configure(Int(listener.port))
         kill(try await site.status().pid, SIGHUP)

@@ -48,8 +48,8 @@ public final class NetworkNamespace: Sendable {
 
     /// Runs a shell command in the namespace and returns its output; throws it when the command fails.
     @discardableResult
-    public func sh(_ command: String) async throws -> String {
-        try await run { try TestSupport.sh(command) }
+    public func sh(_ command: String, seconds: Int = 60) async throws -> String {
+        try await run { try TestSupport.sh(command, seconds: seconds) }
     }
 
     /// The index of an interface in the namespace.

@@ -211,20 +211,26 @@ final class MirrorActuator: RuleActuator {
             guard seen.insert(namespace.namespace.cookie).inserted else { continue }
             guard parts[index].session.port == nil else {
                 if !attached.contains(namespace.namespace.cookie) {
-                    // An earlier agent's, perhaps not finished.
-                    _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-                    try attachPort(namespace)
+                    // An earlier agent's, perhaps not finished: its programs are exchanged for ours.
+                    result.before.append(
+                        PolicyStep(
+                            [],
+                            apply: { [self] in
+                                _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+                                try attachPort(namespace)
+                            }, undo: {}))
                 }
                 continue
             }
             let commands = NetlinkSocket.mirrorPortCommands
-            result.before.append(
-                PolicyStep(
-                    commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
-                    apply: { [self] in
-                        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-                        try attachPort(namespace)
-                    }, undo: { [self] in try removePort(namespace) }))
+            var step = PolicyStep(
+                commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
+                apply: { [self] in
+                    _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+                    try attachPort(namespace)
+                }, undo: { [self] in try removePort(namespace) })
+            step.isRepair = attached.contains(namespace.namespace.cookie)
+            result.before.append(step)
         }
     }
 

@@ -22,6 +22,8 @@ final class PolicyKeeper {
     private let programs: PolicyTables
     let book: RuleBook
     private(set) var policy = Policy()
+    /// false: nothing has been carried out yet: what an earlier agent put in force stays as it is, though this one does not know its rules.
+    private var isInForce = false
     private(set) var files: [String] = []
     private var program: FilterProgram?
     private(set) var refusals: [PlanReport.Refusal] = []
@@ -31,7 +33,6 @@ final class PolicyKeeper {
     /// How often something of ours that others had changed was put right.
     private(set) var repaired = 0
     private var lastComplaint = ""
-    private var mayReplace = false
     /// The interfaces that were there when the policy was carried out last.
     private var known: Set<InterfaceID> = []
     private(set) var pending: Pending?
@@ -68,7 +69,7 @@ final class PolicyKeeper {
     var generation: UInt32 { (try? programs.generation) ?? 0 }
     private var actuators: [any RuleActuator] { [mirrors, samples, shapes] }
 
-    var resolution: PolicyResolution { PolicyResolution(interfaces: interfaces, mayReplace: mayReplace) }
+    var resolution: PolicyResolution { PolicyResolution(interfaces: interfaces, mayReplace: false) }
 
     private var interfaces: [CountedInterface] {
         datapath.interfaces.compactMap { interface in
@@ -113,7 +114,7 @@ final class PolicyKeeper {
         let before = program
         // A program that comes out as it was is no change to speak of.
         let reports =
-            expected == before
+            expected == before ?? .empty
             ? []
             : [
                 PlanReport.Step(
@@ -152,12 +153,14 @@ final class PolicyKeeper {
                 for done in plan.steps[..<index].reversed() {
                     do { try done.undo() } catch { lost.append("\(error)") }
                 }
-                let what = step.reports.first.map { $0.command ?? $0.what } ?? "change the policy"
                 let undone =
                     lost.isEmpty ? "nothing was changed" : "and taking back what had been done failed: \(lost.joined(separator: "; "))"
-                throw AgentFailure(what, "\(error); \(undone)")
+                // The kernel's refusals begin with the command.
+                let what = error is NetlinkError ? "" : step.reports.first.map { "\($0.command ?? $0.what): " } ?? ""
+                throw AgentFailure("apply the policy", "\(what)\(error); \(undone)")
             }
         }
+        isInForce = true
         refusals = plan.refusals
         waiting = plan.waiting.sorted()
         known = Set(interfaces.map(\.id))
@@ -168,7 +171,7 @@ final class PolicyKeeper {
     func add(guest rule: MirrorRule, dryRun: Bool = false) throws {
         guests.append(rule)
         do {
-            let plan = try plan(policy, mayReplace: mayReplace)
+            let plan = try plan(policy, mayReplace: false)
             if let refusal = plan.refusals.first(where: { $0.rule == rule.name }) { throw refusal }
             if plan.waiting.contains(rule.name) {
                 throw AgentFailure("capture", "no such interface is being counted", hint: "nilo interfaces lists those that are")
@@ -182,7 +185,7 @@ final class PolicyKeeper {
 
     func remove(guest name: String) throws {
         guests.removeAll { $0.name == name }
-        try carryOut(try plan(policy, mayReplace: mayReplace))
+        try carryOut(try plan(policy, mayReplace: false))
     }
 
     /// The mirror rule of this name, of the policy or a guest.
@@ -190,6 +193,7 @@ final class PolicyKeeper {
 
     /// Reads the folder and applies it, at the start and when asked to without a change. Files with a problem leave what is in force.
     func load(mayReplace: Bool = false) throws -> PolicyPlan {
+        guard pending == nil else { throw Self.unconfirmed }
         let file: PolicyFile
         do { file = try PolicyFile.load(directory) } catch {
             problem = "\(error)"
@@ -197,13 +201,21 @@ final class PolicyKeeper {
         }
         files = (try? directory.read().map(\.name)) ?? []
         try shapes.settle()
-        if mayReplace { self.mayReplace = true }
-        let plan = try plan(file.policy, mayReplace: self.mayReplace)
-        try carryOut(plan)
+        let plan: PolicyPlan
+        do {
+            plan = try self.plan(file.policy, mayReplace: mayReplace)
+            try carryOut(plan)
+        } catch {
+            problem = "\(error)"
+            throw error
+        }
         policy = file.policy
         problem = nil
         return plan
     }
+
+    private static let unconfirmed = AgentFailure(
+        "apply the policy", "an earlier change waits to be confirmed", hint: "nilo confirm, or wait until it is taken back")
 
     /// Carries a requested change out, or tells what it would do.
     func change(_ change: PolicyChange) throws -> PlanReport {
@@ -216,31 +228,30 @@ final class PolicyKeeper {
             wanted[name] = Array(text.utf8)
         }
         var removed = change.remove
+        if let odd = removed.first(where: { !PolicyDirectory.isFileName($0) }) {
+            throw AgentFailure("apply the policy", "\"\(odd)\" is no name for a policy file")
+        }
         if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
         for name in removed { wanted[name] = nil }
         let file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
-        let replaces = mayReplace || change.replace
-        let plan = try plan(file.policy, mayReplace: replaces)
+        let plan = try plan(file.policy, mayReplace: change.replace)
         guard !change.dryRun else { return plan.report(applied: false) }
         if let refusal = plan.refusals.first(where: { refusal in !self.refusals.contains(refusal) }), !change.put.isEmpty {
             // A rule that was just asked for and cannot be is not half taken in.
             throw AgentFailure("apply the policy", "\(refusal.rule): \(refusal.reason)", hint: refusal.hint)
         }
-        guard pending == nil || change.confirmWithinSeconds == nil else {
-            throw AgentFailure("apply the policy", "an earlier change waits to be confirmed", hint: "nilo confirm")
-        }
+        guard pending == nil else { throw Self.unconfirmed }
         let before = policy
         try carryOut(plan)
         policy = file.policy
-        mayReplace = replaces
         let put = change.put.map { PolicyDirectory.File(name: $0.key, bytes: Array($0.value.utf8)) }
         if let seconds = change.confirmWithinSeconds {
             pending = Pending(before: before, put: put, remove: removed, until: .now + .seconds(seconds))
         } else {
             do { try store(put, removed) } catch {
                 // What the folder does not say is not to be in force.
-                try carryOut(try self.plan(before, mayReplace: mayReplace))
                 policy = before
+                try carryOut(try self.plan(before, mayReplace: false))
                 throw AgentFailure("keep the policy", "\(error); nothing was changed")
             }
         }
@@ -256,15 +267,24 @@ final class PolicyKeeper {
 
     /// The file that holds a rule and no other.
     private func fileOf(_ rule: String, _ files: [String: [UInt8]]) throws -> String {
-        for (name, bytes) in files {
-            guard let one = try? PolicyFile.parse(bytes, file: name), one.places[rule] != nil else { continue }
-            guard one.places.count == 1 else {
-                throw AgentFailure(
-                    "remove rule \(rule)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
-            }
-            return name
+        // All of them together: a filter of one file may name a set of another.
+        let all: PolicyFile
+        do { all = try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) }) } catch {
+            throw AgentFailure("read the policy", "\(error)", hint: "nothing was changed")
         }
-        throw AgentFailure("remove rule \(rule)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+        guard let name = all.places[rule]?.file else {
+            throw AgentFailure("remove rule \(rule)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+        }
+        let bystanders = all.places.count { $0.value.file == name } - 1
+        // Sets and capacities would go with it as silently.
+        let rest = try? PolicyFile.parse(
+            files.filter { $0.key != name }.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
+        let isAlone = rest.map { $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets } ?? false
+        guard bystanders == 0, isAlone else {
+            throw AgentFailure(
+                "remove rule \(rule)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
+        }
+        return name
     }
 
     func confirm() throws {
@@ -279,10 +299,11 @@ final class PolicyKeeper {
     func turn(now: Timestamp) {
         if let held = pending, ContinuousClock.now >= held.until {
             pending = nil
+            // Also when it fails now: from here on that is what is kept.
+            policy = held.before
+            files = (try? directory.read().map(\.name)) ?? []
             do {
-                try carryOut(try plan(held.before, mayReplace: mayReplace))
-                policy = held.before
-                files = (try? directory.read().map(\.name)) ?? []
+                try carryOut(try plan(policy, mayReplace: false))
                 log.warning("policy not confirmed; taken back")
             } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
         }
@@ -301,14 +322,14 @@ final class PolicyKeeper {
 
     /// - Parameter isOurs: what is found to differ follows from a change of our own view (an interface came or went), and is no drift.
     func synchronise(isOurs: Bool = false) {
-        guard !isIdle else { return }
+        guard isInForce, !isIdle else { return }
         do {
-            let plan = try plan(policy, mayReplace: mayReplace)
+            let plan = try plan(policy, mayReplace: false)
             guard !plan.steps.isEmpty else {
                 (refusals, waiting) = (plan.refusals, plan.waiting.sorted())
                 return
             }
-            let follows = isOurs || known != Set(interfaces.map(\.id))
+            let follows = (isOurs || known != Set(interfaces.map(\.id))) && !plan.steps.contains(where: \.isRepair)
             try carryOut(plan)
             lastComplaint = ""
             let steps = plan.steps.flatMap(\.reports).map { $0.command ?? $0.what }

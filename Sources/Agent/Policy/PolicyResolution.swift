@@ -21,11 +21,7 @@ struct PolicyResolution {
 
     private static func means(_ selector: String, _ interface: CountedInterface) -> Bool {
         // An interface's name has no colon; a namespace's may.
-        guard let colon = selector.lastIndex(of: ":") else {
-            return interface.namespace == nil && Glob(selector).matches(interface.name)
-        }
-        guard let namespace = interface.namespace else { return false }
-        return Glob(String(selector[..<colon])).matches(namespace)
-            && Glob(String(selector[selector.index(after: colon)...])).matches(interface.name)
+        guard selector.contains(":") else { return interface.namespace == nil && Glob(selector).matches(interface.name) }
+        return InterfacePattern(selector)?.matches(interface.name, owner: interface.namespace) ?? false
     }
 }

@@ -10,6 +10,8 @@ struct PolicyStep {
     var apply: () throws -> Void
     /// Brings back what was before `apply`; called only after it, when a later step failed.
     var undo: () throws -> Void
+    /// Makes again what was made before and is not there any more, whatever else has changed meanwhile.
+    var isRepair = false
 
     init(_ reports: [PlanReport.Step], apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
         self.reports = reports
@@ -46,7 +48,7 @@ struct CountedInterface: Hashable {
     var namespace: String?
 
     /// As a person would name it in a policy.
-    var fullName: String { namespace.map { "\($0):\(name)" } ?? name }
+    var fullName: String { namespacePrefix(namespace) + name }
 }
 
 /// What the rules of one kind come to.

@@ -134,24 +134,25 @@ final class ShapeActuator: RuleActuator {
                 step(
                     before, interface, namespace,
                     first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {},
-                    back: { [replaced] in if recipe != nil { try replaced.forget(interface) } }))
+                    // It is back in its place: remembered any longer it would be put back where it does not belong.
+                    undone: { [replaced] in if recipe != nil { try replaced.forget(interface) } }))
         }
         if !after.isEmpty {
             result.after.append(
                 step(
-                    after, interface, namespace,
-                    first: {}, last: { [replaced] in if restoring != nil { try replaced.forget(interface) } },
-                    back: { [replaced] in if let restoring { try replaced.remember(restoring, of: interface) } }))
+                    after, interface, namespace, first: {},
+                    last: { [replaced] in if restoring != nil { try replaced.forget(interface) } },
+                    undone: { [replaced] in if let restoring { try replaced.remember(restoring, of: interface) } }))
         }
     }
 
     /// - Parameters:
     ///   - first: what is written down before the changes.
     ///   - last: what is written down after them.
-    ///   - back: what is written down when they have been taken back, or did not come about.
+    ///   - undone: what is written down when they have been taken back, or did not come about.
     private func step(
         _ changes: [QdiscChange], _ interface: CountedInterface, _ namespace: FollowedNamespace, first: @escaping () throws -> Void,
-        last: @escaping () throws -> Void, back: @escaping () throws -> Void
+        last: @escaping () throws -> Void, undone: @escaping () throws -> Void
     ) -> PolicyStep {
         let reports = changes.map { change -> PlanReport.Step in
             let sign: PlanReport.Step.Sign =
@@ -166,16 +167,25 @@ final class ShapeActuator: RuleActuator {
             reports,
             apply: {
                 try first()
-                do { try namespace.socket.apply(changes, to: interface.ifindex) } catch {
-                    try back()
+                do { try Self.carryOut(changes, interface, namespace) } catch {
+                    try undone()
                     throw error
                 }
                 try last()
             },
             undo: {
-                try namespace.socket.apply(changes.reversed().flatMap(\.undo), to: interface.ifindex)
-                try back()
+                try Self.carryOut(changes.reversed().flatMap(\.undo), interface, namespace)
+                try undone()
             })
+    }
+
+    /// Refusals tell the interface by its name, so that their commands can be typed.
+    private static func carryOut(_ changes: [QdiscChange], _ interface: CountedInterface, _ namespace: FollowedNamespace) throws {
+        do throws(NetlinkError) { try namespace.socket.apply(changes, to: interface.ifindex) } catch {
+            var named = error
+            named.operation.replace("dev link \(interface.ifindex) ", with: "dev \(interface.name) ")
+            throw named
+        }
     }
 
     private static func text(_ change: QdiscChange, _ interface: CountedInterface) -> String {

@@ -1,0 +1,200 @@
+import Foundation
+import NetworkTypes
+import Reports
+import TestSupport
+import Testing
+
+/// Policies that fail half-way, are not confirmed, or are tampered with.
+@Suite(.requires(.root, .clsact, .htb)) struct PolicyFaultTests {
+    private static let frame = PolicyLab.datagram(PolicyLab.addressA, PolicyLab.addressB, port: 9)
+
+    // MARK: Failures in the middle
+
+    /// The kernel will not part with a class that someone's filter names: everything done until then is taken back.
+    @Test(.requires(.u32)) func aClassThatCannotGoTakesEverythingBack() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        let old = """
+            mirror:
+              - {name: nine, on: eth0, match: udp port 9, to: {interface: span0}}
+            sample:
+              - {name: each, on: eth0, one-in: 1}
+            shape:
+              - {name: keep, on: eth0, direction: egress, match: port 9, ceiling: 80 Mbit/s}
+              - {name: gone, on: eth0, direction: egress, match: port 10, ceiling: 20 Mbit/s}
+
+            """
+        try await site.apply(old)
+        try await lab.a.send(Self.frame, times: 40, on: "eth0")
+        let held = try #require(try await site.shaper("gone").classID)
+        // The flows' classes and the rule's own, whichever the report names: all of them are to go.
+        try await lab.a.sh("tc filter add dev eth0 parent 4e49: protocol ip pref 9 u32 match u32 0xffffffff 0xffffffff flowid \(held)")
+        let before = try await site.dump([lab.a])
+        let new = """
+            mirror:
+              - {name: nine, on: eth0, match: udp port 9, to: {interface: span0}, snap: 64}
+              - {name: ten, on: eth0, match: udp port 10, to: {interface: span0}}
+            sample:
+              - {name: other, on: eth0, first: 3}
+            shape:
+              - {name: keep, on: eth0, direction: egress, match: port 9, ceiling: 60 Mbit/s}
+              - {name: fresh, on: eth0, direction: egress, match: port 11, ceiling: 10 Mbit/s}
+
+            """
+        let said = try await site.refusal("apply -f \(site.draft(new))")
+        #expect(said.contains("tc class del dev eth0 classid 4e49:") && said.contains("in use") && said.contains("nothing was changed"), "\(said)")
+        site.expectSame(before, try await site.dump([lab.a]))
+        #expect(try site.policyFiles() == ["test.yaml": old])
+        // The old policy goes on, and its counters with it.
+        try await lab.a.send(Self.frame, times: 2, on: "eth0")
+        let policy = try await site.policy()
+        #expect(policy.mirrors.map(\.name) == ["nine"] && policy.mirrors.first?.mirroredPackets == 42, "\(policy.mirrors)")
+        #expect(policy.samplers.map(\.name) == ["each"] && policy.samplers.first?.pool == 42, "\(policy.samplers)")
+        #expect(policy.shapers.map(\.name) == ["keep", "gone"] && policy.shapers.first?.packets == 42, "\(policy.shapers)")
+        // Once the filter is gone it works.
+        try await lab.a.sh("tc filter del dev eth0 parent 4e49: pref 9")
+        try await site.nilo("apply -f \(site.draft(new))")
+        #expect(try await site.mirror("nine").mirroredPackets == 42)
+        #expect(try await site.policy().shapers.map(\.name) == ["keep", "fresh"])
+        #expect(try await site.policy().repaired == 0)
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Someone else's device has the name of our mirror port.
+    @Test func aMirrorPortThatCannotBeMadeTakesEverythingBack() async throws {
+        let lab = try await PolicyLab()
+        try await lab.a.sh("ip link add nilo-m0 type veth peer name theirs\nip link set nilo-m0 up")
+        let (site, agent) = try await lab.start()
+        try await site.apply("sample:\n  - {name: each, on: eth0, one-in: 1}\n", "old.yaml")
+        let before = try await site.dump([lab.a])
+        let said = try await site.refusal("mirror add web --on eth0 --to interface:span0 --snap 64")
+        #expect(said.contains("mirror port") && said.contains("File exists") && said.contains("nothing was changed"), "\(said)")
+        site.expectSame(before, try await site.dump([lab.a]))
+        #expect(try site.policyFiles().keys.sorted() == ["old.yaml"])
+        #expect(try await site.policy().mirrors.isEmpty)
+        try await site.stop(agent, keep: false)
+        #expect(try await lab.a.sh("ip link show dev nilo-m0").contains("nilo-m0"))
+    }
+
+    // MARK: Unconfirmed changes
+
+    private static let earlier = "shape:\n  - {name: cap, on: eth0, direction: egress, ceiling: 50 Mbit/s}\n"
+    private static let later = """
+        mirror:
+          - {name: nine, on: eth0, match: udp port 9, to: {interface: span0}, snap: 64}
+        shape:
+          - {name: cap, on: eth0, direction: egress, ceiling: 20 Mbit/s}
+
+        """
+
+    @Test func whatIsNotConfirmedComesBackByItself() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.earlier)
+        try await lab.a.send(Self.frame, times: 10, on: "eth0")
+        let before = try await site.dump([lab.a])
+        #expect(try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 5s").contains("nilo confirm"))
+        #expect(try await site.mirror("nine").problem == nil)
+        #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
+        #expect(try site.policyFiles() == ["test.yaml": Self.earlier])
+        #expect(try await site.nilo("mirror").contains("taken back in"))
+        // Another change would leave it open what is taken back.
+        #expect(try await site.refusal("sample add x --one-in 7").contains("waits to be confirmed"))
+        let back = try await eventually(within: .seconds(8)) { try await site.policy().confirmWithinSeconds == nil }
+        #expect(back)
+        site.expectSame(before, try await site.dump([lab.a]))
+        #expect(try site.policyFiles() == ["test.yaml": Self.earlier])
+        #expect(try await site.policy().mirrors.isEmpty)
+        // The rule was there all the time, and so were its counters.
+        #expect(try await site.shaper("cap").packets == 10)
+        #expect(try agent.outputSoFar().contains("policy not confirmed"))
+        #expect(try await site.refusal("confirm").contains("nothing waits"))
+        try await site.stop(agent, keep: false)
+    }
+
+    @Test func whatIsConfirmedStays() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.earlier)
+        try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 5s")
+        let changed = try await site.dump([lab.a])
+        try await site.nilo("confirm")
+        #expect(try site.policyFiles() == ["test.yaml": Self.later])
+        try await Task.sleep(for: .milliseconds(6500))
+        site.expectSame(changed, try await site.dump([lab.a]))
+        #expect(try await site.nilo("apply").contains("nothing to change"))
+        let audit = try contents(of: site.auditLog)
+        #expect(audit.contains("policy confirmed"), "\(audit)")
+        try await site.stop(agent, keep: false)
+    }
+
+    @Test func anAgentKilledMeanwhileLeavesTheEarlierPolicyToTheNext() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.earlier)
+        let before = try await site.dump([lab.a])
+        try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 60s")
+        try agent.stop(signal: SIGKILL)
+        #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
+        let next = try await site.start()
+        site.expectSame(before, try await site.dump([lab.a]))
+        #expect(try await site.policy().mirrors.isEmpty)
+        #expect(try await site.policy().confirmWithinSeconds == nil)
+        #expect(try await site.shaper("cap").ceilingBitsPerSecond == 50_000_000)
+        try await site.stop(next, keep: false)
+    }
+
+    // MARK: Drift
+
+    @Test(arguments: Hooks.all) func whatOthersTakeAwayIsMadeAgain(mode: String) async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start(mode: mode)
+        try await site.apply(PolicyTests.everything)
+        let before = try await site.dump([lab.a])
+        func shown() async throws -> [String] {
+            // What is made again has another index.
+            try await site.dump([lab.a]).map { $0.replacing(#/^\d+: |link-netnsid \d+|if\d+|([0-9a-f]{2}:){5}[0-9a-f]{2}|\bid \d+|tag [0-9a-f]+/#, with: "") }
+        }
+        let expected = try await shown()
+        let first = try #require(try await site.shaper("part").classID)
+        let damages = [
+            "tc class del dev eth0 classid \(first)", "tc qdisc del dev eth0 root", "ip link del nilo-m0",
+            "tc class change dev eth0 parent 4e49: classid 4e49:fff0 htb rate 1mbit",
+        ]
+        for (count, damage) in damages.enumerated() {
+            try await lab.a.sh(damage)
+            let mended = try await eventually(within: .seconds(1)) {
+                let now = try await shown().sorted()
+                return try await site.policy().repaired > count && now == expected.sorted()
+            }
+            #expect(mended, "\(damage)")
+            if !mended { site.expectSame(expected.sorted(), try await shown().sorted()) }
+        }
+        #expect(try await site.policy().repaired == damages.count)
+        #expect(try agent.outputSoFar().components(separatedBy: "policy repaired").count - 1 == damages.count)
+        // What is shown is what is there.
+        #expect(try await site.shaper("part").classID == first)
+        #expect(try await site.mirror("web").problem == nil)
+        let list = try await site.nilo("shape")
+        #expect(list.contains("part") && list.contains("htb"), "\(list)")
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        _ = before
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Our filters on the interface itself are the ledger's as well.
+    @Test func aFilterThatIsTakenOffComesBack() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start(mode: "clsact")
+        try await site.apply("mirror:\n  - {name: nine, on: eth0, match: udp port 9, to: {interface: span0}}\n")
+        func filters() async throws -> String { try await lab.a.sh("tc filter show dev eth0 egress | grep -o 'pref [0-9]*' | sort -u") }
+        let before = try await filters()
+        #expect(!before.isEmpty)
+        try await lab.a.sh("tc filter del dev eth0 egress")
+        let back = try await eventually(within: .seconds(2)) { (try? await filters()) == before }
+        #expect(back)
+        try await lab.a.send(Self.frame, times: 7, on: "eth0")
+        #expect(try await site.mirror("nine").mirroredPackets == 7)
+        try await site.stop(agent, keep: false)
+    }
+}
