@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What the agent tells sFlow collectors, as sfcapd and tshark read it.
-@Suite(.requires(.root, .clsact)) struct SFlowTests {
+@Suite(.requires(.root, .clsact)) struct SampleExportTests {
     private struct Collected: Decodable {
         var src_port: Int?
         var in_packets: UInt64
@@ -20,10 +20,12 @@ import Testing
         let tcpdump = try await BackgroundProcess.start(
             ["tcpdump", "--immediate-mode", "-B", "32768", "-U", "-i", "lo", "-w", capture, "udp dst port 6343"], in: pair.a)
         try await tcpdump.waitFor(output: "listening on")
-        let collector = try await BackgroundProcess.start(["sfcapd", "-w", files, "-p", "6343", "-b", "127.0.0.1", "-t", "3600"], in: pair.a)
+        let collector = try await BackgroundProcess.start(
+            ["sfcapd", "-w", files, "-p", "6343", "-b", "127.0.0.1", "-t", "3600"], in: pair.a)
         _ = try await eventually(within: .seconds(10)) { try await pair.a.sh("ss -Huln sport = 6343").contains("6343") }
         try site.configure(
-            interfaces: "va, lo", sflow: "\n  - collector: 127.0.0.1:6343\n    counter-interval: 1s\n    interfaces: [va]\n    agent: 192.0.2.7")
+            interfaces: "va, lo",
+            sflow: "\n  - collector: 127.0.0.1:6343\n    counter-interval: 1s\n    interfaces: [va]\n    agent: 192.0.2.7")
         try site.write(policy: "sample:\n  - name: some\n    one-in: 4\n    on: [va]\n")
         let agent = try await site.start()
         func export() async throws -> StatusReport.Export { try #require(try await site.status().exports.first) }
