@@ -5,8 +5,7 @@ import Synchronization
 /// The writing end of an answer that goes on until either side has had enough. Any thread may write; none ever waits.
 ///
 /// The connection is suspended in libmicrohttpd while there is nothing to send, so an idle stream costs nothing; that also means that a
-/// client
-/// which left is noticed at the next write. Write an empty line now and then where nothing else comes.
+/// client which left is noticed at the next write, or by `checkClient`. Call that now and then where nothing else comes.
 public final class ControlStream: Sendable {
     public enum Outcome: Sendable, Equatable {
         case accepted

@@ -36,10 +36,7 @@ public final class CaptureWriter {
     /// follow the last of them.
     public init(_ destination: Destination) throws(CaptureError) {
         self.destination = destination
-        if case .files(let path, let size, let count) = destination {
-            precondition(size >= 4096 && count >= 1)
-            number = (CaptureFolder(path).numbers.max() ?? -1) + 1
-        }
+        if case .files(_, let size, let count) = destination { precondition(size >= 4096 && count >= 1) }
         try begin()
     }
 
@@ -135,7 +132,9 @@ public final class CaptureWriter {
         switch destination {
         case .descriptor(let descriptor): file = descriptor
         case .files(let path, _, let count):
-            try CaptureFolder(path).remove(upTo: number - count)
+            let folder = CaptureFolder(path)
+            number = max(number, (folder.numbers.max() ?? -1) + 1)
+            try folder.remove(upTo: number - count)
             // O_NOFOLLOW and O_EXCL: nobody's link leads us to another file.
             file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
             if file < 0 { throw CaptureError(operation: "create \(name)", code: errno) }

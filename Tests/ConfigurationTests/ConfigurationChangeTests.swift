@@ -14,6 +14,7 @@ import Testing
             control: {socket: /a, read-socket: /b, group: x, read-group: y}
             metrics: {listen: "off"}
             export: [{collector: "192.0.2.1:4739"}]
+            sflow: [{collector: "192.0.2.1:6343"}]
             log: {format: json, level: debug}
             bpffs: /mnt
             """
@@ -21,7 +22,7 @@ import Testing
         let change = ConfigurationChange(from: running, to: new)
         #expect(
             change.atOnce == [
-                "interfaces", "exclude", "flows.idle-timeout", "flows.active-timeout", "flows.interval", "export", "log.level",
+                "interfaces", "exclude", "flows.idle-timeout", "flows.active-timeout", "flows.interval", "export", "sflow", "log.level",
             ])
         // Every other key of the schema.
         #expect(change.atStart.count == 16 && Set(change.atStart).isDisjoint(with: change.atOnce), "\(change.atStart)")

@@ -29,6 +29,12 @@ private func unusual() -> AgentConfiguration {
     one.observationPointInterfaces = [Glob("eth?")]
     one.templateRefresh = .seconds(90)
     c.export = [one, .init(collector: HostPort(host: "collector.example.net", port: 2055))]
+    var samples = AgentConfiguration.SFlow(collector: HostPort(host: "2001:db8::1", port: 6343))
+    samples.agent = .v6(high: 0x2001_0db8_0000_0000, low: 7)
+    samples.headerBytes = 0
+    samples.counterInterval = .milliseconds(2500)
+    samples.interfaces = [Glob("eth[0-3]")]
+    c.sflow = [samples, .init(collector: HostPort(host: "collector.example.net", port: 6343))]
     c.log = .init(format: .json, level: .debug)
     c.bpffs = .path("/run/bpf: x")
     return c
@@ -103,6 +109,12 @@ private func unusual() -> AgentConfiguration {
         ("control: {socket: /a, read-socket: /a}", "control", "socket and read-socket are the same path"),
         ("export: [{protocol: tcp}]", "export[0]", "has no collector"),
         ("export: [{collector: 'nowhere'}]", "export[0].collector", "expected host:port such as 192.0.2.1:4739 or [2001:db8::1]:4739"),
+        ("sflow: {collector: 'a:1'}", "sflow", "expected a list, found a mapping"),
+        ("sflow: [{header-bytes: 64}]", "sflow[0]", "has no collector"),
+        ("sflow: [{collector: 'a:1', header-bytes: 513}]", "sflow[0].header-bytes", "out of range: must be 0 to 512"),
+        ("sflow: [{collector: 'a:1', counter-interval: 10ms}]", "sflow[0].counter-interval", "out of range: must be 1s to 24h"),
+        ("sflow: [{collector: 'a:1', agent: here}]", "sflow[0].agent", "expected an IPv4 or IPv6 address"),
+        ("sflow: [{collector: 'a:1', agnet: 192.0.2.1}]", "sflow[0].agnet", "unknown key"),
         ("bpffs: here", "bpffs", "expected an absolute path of at most 1024 bytes"),
     ]) func aBadValueIsNamed(_ text: String, _ path: String, _ reason: String) {
         let found = problems(text)

@@ -67,7 +67,7 @@ import Testing
             #expect(attributes[.posixPermissions] as? Int == 0o600 && attributes[.size] as? Int ?? .max <= 65536)
         }
         func bytes(_ files: [String]) async throws -> String {
-            try await pair.a.sh(files.map { "tcpdump -t -n -xx -r \($0) 2>/dev/null" }.joined(separator: "\n"), seconds: 120)
+            try await pair.a.sh(files.map { "tcpdump -t -n -xx -r \($0) 2>/dev/null" }.joined(separator: "\n"))
         }
         let (mine, theirs) = (try await bytes(files), try await bytes([there]))
         #expect(mine == theirs && mine.count > 1_000_000)
@@ -114,7 +114,8 @@ import Testing
         try await Task.sleep(for: .seconds(1.5).stretched)
         let lost = Int(try await rule().failed["not written"] ?? 0)
         let files = try Self.files("\(small)/tap")
-        #expect(try await Self.packets(files, in: pair.a) + lost == 3000 && lost > 1000)
+        let inFiles = try await Self.packets(files, in: pair.a)
+        #expect(inFiles + lost == 3000 && lost > 1000, "\(inFiles) \(lost)")
         for file in files { try FileManager.default.removeItem(atPath: file) }
         try await pair.a.sendUDP(10, size: 200, to: Pair.addressB, port: receiver.port)
         let isOver = try await eventually(within: .seconds(10)) { try await rule().problem == nil }
@@ -186,7 +187,8 @@ import Testing
         let body = Array(try JSONEncoder().encode(change))
         _ = try await onOwnThread { try ControlClient(socket: socket).post("/v1/policy/apply", body: body, timeout: .seconds(20)) }
         try await Task.sleep(for: .seconds(1.2))
-        #expect(try await Self.sessions(site) == ["capture:1"] && site.policy().samplers.count == 1)
+        let report = try await site.policy()
+        #expect(report.mirrors.map(\.name) == ["capture:1"] && report.samplers.count == 1)
         try await pair.a.sh("ping -c 3 -i 0.05 \(Pair.addressB)")
         let isWritten = try await eventually(within: .seconds(10)) { try await site.policy().mirrors.first?.mirroredPackets == 6 }
         #expect(isWritten)

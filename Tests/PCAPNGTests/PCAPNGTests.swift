@@ -79,6 +79,41 @@ import Testing
         #expect(packets > 2 * 50 && packets < 3 * 70)
     }
 
+    /// After a failure the file ends whole and another one goes on; a writer that comes later begins behind what is there.
+    @Test func anAbandonedFileIsWhole() throws {
+        let path = Self.temporary()
+        defer { for n in 0..<4 { unlink("\(path).\(n)") } }
+        func add(_ count: Int, to writer: CaptureWriter, _ interface: UInt32) throws {
+            for _ in 0..<count {
+                try Self.frame(9).withUnsafeBytes {
+                    try writer.addPacket(interface: interface, time: 0, data: $0, wireLength: 43, direction: .inbound)
+                }
+            }
+        }
+        func packets(_ n: Int) throws -> String { try Self.run("tshark -r \(path).\(n) -T fields -e frame.interface_name | uniq -c") }
+        let writer = try CaptureWriter(.files(path: path, size: 1 << 20, count: 3))
+        let first = writer.addInterface(name: "eth0")
+        try add(5, to: writer, first)
+        try writer.flush()
+        try add(7, to: writer, first)
+        writer.abandon()
+        let second = writer.addInterface(name: "eth1")
+        try add(2, to: writer, first)
+        try add(3, to: writer, second)
+        try writer.finish()
+        #expect(writer.packetsWritten == 10)
+        #expect(try packets(0).split { $0.isWhitespace } == ["5", "eth0"])
+        #expect(try packets(1).split { $0.isWhitespace } == ["2", "eth0", "3", "eth1"])
+        let next = try CaptureWriter(.files(path: path, size: 1 << 20, count: 1))
+        try add(4, to: next, next.addInterface(name: "eth0"))
+        try next.finish()
+        #expect(try packets(2).split { $0.isWhitespace } == ["4", "eth0"] && access("\(path).1", F_OK) != 0)
+        // Nothing was written: nothing stays.
+        let none = try CaptureWriter(.files(path: path, size: 1 << 20, count: 9))
+        none.abandon()
+        #expect(access("\(path).3", F_OK) != 0)
+    }
+
     @Test func aTagIsPutBack() throws {
         let path = Self.temporary()
         defer { unlink(path + ".0") }

@@ -43,7 +43,7 @@ final class Captures {
     private var places = [Place?](repeating: nil, count: RuleBook.Kind.mirror.places.count)
     private var sinks: [String: Sink] = [:]
     /// Clients whose sessions are in force or about to be.
-    private var streams: [String: (stream: ControlStream, limit: UInt64?)] = [:]
+    private var streams: [String: (stream: ControlStream, limit: UInt64?, isRefused: Bool)] = [:]
     private var number: UInt32 = 0
     /// Captured packets that belong to nobody any more.
     private(set) var strays: UInt64 = 0
@@ -55,7 +55,7 @@ final class Captures {
         self.log = log
     }
 
-    var isEmpty: Bool { sinks.isEmpty }
+    var isEmpty: Bool { sinks.isEmpty && streams.isEmpty }
 
     func progress(of rule: String) -> CaptureQueue.Progress? { sinks[rule]?.queue.progress }
 
@@ -145,6 +145,8 @@ final class Captures {
         }
         guard let queue else {
             log.error("capture not begun", ["rule": LogValue(rule.name), "reason": "no thread can be started"])
+            client?.stream.finish()
+            streams[rule.name]?.isRefused = true
             return nil
         }
         let sink = Sink(rule.name, rule.target, queue, client?.stream)
@@ -180,7 +182,7 @@ final class Captures {
     }
 
     func begin(_ rule: MirrorRule, to stream: ControlStream, limit: UInt64?) throws {
-        streams[rule.name] = (stream, limit)
+        streams[rule.name] = (stream, limit, false)
         do { try keeper.add(guest: rule) } catch {
             streams[rule.name] = nil
             throw error
@@ -193,7 +195,7 @@ final class Captures {
         var ended: [(String, CaptureQueue.Progress)] = []
         for (name, client) in streams {
             let progress = sinks[name]?.queue.progress ?? CaptureQueue.Progress()
-            guard progress.isOver || client.stream.checkClient() else { continue }
+            guard progress.isOver || client.isRefused || client.stream.checkClient() else { continue }
             streams[name] = nil
             do { try keeper.remove(guest: name) } catch {
                 log.error("capture not ended", ["rule": LogValue(name), "reason": LogValue("\(error)")])
