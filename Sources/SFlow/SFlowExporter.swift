@@ -95,6 +95,12 @@ public struct SFlowExporter: Sendable {
         return finished
     }
 
+    /// The datagrams that nothing more fits in.
+    public mutating func takeFullDatagrams() -> [[UInt8]] {
+        defer { finished.removeAll(keepingCapacity: true) }
+        return finished
+    }
+
     private mutating func begin(room: Int, uptime: Duration) {
         if datagram.isOpen, datagram.count + room > configuration.datagramBound, let full = datagram.finish() { finished.append(full) }
         if !datagram.isOpen {

@@ -67,7 +67,7 @@ import Testing
             #expect(attributes[.posixPermissions] as? Int == 0o600 && attributes[.size] as? Int ?? .max <= 65536)
         }
         func bytes(_ files: [String]) async throws -> String {
-            try await pair.a.sh(files.map { "tcpdump -t -n -xx -r \($0) 2>/dev/null" }.joined(separator: "\n"))
+            try await pair.a.sh(files.map { "tcpdump -t -n -xx -r \($0) 2>/dev/null | grep 0x" }.joined(separator: "\n"))
         }
         let (mine, theirs) = (try await bytes(files), try await bytes([there]))
         #expect(mine == theirs && mine.count > 1_000_000)

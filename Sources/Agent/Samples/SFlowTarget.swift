@@ -70,8 +70,11 @@ final class SFlowTarget {
     func add(_ counters: InterfaceCounterSample) { exporter?.append(counters, uptime: startedAt.duration(to: .now)) }
 
     /// Sends what was added.
-    func flush() {
-        guard socket >= 0, let datagrams = exporter?.takeDatagrams(), !datagrams.isEmpty else { return }
+    /// - Parameter onlyFull: the last datagram may wait for more.
+    func flush(onlyFull: Bool = false) {
+        guard socket >= 0, let datagrams = onlyFull ? exporter?.takeFullDatagrams() : exporter?.takeDatagrams(), !datagrams.isEmpty else {
+            return
+        }
         let doubt = inDoubt
         inDoubt = (0, 0)
         var failure: String?

@@ -72,8 +72,9 @@ final class SampleConsumer {
         drain()
         passes &+= 1
         captures.handOver()
-        if passes % Self.passesPerFlush == 0 {
-            for collector in collectors { collector.flush() }
+        let isTime = passes % Self.passesPerFlush == 0
+        for collector in collectors { collector.flush(onlyFull: !isTime) }
+        if isTime {
             keeper.samples.control(keeper.policy, now: .now)
         }
         if passes % Self.passesPerLook == 0 { for (name, progress) in captures.endOver() { onEnd(name, progress) } }
