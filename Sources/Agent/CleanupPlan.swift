@@ -177,9 +177,9 @@ struct CleanupPlan {
     }
 
     private func addMirrorPort(_ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]) throws {
-        guard let end = try socket.links().first(where: \.isOfMirrorPort) else { return }
+        guard let end = try socket.links().filter(\.isOfMirrorPort).map(\.name).min() else { return }
         steps.append(
-            Step(report: .init("mirror port", namespace: label, command: "ip link del \(end.name)")) { try socket.removeMirrorPort() })
+            Step(report: .init("mirror port", namespace: label, command: "ip link del \(end)")) { try socket.removeMirrorPort() })
     }
 
     private mutating func addRootQdisc(

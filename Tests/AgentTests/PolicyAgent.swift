@@ -132,7 +132,8 @@ struct PolicyAgent {
                 echo "== $name"
                 tc class show dev $name; tc filter show dev $name; tc filter show dev $name ingress; tc filter show dev $name egress
             done
-            ip -d -o link | sed -E 's/ state [A-Z]+//; s/,LOWER_UP|NO-CARRIER,//g; s/^[0-9]+: //'
+            ip -d -o link | sed -E 's/ state [A-Z]+//; s/,LOWER_UP|NO-CARRIER,//g; s/^[0-9]+: //;
+                /nilo-m/s,ether [0-9a-f:]+,ether,' | sort
             find /run/bpf -mindepth 1 ! -name '*.debug' | sort
             find /var/lib -mindepth 1 | sort
             """

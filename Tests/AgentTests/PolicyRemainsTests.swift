@@ -31,7 +31,7 @@ import Testing
         #expect(changes.isEmpty, "\(changes.joined(separator: "\n"))", sourceLocation: sourceLocation)
     }
 
-    @Test(arguments: modes) func everythingOfAKilledAgentGoes(mode: String) async throws {
+    @Test(arguments: modes, ["done", "typed"]) func everythingOfAKilledAgentGoes(mode: String, by way: String) async throws {
         try await withOwnMounts {
             try PolicyAgent.prepare(mode)
             let before = try PolicyAgent.whatIsThere()
@@ -54,6 +54,10 @@ import Testing
             #expect(plan.removed.contains { $0.restores && $0.command.hasPrefix("tc qdisc add dev vc root handle 8001: tbf") })
             try Self.expectSame(PolicyAgent.whatIsThere(), during.split(separator: "\n").map(String.init))
 
+            guard way == "done" else {
+                _ = try sh(commands.joined(separator: "\n"))
+                return try Self.expectSame(PolicyAgent.whatIsThere(), before)
+            }
             let report = try Cleanup.run(Self.scope())
             #expect(report.failed.isEmpty && report.removed.map(\.command) == commands, "\(report.failed)")
             #expect(report.left.contains { $0.hasPrefix("/run/policy stays") }, "\(report.left)")
