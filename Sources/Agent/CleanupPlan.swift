@@ -207,7 +207,8 @@ struct CleanupPlan {
         guard let entry, let replaced else { return }
         returning.insert(entry)
         steps.append(
-            step("\(entry.kind) qdisc of others on \(link.name)", .restoreForeign(entry.recipe), restores: true,
+            step(
+                "\(entry.kind) qdisc of others on \(link.name)", .restoreForeign(entry.recipe), restores: true,
                 then: { try replaced.forget(entry) }))
     }
 
@@ -237,7 +238,8 @@ struct CleanupPlan {
     /// What a person wrote is not ours to take away.
     private mutating func noteFiles() {
         guard let policy = scope.policy, let files = try? PolicyDirectory(path: policy).read(), !files.isEmpty else { return }
-        left.append("\(policy) stays with its \(files.count == 1 ? "file" : "\(files.count) files"): the next agent puts the policy in force")
+        left.append(
+            "\(policy) stays with its \(files.count == 1 ? "file" : "\(files.count) files"): the next agent puts the policy in force")
     }
 
     // MARK: Files

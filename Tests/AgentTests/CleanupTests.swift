@@ -66,7 +66,8 @@ import Testing
             #expect(commands.contains { $0.hasPrefix("tc filter del dev va ingress pref ") && $0.hasSuffix(" handle 0x4e49 bpf") })
             #expect(commands.contains { $0.hasPrefix("tc filter del dev va egress pref ") })
             for command in [
-                "rm \(root)/\(PinDirectory.version)/maps/nilo_registry", "tc qdisc del dev va clsact", "rmdir \(root)", "umount \(BPFFileSystem.own)",
+                "rm \(root)/\(PinDirectory.version)/maps/nilo_registry", "tc qdisc del dev va clsact", "rmdir \(root)",
+                "umount \(BPFFileSystem.own)",
                 "rm /run/nilo/control.sock", "rmdir /run/nilo",
             ] { #expect(commands.contains(command), "\(command)") }
             // Nothing has happened yet.
