@@ -81,8 +81,8 @@ let tests: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes",
-            "Reports", "TestSupport",
+            "agent-probe", "API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
+            "NetworkTypes", "Policy", "Reports", "TestSupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(

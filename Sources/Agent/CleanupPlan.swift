@@ -177,9 +177,9 @@ struct CleanupPlan {
     }
 
     private func addMirrorPort(_ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]) throws {
-        guard let end = try socket.links().first(where: \.isOfMirrorPort) else { return }
+        guard let end = try socket.links().filter(\.isOfMirrorPort).map(\.name).min() else { return }
         steps.append(
-            Step(report: .init("mirror port", namespace: label, command: "ip link del \(end.name)")) { try socket.removeMirrorPort() })
+            Step(report: .init("mirror port", namespace: label, command: "ip link del \(end)")) { try socket.removeMirrorPort() })
     }
 
     private mutating func addRootQdisc(
@@ -207,7 +207,8 @@ struct CleanupPlan {
         guard let entry, let replaced else { return }
         returning.insert(entry)
         steps.append(
-            step("\(entry.kind) qdisc of others on \(link.name)", .restoreForeign(entry.recipe), restores: true,
+            step(
+                "\(entry.kind) qdisc of others on \(link.name)", .restoreForeign(entry.recipe), restores: true,
                 then: { try replaced.forget(entry) }))
     }
 
@@ -237,7 +238,8 @@ struct CleanupPlan {
     /// What a person wrote is not ours to take away.
     private mutating func noteFiles() {
         guard let policy = scope.policy, let files = try? PolicyDirectory(path: policy).read(), !files.isEmpty else { return }
-        left.append("\(policy) stays with its \(files.count == 1 ? "file" : "\(files.count) files"): the next agent puts the policy in force")
+        left.append(
+            "\(policy) stays with its \(files.count == 1 ? "file" : "\(files.count) files"): the next agent puts the policy in force")
     }
 
     // MARK: Files

@@ -36,7 +36,8 @@ extension MetricsPage {
     private mutating func samplers(_ rules: [SampleReport]) {
         let rows = rules.map { (labels: Self.labels($0.name, $0.namespace, $0.direction), rule: $0) }
         metric(
-            "nilo_sampler_packets_total", "counter", "Wire packets that the rule applied to.", rows.map { ($0.labels, Double($0.rule.pool)) })
+            "nilo_sampler_packets_total", "counter", "Wire packets that the rule applied to.",
+            rows.map { ($0.labels, Double($0.rule.pool)) })
         metric(
             "nilo_sampler_samples_total", "counter", "Samples taken, by why; one may have been taken for several reasons.",
             rows.flatMap { row in

@@ -37,6 +37,8 @@ import Testing
     private static func scope() -> Cleanup.Scope {
         var scope = Cleanup.Scope(AgentConfiguration())
         scope.searchesNamespaces = false
+        scope.directories = [BPFFileSystem.own, "/run/nilo"]
+        scope.replacedQdiscs = "/run/replaced-qdiscs.json"
         return scope
     }
 
@@ -64,7 +66,8 @@ import Testing
             #expect(commands.contains { $0.hasPrefix("tc filter del dev va ingress pref ") && $0.hasSuffix(" handle 0x4e49 bpf") })
             #expect(commands.contains { $0.hasPrefix("tc filter del dev va egress pref ") })
             for command in [
-                "rm \(root)/\(PinDirectory.version)/maps/nilo_registry", "tc qdisc del dev va clsact", "rmdir \(root)", "umount \(BPFFileSystem.own)",
+                "rm \(root)/\(PinDirectory.version)/maps/nilo_registry", "tc qdisc del dev va clsact", "rmdir \(root)",
+                "umount \(BPFFileSystem.own)",
                 "rm /run/nilo/control.sock", "rmdir /run/nilo",
             ] { #expect(commands.contains(command), "\(command)") }
             // Nothing has happened yet.
@@ -91,6 +94,8 @@ import Testing
             let plan = try Cleanup.plan(Self.scope())
             #expect(plan.removed.contains { $0.command == "rm \(BPFFileSystem.own)/nilo/\(PinDirectory.version)/links/1-ingress" })
             _ = try sh(plan.removed.map(\.command).joined(separator: "\n"))
+            // The kernel releases an unpinned link in its own time.
+            for _ in 0..<Int(500 * patience) where try !DatapathProbe.tcxPrograms(ifindex: index, .ingress).isEmpty { usleep(10_000) }
             #expect(try DatapathProbe.tcxPrograms(ifindex: index, .ingress).isEmpty)
             #expect(try Self.filters("vc") == 0 && access("/run/nilo", F_OK) != 0)
         }

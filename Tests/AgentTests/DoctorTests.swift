@@ -2,6 +2,7 @@ import Configuration
 import Datapath
 import Glibc
 import Netlink
+import Policy
 import Reports
 import TestSupport
 import Testing
@@ -45,6 +46,52 @@ import Testing
 
     @Test(.requires(.tpBTF)) func dropReasonsCanBeNamed() {
         #expect(Doctor(AgentConfiguration()).dropReasons().status == .ok)
+    }
+
+    @Test func whatAutoComesTo() {
+        let both = Doctor.shaping(["htb", "fq"])
+        #expect(both.status == .ok && both.found == "htb yes, fq yes, police yes")
+        #expect(both.use == "auto: edt where fq is the root qdisc, else htb; police for what arrives")
+        #expect(Doctor.shaping(["htb"]).use == "auto: htb (edt is refused: there is no fq); police for what arrives")
+        let none = Doctor.shaping([])
+        #expect(none.status == .warn && none.found == "htb no, fq no, police yes" && none.use?.hasPrefix("auto: police") == true)
+        #expect(none.fix?.hasPrefix("modprobe sch_htb") == true)
+    }
+
+    @Test func whatRulesWouldFind() async throws {
+        try await withOwnMounts {
+            var configuration = AgentConfiguration()
+            configuration.policy = "/run/policy"
+            let doctor = Doctor(configuration)
+            let before = try sh("ip -o link; tc qdisc show")
+            #expect(doctor.shaping().found.hasSuffix("police yes") && doctor.mirrorPort().status == .ok)
+            #expect(try sh("ip -o link; tc qdisc show") == before)
+            #expect(doctor.policyFiles().map(\.status) == [.ok] && doctor.policyFiles()[0].found.contains("not there"))
+            _ = try sh(
+                """
+                mkdir /run/policy; echo 'sample: [{name: all, one-in: 10}, {name: more, match: tcp, one-in: 2}]' >/run/policy/a.yaml
+                printf 'shape:\\n  - {name: up, rate: 1 Mbit/s}\\n' >/run/policy/b.yaml
+                """)
+            #expect(doctor.policyFiles() == [.init("policy", .ok, "/run/policy: 2 samplers, 1 shaper in 2 files")])
+            _ = try sh("printf 'mirror:\\n  - {name: m, to: {interface: span0}, snap: 3}\\nsampel: []\\n' >/run/policy/c.yaml")
+            let problems = doctor.policyFiles()
+            #expect(problems.count == 2 && problems.allSatisfy { $0.status == .fail && $0.fix != nil }, "\(problems)")
+            #expect(problems.contains { $0.found.hasPrefix("/run/policy/c.yaml:2: mirror") && $0.found.contains("snap") }, "\(problems)")
+            #expect(problems.contains { $0.found.hasPrefix("/run/policy/c.yaml:3: ") && $0.found.contains("sampel") }, "\(problems)")
+
+            let path = "/run/replaced.json"
+            #expect(doctor.replacedQdiscs(at: path).status == .ok)
+            let replaced = try ReplacedQdiscs(path: path)
+            try replaced.remember(
+                QdiscRecipe(kind: "tbf", handle: 0x8001_0000, options: []),
+                of: CountedInterface(id: .init(rawValue: 1), name: "eth0", ifindex: 2, namespaceCookie: 1))
+            #expect(doctor.replacedQdiscs(at: path).found == "tbf of eth0")
+            // Another start of the machine knows nothing of it.
+            _ = try sh("sed -i -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/00000000-0000-0000-0000-000000000000/' \(path)")
+            #expect(try ReplacedQdiscs(path: path).entries.isEmpty)
+            _ = try sh("echo broken >\(path)")
+            #expect(doctor.replacedQdiscs(at: path).status == .fail && doctor.replacedQdiscs(at: path).fix?.hasPrefix("mv ") == true)
+        }
     }
 
     @Test func whatIsConfiguredWrong() async throws {

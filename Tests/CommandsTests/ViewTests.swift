@@ -182,6 +182,24 @@ import Testing
         )
     }
 
+    @Test func statusOfThePolicy() throws {
+        func line(_ policy: StatusReport.Policy) throws -> String {
+            var status = FakeAgent.status
+            status.policy = policy
+            let lines = StatusView(output: Self.plain).text(status).split(separator: "\n")
+            return String(try #require(lines.first { $0.hasPrefix("policy") }).dropFirst(6).drop { $0 == " " })
+        }
+        #expect(try line(.init(mirrors: 0, samplers: 0, shapers: 0)) == "no rules")
+        #expect(try line(.init(mirrors: 2, samplers: 0, shapers: 1)) == "3 rules in force (2 mirrors, 1 shaper)")
+        #expect(
+            try line(
+                .init(
+                    mirrors: 0, samplers: 1, shapers: 0, refused: ["a"], waiting: ["b", "c"], repaired: 2,
+                    problem: "x.yaml:3: name: bad\nhint: mend it", confirmWithinSeconds: 30))
+                == "1 rule in force (1 sampler); 1 refused: a; 2 waiting for interfaces: b, c; repaired 2 times; "
+                + "taken back in \(Duration.seconds(30).short) unless confirmed (nilo confirm); not as its files say: x.yaml:3: name: bad")
+    }
+
     @Test func status() throws {
         let status = StatusReport(
             version: "1.0", pid: 12, kernel: "6.18.0", startedAt: Timestamp(nanoseconds: 0), now: Timestamp(nanoseconds: 3_700_000_000_000),

@@ -81,12 +81,7 @@ extension AgentSite {
         #expect(lost.isEmpty && added.isEmpty && before.count == after.count, "lost: \(lost)\nadded: \(added)", sourceLocation: sourceLocation)
     }
 
-    static func beside(_ name: String) -> String? {
-        let places = [CommandLine.arguments[0], (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""]
-        let found = (places + CommandLine.arguments.filter { $0.hasSuffix(".xctest") })
-            .map { URL(fileURLWithPath: $0).deletingLastPathComponent().appending(path: name).path }
-        return found.first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
+    static func beside(_ name: String) -> String? { builtProgram(name) }
 }
 
 /// Hosts a and b as in `Pair`, with eth0 for va and vb, and a free pair span0 and span1 in a for copies; span1 is in a namespace of its own.

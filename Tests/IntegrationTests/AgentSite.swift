@@ -18,7 +18,9 @@ final class AgentSite: Sendable {
         directory = name.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         // For agents that are started as somebody else.
         chmod(directory, 0o755)
-        for part in ["bpf", "log", "lib", "policy.d"] where mkdir("\(directory)/\(part)", 0o755) != 0 { throw SystemError("mkdir \(directory)/\(part)") }
+        for part in ["bpf", "log", "lib", "policy.d"] where mkdir("\(directory)/\(part)", 0o755) != 0 {
+            throw SystemError("mkdir \(directory)/\(part)")
+        }
         if lx_mount_bpffs("\(directory)/bpf") != 0 { throw SystemError("mount a bpffs") }
     }
 

@@ -179,4 +179,45 @@ import Testing
         #expect(value("nilo_interfaces") == nil || value("nilo_interfaces") == "1")
         try await site.stop(agent, keep: false)
     }
+
+    @Test(.requires(.command("promtool"), .command("curl"), .command("ping"))) func promtoolAcceptsTheMetricsOfRules() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        try await pair.a.sh("ip link add span0 type veth peer name span1; ip link set span0 up; ip link set span1 up")
+        try site.write(
+            policy: """
+                mirror:
+                  - {name: pings, on: va, match: icmp, to: {interface: span0}}
+                sample:
+                  - {name: some, on: va, one-in: 2}
+                shape:
+                  - {name: out, on: va, direction: egress, rate: 8 Mbit/s, ceiling: 80 Mbit/s, mechanism: police}
+                  - {name: absent, on: nowhere, rate: 1 Mbit/s}
+
+                """)
+        let agent = try await site.start()
+        try await pair.a.sh("ping -q -c 5 -i 0.2 \(Pair.addressB)")
+        let page = "\(site.directory)/metrics"
+        let text = try await site.metrics()
+        try Data(text.utf8).write(to: URL(fileURLWithPath: page))
+        #expect(try await pair.a.sh("promtool check metrics < \(page)") == "")
+        func value(_ series: String) -> Double? {
+            text.split(separator: "\n").first { $0.hasPrefix(series + " ") }?.split(separator: " ").last.flatMap { Double($0) }
+        }
+        let mirror = "{rule=\"pings\",namespace=\"host\",direction=\"both\"}"
+        for name in ["matched_skbs", "selected_skbs", "packets"] { #expect(value("nilo_mirror_\(name)_total\(mirror)") == 10, "\(text)") }
+        #expect(value("nilo_mirror_bytes_total\(mirror)") == 980 && value("nilo_mirror_capped_skbs_total\(mirror)") == 0)
+        #expect(text.contains("nilo_mirror_failed_total{rule=\"pings\",namespace=\"host\",direction=\"both\",reason="))
+        let sampler = "{rule=\"some\",namespace=\"host\",direction=\"both\"}"
+        #expect(value("nilo_sampler_one_in\(sampler)") == 2 && value("nilo_sampler_packets_total\(sampler)").map { $0 >= 10 } == true)
+        #expect(value("nilo_sampler_lost_samples_total\(sampler)") == 0 && text.contains("reason=\"random\""))
+        let shaper = "{rule=\"out\",namespace=\"host\",direction=\"egress\",interface=\"va\"}"
+        #expect(value("nilo_shaper_packets_total\(shaper)").map { $0 >= 5 } == true, "\(text)")
+        #expect(value("nilo_shaper_rate_bytes_per_second\(shaper)") == 1e6)
+        #expect(value("nilo_shaper_ceiling_bytes_per_second\(shaper)") == 1e7)
+        #expect(value("nilo_policy_waiting_rules") == 1 && value("nilo_policy_refused_rules") == 0 && value("nilo_policy_problem") == 0)
+        #expect(value("nilo_policy_repaired_total") == 0 && value("nilo_policy_generation").map { $0 > 0 } == true)
+        try await site.stop(agent, keep: false)
+    }
 }

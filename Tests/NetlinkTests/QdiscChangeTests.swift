@@ -152,6 +152,11 @@ import Testing
         }
         #expect(ours == .ours(Self.tree))
         #expect(try await pair.a.sh("tc -d qdisc show dev va") == before)
+        // Of fq, the command has not every parameter.
+        guard case .foreign(_, let recipe?, _) = root, recipe.kind != "fq" else { return }
+        let typed = QdiscChange.restoreForeign(recipe).command(on: "va")
+        try await pair.a.sh("tc qdisc del dev va root; \(typed)")
+        #expect(try await pair.a.sh("tc -d qdisc show dev va") == before, "\(typed)")
     }
 
     @Test func whatCannotComeBackIsNotTaken() async throws {

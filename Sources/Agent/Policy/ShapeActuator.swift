@@ -80,7 +80,8 @@ final class ShapeActuator: RuleActuator {
     private func strays() throws -> [Site] {
         var sites: [Site] = []
         for namespace in follower.namespaces.values {
-            let shaped = Set(try namespace.socket.qdiscs().filter(\.isRoot).filter { $0.handle >> 16 == UInt32(HTBTree.major) }.map(\.interface))
+            let shaped = Set(
+                try namespace.socket.qdiscs().filter(\.isRoot).filter { $0.handle >> 16 == UInt32(HTBTree.major) }.map(\.interface))
             for index in shaped where namespace.attached[index] == nil {
                 let before = datapath.allInterfaces.last { $0.namespaceCookie == namespace.namespace.cookie && $0.ifindex == UInt32(index) }
                 guard let before, case .ours(let tree) = try namespace.socket.rootQdisc(of: index) else { continue }
@@ -252,11 +253,14 @@ final class ShapeActuator: RuleActuator {
     /// Forgets foreign qdiscs that have nothing to come back to, or that are back: the agent was killed before it could write that down.
     func settle() throws {
         for entry in replaced.entries {
-            guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == entry.namespaceCookie }) else { continue }
-            let isGone = try namespace.socket.link(entry.ifindex) == nil
-            if isGone { try replaced.forget(entry) } else if case .foreign = try namespace.socket.rootQdisc(of: entry.ifindex) {
-                try replaced.forget(entry)
+            guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == entry.namespaceCookie }) else {
+                continue
             }
+            guard try namespace.socket.link(entry.ifindex) != nil else {
+                try replaced.forget(entry)
+                continue
+            }
+            if case .foreign = try namespace.socket.rootQdisc(of: entry.ifindex) { try replaced.forget(entry) }
         }
     }
 

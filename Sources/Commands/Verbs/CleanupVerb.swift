@@ -6,9 +6,10 @@ public enum CleanupVerb {
     public static let specification = CommandSpecification(
         "cleanup", summary: "Take away all that Nilometer left on this machine",
         discussion: """
-            Works also after the agent was killed: pins, filters, qdiscs that the agent
-            made, its own bpffs and stale sockets are found with no other state to hand.
-            Nothing of anyone else's is touched. Counters are lost. While an agent is
+            Works also after the agent was killed: pins, filters, qdiscs and mirror ports
+            that the agent made, its own bpffs and stale sockets are found with no other
+            state to hand. Qdiscs of others that were replaced are put back. The files of
+            the policy folder stay. Nothing of anyone else's is touched. Counters are lost. While an agent is
             running, nothing is done: nilo stop first.
             """,
         options: [

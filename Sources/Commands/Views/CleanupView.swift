@@ -11,7 +11,9 @@ public struct CleanupView: Sendable {
         for step in report.removed {
             let place = step.namespace.map { "  # in \($0)" } ?? ""
             text +=
-                (report.dryRun ? step.command + place : (step.restores ? "put back " : "removed ") + step.what + (step.namespace.map { " in \($0)" } ?? "")).printableLine
+                (report.dryRun
+                ? step.command + place
+                : (step.restores ? "put back " : "removed ") + step.what + (step.namespace.map { " in \($0)" } ?? "")).printableLine
         }
         for failure in report.failed {
             text +=

@@ -21,7 +21,7 @@ public enum QdiscChange: Hashable, Sendable {
         case .addRoot: "tc qdisc add \(root) htb default \(String(HTBTree.defaultMinor, radix: 16))"
         case .removeRoot: "tc qdisc del \(root)"
         case .removeForeign(let recipe): "tc qdisc del dev \(interface) root handle \(recipe.handleText)"
-        case .restoreForeign(let recipe): "tc qdisc add dev \(interface) root handle \(recipe.handleText) \(recipe.kind)"
+        case .restoreForeign(let recipe): "tc qdisc add dev \(interface) root handle \(recipe.handleText) \(recipe.arguments)"
         case .addClass(let added): "tc class add dev \(interface) \(added.arguments)"
         case .changeClass(let changed, _): "tc class change dev \(interface) \(changed.arguments)"
         case .removeClass(let removed):
