@@ -1,3 +1,4 @@
+import Datapath
 import NetworkTypes
 import Reports
 
@@ -29,9 +30,12 @@ extension MetricsPage {
         metric(
             "nilo_mirror_failed_total", "counter", "Not sent, by reason.",
             rows.flatMap { row in
-                row.rule.failed.sorted { $0.key < $1.key }.map { (row.labels + [("reason", $0.key)], Double($0.value)) }
+                Self.failures.map { (row.labels + [("reason", $0)], Double(row.rule.failed[$0] ?? 0)) }
             })
     }
+
+    /// Every reason has its series from the start, so that a first failure is seen as a change.
+    private static let failures = (MirrorCounts.Failure.allCases.map { "\($0)" } + ["outranked"]).sorted()
 
     private mutating func samplers(_ rules: [SampleReport]) {
         let rows = rules.map { (labels: Self.labels($0.name, $0.namespace, $0.direction), rule: $0) }

@@ -9,8 +9,8 @@ public enum CleanupVerb {
             Works also after the agent was killed: pins, filters, qdiscs and mirror ports
             that the agent made, its own bpffs and stale sockets are found with no other
             state to hand. Qdiscs of others that were replaced are put back. The files of
-            the policy folder stay. Nothing of anyone else's is touched. Counters are lost. While an agent is
-            running, nothing is done: nilo stop first.
+            the policy folder stay. Nothing of anyone else's is touched. Counters are
+            lost. While an agent is running, nothing is done: nilo stop first.
             """,
         options: [
             OptionSpecification("dry-run", short: "n", help: "only print what would be done, as commands"),
