@@ -67,6 +67,33 @@ import Testing
         }
     }
 
+    /// With no agent that follows them, and no pin.
+    @Test func otherNamespacesAreSearched() async throws {
+        try await withOwnMounts {
+            try PolicyAgent.prepare("auto")
+            _ = try sh(
+                """
+                for name in blue red; do
+                    ip netns add $name; ip -n $name link add va type veth peer name vb; ip -n $name link set va up
+                done
+                ip netns exec blue tc qdisc add dev va root handle 4e49: htb default ffff
+                ip netns exec red tc qdisc add dev va root handle 4e48: htb default ffff
+                ip -n red link add nilo-m0 type veth peer name nilo-m1; ip -n red link set nilo-m0 up; ip -n red link set nilo-m1 up
+                """)
+            let blue = try Netlink.NetworkNamespace.named("blue")
+            _ = try blue.inside { try NetlinkSocket().makeMirrorPort() }
+            var scope = try Self.scope()
+            scope.searchesNamespaces = true
+            // Planned only: the search finds other tests' namespaces too.
+            let plan = try Cleanup.plan(scope).removed
+            let mine = plan.filter { $0.namespace == "netns blue" }.map(\.command)
+            #expect(mine == ["ip link del nilo-m0", "tc qdisc del dev va root handle 4e49:"], "\(mine)")
+            #expect(!plan.contains { $0.namespace == "netns red" })
+            let here = try NetlinkSocket(in: blue).links().filter(\.isOfMirrorPort).count
+            #expect(here == 2)
+        }
+    }
+
     /// The file tells of qdiscs that are back already, of devices that are gone, and of one whose place somebody has taken.
     @Test func replacedQdiscsThatNeedNoRestoring() async throws {
         try await withOwnMounts {
