@@ -10,11 +10,11 @@ public enum CaptureVerb {
             Writes pcapng to standard output, or to a file: packets with their interface,
             direction and time, and how many were lost in between. The capture lasts as long
             as the command runs; nilo mirror lists it meanwhile. At most 2048 bytes of a
-            packet are captured. It needs the control socket and is written to the audit log.
+            packet are captured. It needs the control socket, and the audit log has it.
             """,
         options: [
             OptionSpecification(
-                "on", value: "INTERFACE", mayRepeat: true, help: "where: a name, a pattern, NAMESPACE:NAME (all that are counted)"),
+                "on", value: "INTERFACE", mayRepeat: true, help: "where: a name, a pattern, NAMESPACE:NAME (all counted)"),
             OptionSpecification("direction", value: "WAY", choices: ["ingress", "egress"], help: "one way only (both)"),
             OptionSpecification("snap", value: "BYTES", help: "most bytes of a packet (2048)"),
             OptionSpecification("count", value: "N", help: "end after N packets"),
