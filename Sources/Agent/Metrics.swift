@@ -105,6 +105,11 @@ extension Agent {
         one(
             "nilo_program_nanoseconds_per_packet", "gauge", "Cost of the programs, by the kernel's statistics.", status.nanosecondsPerPacket
         )
+        one("nilo_samples_total", "counter", "Samples taken from the ring.", Double(consumer.samples))
+        one("nilo_captured_packets_total", "counter", "Packets for captures taken from the ring.", Double(consumer.captured))
+        one(
+            "nilo_sample_ring_lost_total", "counter", "Samples and captured packets that found the ring full or could not be copied.",
+            Double(consumer.lost))
         page.metric(
             "nilo_export_records_total", "counter", "IPFIX data records and sFlow samples made.",
             status.exports.map { (labels: [("target", $0.target)], value: Double($0.records)) })

@@ -14,6 +14,8 @@ public final class SampleRing {
     @usableFromInline let stride: Int
     @usableFromInline let mask: UInt64
     @usableFromInline let cpus: Int
+    /// How far each CPU had come when a pass began.
+    @usableFromInline let ends: UnsafeMutablePointer<UInt64>
     private let mappedHeads: MappedArray<nilo_sample_head>
     private let mappedTails: MappedArray<nilo_sample_tail>
     private let mappedRings: MappedArray<UInt64>
@@ -24,6 +26,7 @@ public final class SampleRing {
         mask = UInt64(config.sample_mask)
         stride = config.sampleRingBytes
         precondition(stride % 8 == 0)
+        ends = .allocate(capacity: cpus)
         mappedHeads = try MappedArray(maps, "nilo_sample_heads", count: cpus)
         mappedTails = try MappedArray(maps, "nilo_sample_tails", count: cpus, writable: true)
         mappedRings = try MappedArray(maps, "nilo_samples", count: cpus * stride / 8)
@@ -32,6 +35,8 @@ public final class SampleRing {
         rings = UnsafeRawPointer(mappedRings.base)
     }
 
+    deinit { ends.deallocate() }
+
     /// Hands over every sample that was there at the call, CPU after CPU, each CPU's in order, and gives their room back.
     ///
     /// The closure is inlined into the loop, so that nothing is paid per sample but its own work. What it is given is memory of the ring,
@@ -39,9 +44,11 @@ public final class SampleRing {
     /// - Returns: how many there were.
     @inlinable @discardableResult public func drain(_ body: (PacketSample) throws -> Void) rethrows -> Int {
         var count = 0
+        // All at once: what a CPU leaves while another one's samples are read comes with the next pass, so passes follow each other in time.
+        for cpu in 0..<cpus { ends[cpu] = nilo_load_acquire(&UnsafeMutablePointer(mutating: heads)[cpu].written) }
         for cpu in 0..<cpus {
             let ring = rings + cpu * stride
-            let head = nilo_load_acquire(&UnsafeMutablePointer(mutating: heads)[cpu].written)
+            let head = ends[cpu]
             var at = tails[cpu].taken
             // Room is given back every so often, so that a CPU that goes on writing is not held up by a long pass.
             var release = at &+ (mask &+ 1) / 8

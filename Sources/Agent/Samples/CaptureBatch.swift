@@ -29,13 +29,24 @@ struct CaptureBatch: Sendable {
         packets += 1
     }
 
+    /// In the order of their times, until `body` returns false: the ring is read CPU after CPU.
     func forEach(_ body: (CapturedPacket) throws -> Bool) rethrows {
         try words.withUnsafeBytes { records in
+            var order: [(time: UInt64, at: Int)] = []
+            order.reserveCapacity(Int(packets))
+            var isSorted = true
             var at = 0
             while at < records.count {
                 let sample = PacketSample(record: records.baseAddress! + at)
-                guard try body(CapturedPacket(sample: sample, clockOffset: clockOffset)) else { return }
+                let time = sample.monotonicNanoseconds
+                if let last = order.last, last.time > time { isSorted = false }
+                order.append((time, at))
                 at += sample.recordMemory.count
+            }
+            if !isSorted { order.sort { ($0.time, $0.at) < ($1.time, $1.at) } }
+            for (_, at) in order {
+                let sample = PacketSample(record: records.baseAddress! + at)
+                guard try body(CapturedPacket(sample: sample, clockOffset: clockOffset)) else { return }
             }
         }
     }

@@ -75,10 +75,11 @@ final class Captures {
     private func describe(_ id: InterfaceID, to sink: Sink) {
         sink.known.insert(id)
         let place = follower.place(of: id)
-        let name = datapath.allInterfaces.first { $0.id == id }?.name ?? "#\(id.rawValue)"
         let link = try? place.flatMap { try $0.namespace.socket.link($0.index) }
-        let full = place?.namespace.owner.map { "\($0):\(name)" } ?? name
-        sink.batch.interfaces.append(.init(id: id, name: full, linkType: link?.isLayer3 == true ? .raw : .ethernet))
+        let name = keeper.resolution.interfaces.first { $0.id == id }?.fullName
+        let closed = datapath.allInterfaces.first { $0.id == id }?.name
+        sink.batch.interfaces.append(
+            .init(id: id, name: name ?? closed ?? "#\(id.rawValue)", linkType: link?.isLayer3 == true ? .raw : .ethernet))
     }
 
     /// Gives what was collected to those who write it.

@@ -31,6 +31,8 @@ final class SampleConsumer {
     /// Handed over since the start; captures are not among the samples.
     private(set) var samples: UInt64 = 0
     private(set) var captured: UInt64 = 0
+    /// Since the maps were made, modulo 2^32.
+    var lost: UInt32 { ring.lost.ringFull &+ ring.lost.unreadable }
     /// Sessions of clients that have ended.
     var onEnd: (String, CaptureQueue.Progress) -> Void = { _, _ in }
 
@@ -84,7 +86,7 @@ final class SampleConsumer {
     private func drain() {
         let before = SampleCost.processorTime()
         var taken = (samples: UInt64(0), captures: UInt64(0))
-        let drops = ring.lost.ringFull &+ ring.lost.unreadable
+        let drops = lost
         ring.drain { sample in
             if let session = sample.captureSession {
                 captures.add(sample, session: session)
