@@ -57,7 +57,8 @@ extension AgentSite {
     }
 
     /// What `tc`, `ip` and bpffs show, sorted: the kernel lists classes in no order of ours. Without counters, also of references, some of
-    /// which are let go late; programs without their numbers: another agent exchanges them for its own.
+    /// which are let go late; programs without their numbers: another agent exchanges them for its own. A device that has just come up is
+    /// UNKNOWN for a while.
     func dump(_ namespaces: [NetworkNamespace]) async throws -> [String] {
         var lines: [String] = []
         for namespace in namespaces {
@@ -74,7 +75,7 @@ extension AgentSite {
             ).split(separator: "\n").map(String.init)
         }
         lines += try sh("find \(directory)/bpf | sort").split(separator: "\n").map(String.init)
-        return lines.map { $0.replacing(#/:\[\d+\]| id \d+| refcnt \d+/#, with: "") }.sorted()
+        return lines.map { $0.replacing(#/:\[\d+\]| id \d+| refcnt \d+/#, with: "").replacing(" state UNKNOWN ", with: " state UP ") }.sorted()
     }
 
     func expectSame(_ before: [String], _ after: [String], sourceLocation: SourceLocation = #_sourceLocation) {
