@@ -56,13 +56,16 @@ extension AgentSite {
             all.first { $0.name == name && (direction == nil || $0.direction == direction) }, "\(all)", sourceLocation: sourceLocation)
     }
 
-    /// What `tc`, `ip` and bpffs show, without counters and sorted: the kernel lists classes in no order of ours. Programs go without their
-    /// numbers: another agent exchanges them for its own.
+    /// What `tc`, `ip` and bpffs show, sorted: the kernel lists classes in no order of ours. Without counters, also of references, some of
+    /// which are let go late; programs without their numbers: another agent exchanges them for its own. A device that has just come up is
+    /// UNKNOWN for a while.
     func dump(_ namespaces: [NetworkNamespace]) async throws -> [String] {
         var lines: [String] = []
         for namespace in namespaces {
             lines += try await namespace.sh(
                 """
+                # What is said beside: of a peer whose namespace another test has just let go.
+                exec 2>/dev/null
                 tc qdisc show; ip -d -o link
                 for device in $(ip -o link | sed 's/^[0-9]*: //; s/[:@].*//'); do
                     tc class show dev $device
@@ -72,13 +75,14 @@ extension AgentSite {
             ).split(separator: "\n").map(String.init)
         }
         lines += try sh("find \(directory)/bpf | sort").split(separator: "\n").map(String.init)
-        return lines.map { $0.replacing(#/:\[\d+\]| id \d+/#, with: "") }.sorted()
+        return lines.map { $0.replacing(#/:\[\d+\]| id \d+| refcnt \d+/#, with: "").replacing(" state UNKNOWN ", with: " state UP ") }.sorted()
     }
 
     func expectSame(_ before: [String], _ after: [String], sourceLocation: SourceLocation = #_sourceLocation) {
         let lost = before.filter { !after.contains($0) }
         let added = after.filter { !before.contains($0) }
-        #expect(lost.isEmpty && added.isEmpty && before.count == after.count, "lost: \(lost)\nadded: \(added)", sourceLocation: sourceLocation)
+        #expect(
+            lost.isEmpty && added.isEmpty && before.count == after.count, "lost: \(lost)\nadded: \(added)", sourceLocation: sourceLocation)
     }
 
     static func beside(_ name: String) -> String? { builtProgram(name) }
@@ -137,6 +141,7 @@ struct PolicyLab: Sendable {
     /// A datagram between any two addresses. It is for a third host's station address: whoever gets it drops it and answers nothing.
     static func datagram(_ from: String, _ to: String, port: UInt16, source: UInt16 = 40000, size: Int = 100) -> Frame {
         Frame(
-            EthernetHeader(to: Wiring.mac(99)), IPv4Header(from: from, to: to), UDPHeader(from: source, to: port), RawBytes(count: size - 42))
+            EthernetHeader(to: Wiring.mac(99)), IPv4Header(from: from, to: to), UDPHeader(from: source, to: port),
+            RawBytes(count: size - 42))
     }
 }

@@ -90,7 +90,8 @@ final class AgentSite: Sendable {
         let identity = user.map { "setpriv --reuid=\($0) --clear-groups " } ?? ""
         return try await BackgroundProcess.start(
             [
-                "unshare", "--mount", "--propagation", "slave", "sh", "-ec", "mount --bind $0/lib /var/lib\n\(log)\nexec \(identity)\(program) $0/agent.yaml", directory,
+                "unshare", "--mount", "--propagation", "slave", "sh", "-ec",
+                "mount --bind $0/lib /var/lib\n\(log)\nexec \(identity)\(program) $0/agent.yaml", directory,
             ], in: namespace)
     }
 

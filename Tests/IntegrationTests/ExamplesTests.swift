@@ -133,7 +133,8 @@ import Testing
         let capture = try await FrameCapture(on: "span1", in: lab.span)
         try await lab.a.send(frames(3000, port: 9, size: 600), times: 3, on: "eth0")
         let mirror = try await site.mirror("capture")
-        #expect(mirror.matched == 9000 && mirror.truncated == mirror.mirroredPackets && mirror.mirroredPackets == mirror.selected, "\(mirror)")
+        #expect(
+            mirror.matched == 9000 && mirror.truncated == mirror.mirroredPackets && mirror.mirroredPackets == mirror.selected, "\(mirror)")
         var seen: [[UInt8]] = []
         _ = try await eventually(within: .seconds(5)) {
             seen += try capture.take().map(\.bytes)

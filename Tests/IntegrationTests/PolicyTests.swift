@@ -30,7 +30,8 @@ import Testing
 
         let plan = try await site.nilo("plan -f \(draft)")
         for line in [
-            "tc qdisc add dev eth0 root handle 4e49: htb", "tc class add dev eth0", "ip link add nilo-m0", "web: mirror eth0 to interface span0",
+            "tc qdisc add dev eth0 root handle 4e49: htb", "tc class add dev eth0", "ip link add nilo-m0",
+            "web: mirror eth0 to interface span0",
             "some: sample 1 in 10", "filter program", "gold: shape egress by htb",
         ] { #expect(plan.contains(line), "\(line) is not in \(plan)") }
         site.expectSame(before, try await site.dump([lab.a]))
@@ -121,7 +122,8 @@ import Testing
             """
         let said = try await site.refusal("apply -f \(site.draft(bad, "bad.yaml"))")
         for part in [
-            "bad.yaml:2", "mirror[0].match", "column", "bad.yaml:3", "nowhere", "bad.yaml:4", "good.yaml:2", "bad.yaml:6", "50 Mbps", "bad.yaml:7",
+            "bad.yaml:2", "mirror[0].match", "column", "bad.yaml:3", "nowhere", "bad.yaml:4", "good.yaml:2", "bad.yaml:6", "50 Mbps",
+            "bad.yaml:7",
             "is more than the ceiling", "bad.yaml:8", "directoin", "direction",
         ] { #expect(said.contains(part), "\(part) is not in \(said)") }
         site.expectSame(before, try await site.dump([lab.a]))
@@ -252,7 +254,8 @@ import Testing
             try await namespace("ip link add v1 type veth peer name out; ip link set v1 up; ip link set out up")
             let came = try await eventually(within: .seconds(4)) { try await !site.policy().waiting.contains("inside") }
             let mirror = try await site.mirror("inside")
-            #expect(came && mirror.interfaces == ["\(name):v1"] && mirror.namespace == "netns \(name)" && mirror.problem == nil, "\(mirror)")
+            #expect(
+                came && mirror.interfaces == ["\(name):v1"] && mirror.namespace == "netns \(name)" && mirror.problem == nil, "\(mirror)")
         }
         let went = try await eventually(within: .seconds(4)) { try await site.policy().waiting == ["cap", "inside", "late"] }
         #expect(went)
@@ -338,7 +341,9 @@ import Testing
         #expect(mirror.matched == ingress.skbs + egress.skbs && mirror.matched == mirror.mirroredPackets, "\(mirror)")
         #expect(mirror.capped == 0 && mirror.truncated == 0 && mirror.failed.values.allSatisfy { $0 == 0 }, "\(mirror)")
         #expect(try await span.counts().sent == .init(packets: mirror.mirroredPackets, bytes: mirror.mirroredBytes))
-        #expect(sample.pool == ingress.wirePackets + egress.wirePackets && sample.hits + sample.lost == sample.pool, "\(sample) \(ingress) \(egress)")
+        #expect(
+            sample.pool == ingress.wirePackets + egress.wirePackets && sample.hits + sample.lost == sample.pool,
+            "\(sample) \(ingress) \(egress)")
         #expect(shape.packets + shape.droppedPackets == egress.wirePackets && shape.bytes == egress.wireBytes, "\(shape) \(egress)")
         device.expectClosed()
         try await site.stop(agent, keep: false)
@@ -347,6 +352,7 @@ import Testing
 
 extension Requirement {
     static let u32 = Requirement("the u32 classifier") {
-        try await NetworkNamespace().sh("tc qdisc add dev lo clsact; tc filter add dev lo egress protocol ip pref 77 u32 match u32 0 0 classid 1:1")
+        try await NetworkNamespace().sh(
+            "tc qdisc add dev lo clsact; tc filter add dev lo egress protocol ip pref 77 u32 match u32 0 0 classid 1:1")
     }
 }

@@ -169,6 +169,9 @@ final class PolicyKeeper {
     /// Puts a session in force beside the policy.
     /// - Parameter dryRun: only tells whether it could be.
     func add(guest rule: MirrorRule, dryRun: Bool = false) throws {
+        guard isInForce else {
+            throw AgentFailure("capture", "the policy files are not in force", hint: "nilo plan says why")
+        }
         guests.append(rule)
         do {
             let plan = try plan(policy, mayReplace: false)
@@ -200,9 +203,9 @@ final class PolicyKeeper {
             throw AgentFailure("read the policy", "\(error)", hint: "what was in force stays in force")
         }
         files = (try? directory.read().map(\.name)) ?? []
-        try shapes.settle()
         let plan: PolicyPlan
         do {
+            try shapes.settle()
             plan = try self.plan(file.policy, mayReplace: mayReplace)
             try carryOut(plan)
         } catch {
@@ -234,6 +237,7 @@ final class PolicyKeeper {
         if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
         for name in removed { wanted[name] = nil }
         let file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
+        if !isInForce && !change.dryRun { try shapes.settle() }
         let plan = try plan(file.policy, mayReplace: change.replace)
         guard !change.dryRun else { return plan.report(applied: false) }
         if let refusal = plan.refusals.first(where: { refusal in !self.refusals.contains(refusal) }), !change.put.isEmpty {
@@ -268,10 +272,7 @@ final class PolicyKeeper {
     /// The file that holds a rule and no other.
     private func fileOf(_ rule: String, _ files: [String: [UInt8]]) throws -> String {
         // All of them together: a filter of one file may name a set of another.
-        let all: PolicyFile
-        do { all = try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) }) } catch {
-            throw AgentFailure("read the policy", "\(error)", hint: "nothing was changed")
-        }
+        let all = try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         guard let name = all.places[rule]?.file else {
             throw AgentFailure("remove rule \(rule)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
         }
