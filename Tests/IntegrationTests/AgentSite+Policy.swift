@@ -75,7 +75,8 @@ extension AgentSite {
             ).split(separator: "\n").map(String.init)
         }
         lines += try sh("find \(directory)/bpf | sort").split(separator: "\n").map(String.init)
-        return lines.map { $0.replacing(#/:\[\d+\]| id \d+| refcnt \d+/#, with: "").replacing(" state UNKNOWN ", with: " state UP ") }.sorted()
+        return lines.map { $0.replacing(#/:\[\d+\]| id \d+| refcnt \d+/#, with: "").replacing(" state UNKNOWN ", with: " state UP ") }
+            .sorted()
     }
 
     func expectSame(_ before: [String], _ after: [String], sourceLocation: SourceLocation = #_sourceLocation) {
