@@ -32,8 +32,8 @@ final class Captures {
 
     private struct Place {
         var sink: Sink
-        /// Captures of another one are of an earlier session; nil: any will do.
-        var epoch: UInt32?
+        /// Captures of another one are of an earlier or a later session.
+        var epoch: UInt32
     }
 
     private let keeper: PolicyKeeper
@@ -45,6 +45,10 @@ final class Captures {
     /// Clients whose sessions are in force or about to be.
     private var streams: [String: (stream: ControlStream, limit: UInt64?, isRefused: Bool)] = [:]
     private var number: UInt32 = 0
+    /// Sessions were installed or removed since the last `refresh`: packets may be of one that has no place here yet.
+    var isChanging = true
+    /// Those packets.
+    private var unclaimed = CaptureBatch()
     /// Captured packets that belong to nobody any more.
     private(set) var strays: UInt64 = 0
 
@@ -62,8 +66,8 @@ final class Captures {
     // MARK: Packets
 
     func add(_ sample: PacketSample, session: Int) {
-        guard session < places.count, let place = places[session], place.epoch == nil || place.epoch == sample.epoch else {
-            strays &+= 1
+        guard session < places.count, let place = places[session], place.epoch == sample.epoch else {
+            if isChanging { unclaimed.append(sample) } else { strays &+= 1 }
             return
         }
         let sink = place.sink
@@ -118,14 +122,21 @@ final class Captures {
             wanted[rule, default: []].append(Int(place.index))
         }
         handOver()
-        let before = places
-        places = [Place?](repeating: nil, count: before.count)
+        places = [Place?](repeating: nil, count: places.count)
         for (name, sessions) in wanted {
             guard let rule = keeper.mirror(named: name), let sink = sink(for: rule) else { continue }
             for session in sessions {
-                let isSame = before[session]?.sink === sink
-                places[session] = Place(sink: sink, epoch: isSame ? nil : try? keeper.mirrors.tables.generation(of: session))
+                do { places[session] = Place(sink: sink, epoch: try keeper.mirrors.tables.generation(of: session)) } catch {
+                    log.error("capture not begun", ["rule": LogValue(name), "reason": LogValue("\(error)")])
+                }
             }
+        }
+        isChanging = false
+        let late = unclaimed
+        unclaimed = CaptureBatch()
+        late.forEach { packet in
+            if let session = packet.sample.captureSession { add(packet.sample, session: session) }
+            return true
         }
         for (name, sink) in sinks where wanted[name] == nil { end(sink) }
     }

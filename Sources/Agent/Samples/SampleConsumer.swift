@@ -53,6 +53,7 @@ final class SampleConsumer {
         timer = try loop.timer { [unowned self] in pass() }
         keeper.onChange = { [unowned self] in
             hasChanged = true
+            captures.isChanging = true
             timer.fire(after: .zero)
         }
         timer.fire(after: .zero)
