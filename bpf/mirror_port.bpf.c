@@ -26,8 +26,8 @@ static __always_inline __u32 nilo_mark(const struct nilo_mirror *mirror, __u32 s
 	return session | flags | (__u32)mirror->generation << NILO_MARK_GENERATION_SHIFT | (hash & NILO_MARK_HASH);
 }
 
-static __always_inline int nilo_over(struct __sk_buff *skb, struct nilo_mirror_now *now, struct nilo_mirror_counts *counts,
-				     const struct nilo_mirror *mirror, __u32 flags)
+static __always_inline int nilo_over(struct __sk_buff *skb, struct nilo_mirror_now *now,
+				     struct nilo_mirror_counts *counts, const struct nilo_mirror *mirror, __u32 flags)
 {
 	now->outcome = NILO_MIRROR_QUEUED;
 	if (skb->gso_size)
@@ -86,9 +86,11 @@ static __always_inline int nilo_arrived(struct nilo_mirror_counts *counts, __u32
 }
 
 /* Cuts a frame to what is asked for and what fits. Returns its length, tag included; 0 when it could not be cut. */
-static __always_inline __u32 nilo_fit(struct __sk_buff *skb, const struct nilo_mirror *mirror, struct nilo_mirror_counts *counts)
+static __always_inline __u32 nilo_fit(struct __sk_buff *skb, const struct nilo_mirror *mirror,
+				      struct nilo_mirror_counts *counts)
 {
-	__u32 tag = skb->vlan_present ? 4 : 0, most = mirror->frame_limit + (mirror->target == NILO_MIRROR_TUNNEL ? 0 : tag);
+	__u32 tag = skb->vlan_present ? 4 : 0,
+	      most = mirror->frame_limit + (mirror->target == NILO_MIRROR_TUNNEL ? 0 : tag);
 
 	if (most > mirror->snap)
 		most = mirror->snap;

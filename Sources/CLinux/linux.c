@@ -53,18 +53,16 @@ int lx_wait_for_programs(void) { return (int)syscall(SYS_membarrier, MEMBARRIER_
 
 void lx_return_memory(void) { malloc_trim(0); }
 
-int lx_set_transmit_checksums(const char *name, int on)
-{
-	struct ethtool_value setting = { .cmd = ETHTOOL_STXCSUM, .data = on };
-	struct ifreq request = { .ifr_data = (void *)&setting };
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result, saved;
+int lx_set_transmit_checksums(const char *name, int on) {
+    struct ethtool_value setting = { .cmd = ETHTOOL_STXCSUM, .data = on };
+    struct ifreq request = { .ifr_data = (void *)&setting };
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result, saved;
 
-	if (s < 0)
-		return -1;
-	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-	result = ioctl(s, SIOCETHTOOL, &request);
-	saved = errno;
-	close(s);
-	errno = saved;
-	return result;
+    if (s < 0) return -1;
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    result = ioctl(s, SIOCETHTOOL, &request);
+    saved = errno;
+    close(s);
+    errno = saved;
+    return result;
 }

@@ -26,7 +26,7 @@ struct nilo_config {
 	__u16 vxlan_ports[2]; /* host order, 0: unused */
 	__u32 sample_mask;    /* bytes of a CPU's ring of samples - 1 */
 	__u64 hash_seed;
-	__u64 jiffy_ns;       /* length of a jiffy */
+	__u64 jiffy_ns; /* length of a jiffy */
 };
 
 _Static_assert(sizeof(struct nilo_config) == 56, "nilo_config");

@@ -21,7 +21,7 @@ enum nilo_mirror_target {
 enum nilo_mirror_selection {
 	NILO_MIRROR_EVERY = 0,
 	NILO_MIRROR_ONE_IN = 1, /* each packet on its own account; `chance` and `shift` are inverse and shift of nilo_sampler */
-	NILO_MIRROR_FLOWS = 2,  /* all packets of flows whose hash is below `chance` */
+	NILO_MIRROR_FLOWS = 2, /* all packets of flows whose hash is below `chance` */
 };
 
 enum nilo_mirror_flags {
@@ -33,14 +33,14 @@ enum nilo_mirror_flags {
 
 /* Why a copy could not be handed to its target. */
 enum nilo_mirror_failure {
-	NILO_MIRROR_NO_DEVICE = 0,   /* the target or the mirror port is gone */
-	NILO_MIRROR_DOWN = 1,        /* it is down */
-	NILO_MIRROR_NO_ROUTE = 2,    /* no route or nexthop to the collector */
-	NILO_MIRROR_REFUSED = 3,     /* the target's queue dropped it */
+	NILO_MIRROR_NO_DEVICE = 0, /* the target or the mirror port is gone */
+	NILO_MIRROR_DOWN = 1,      /* it is down */
+	NILO_MIRROR_NO_ROUTE = 2,  /* no route or nexthop to the collector */
+	NILO_MIRROR_REFUSED = 3,   /* the target's queue dropped it */
 	NILO_MIRROR_NO_MEMORY = 4,
-	NILO_MIRROR_FORM = 5,        /* a frame that cannot be brought into the form asked for */
-	NILO_MIRROR_STALE = 6,       /* the session changed while the copy was on its way through the mirror port */
-	NILO_MIRROR_RING_FULL = 7,   /* user space has not kept up */
+	NILO_MIRROR_FORM = 5,      /* a frame that cannot be brought into the form asked for */
+	NILO_MIRROR_STALE = 6,     /* the session changed while the copy was on its way through the mirror port */
+	NILO_MIRROR_RING_FULL = 7, /* user space has not kept up */
 	NILO_MIRROR_FAILURES = 8,
 };
 
@@ -61,27 +61,27 @@ enum nilo_mirror_failure {
 #define NILO_MIRROR_SNAP_LEAST 64
 
 struct nilo_mirror {
-	__u64 netns_cookie;   /* packets of this namespace only: interface numbers mean nothing elsewhere */
-	__u8 target;          /* enum nilo_mirror_target */
-	__u8 selection;       /* enum nilo_mirror_selection */
-	__u8 flags;           /* enum nilo_mirror_flags */
-	__u8 generation;      /* changes with every session that gets this record */
+	__u64 netns_cookie; /* packets of this namespace only: interface numbers mean nothing elsewhere */
+	__u8 target;        /* enum nilo_mirror_target */
+	__u8 selection;     /* enum nilo_mirror_selection */
+	__u8 flags;         /* enum nilo_mirror_flags */
+	__u8 generation;    /* changes with every session that gets this record */
 	__u32 chance;
-	__u32 outranked_by;   /* bit n: session n goes to the same destination and comes first */
-	__u32 ifindex;        /* the target, or the device on the way to the collector */
-	__u32 port;           /* the mirror port; 0: there is none */
-	__u32 snap;           /* most bytes of a frame that are asked for; 0xffffffff: all */
-	__u32 frame_limit;    /* most bytes of a frame that the way to the target takes */
-	__u32 state;          /* 1 + enum nilo_mirror_failure, or NILO_MIRROR_READY */
-	__u64 cap_cost;       /* of a packet or byte; 0: no cap */
+	__u32 outranked_by; /* bit n: session n goes to the same destination and comes first */
+	__u32 ifindex;      /* the target, or the device on the way to the collector */
+	__u32 port;         /* the mirror port; 0: there is none */
+	__u32 snap;         /* most bytes of a frame that are asked for; 0xffffffff: all */
+	__u32 frame_limit;  /* most bytes of a frame that the way to the target takes */
+	__u32 state;        /* 1 + enum nilo_mirror_failure, or NILO_MIRROR_READY */
+	__u64 cap_cost;     /* of a packet or byte; 0: no cap */
 	__u64 cap_burst;
-	__u64 cap_most;       /* no bucket is overdrawn by more: the burst and the largest copy */
+	__u64 cap_most; /* no bucket is overdrawn by more: the burst and the largest copy */
 	/*
 	 * What is put before the frame: Ethernet, IP, and eight bytes each of UDP and VXLAN or of GRE and ERSPAN, with lengths and ports
 	 * still to be filled in. At the end of `header`, so that UDP and what follows are always in the same place.
 	 */
 	__u32 header_length;
-	__u32 header_sum;     /* of the IPv4 header as words in memory, its length and checksum 0; not folded */
+	__u32 header_sum; /* of the IPv4 header as words in memory, its length and checksum 0; not folded */
 	__u8 header[NILO_MIRROR_HEADER];
 	__u32 nexthop_family; /* AF_INET or AF_INET6 */
 	__u32 nexthop[4];
@@ -98,17 +98,17 @@ struct nilo_mirror {
 struct nilo_mirror_counts {
 	struct nilo_totals matched;
 	struct nilo_totals capped;
-	struct nilo_totals sent;    /* handed to the target in one step */
-	struct nilo_totals queued;  /* put into the mirror port, to be cut */
-	__u64 outranked;            /* skbs; another session of the same destination took them */
-	__u64 unselected;           /* skbs; by the selection */
+	struct nilo_totals sent;            /* handed to the target in one step */
+	struct nilo_totals queued;          /* put into the mirror port, to be cut */
+	__u64 outranked;                    /* skbs; another session of the same destination took them */
+	__u64 unselected;                   /* skbs; by the selection */
 	__u64 failed[NILO_MIRROR_FAILURES]; /* skbs; on the way out of the mirror port, packets */
-	__u64 arrived_packets;      /* out of the mirror port, to the target */
+	__u64 arrived_packets;              /* out of the mirror port, to the target */
 	__u64 arrived_bytes;
-	__u64 arrived_failed;       /* the part of failed[] that had been queued */
-	__u64 truncated;            /* packets that were cut to the snap length or to what the way takes */
-	__u64 segmented;            /* super-packets that were cut into the packets of the wire */
-	__u64 countdown;            /* NILO_MIRROR_ONE_IN: packets until the next one; 0: not drawn yet */
+	__u64 arrived_failed; /* the part of failed[] that had been queued */
+	__u64 truncated;      /* packets that were cut to the snap length or to what the way takes */
+	__u64 segmented;      /* super-packets that were cut into the packets of the wire */
+	__u64 countdown;      /* NILO_MIRROR_ONE_IN: packets until the next one; 0: not drawn yet */
 };
 
 /* A session's token bucket, on a cache line of its own. */
@@ -126,14 +126,14 @@ struct nilo_mirror_now {
 	struct nilo_totals totals;
 	__u64 netns_cookie;
 	__u32 mirrors;
-	__u32 largest;  /* of its packets on the wire */
-	__u32 hash;     /* of the flow, the same for both directions; 0: not worked out yet */
+	__u32 largest; /* of its packets on the wire */
+	__u32 hash;    /* of the flow, the same for both directions; 0: not worked out yet */
 	__u32 is_super;
-	__u32 is_busy;  /* a copy is being sent: no packet met meanwhile is matched */
+	__u32 is_busy; /* a copy is being sent: no packet met meanwhile is matched */
 	__u32 session;
-	__u32 is_cut;   /* the copy is to be cut: into the packets of the wire, or to fit */
-	__u32 shrinks;  /* the segments of a super-packet make room for the header */
-	__u32 outcome;  /* enum nilo_mirror_outcome */
+	__u32 is_cut;  /* the copy is to be cut: into the packets of the wire, or to fit */
+	__u32 shrinks; /* the segments of a super-packet make room for the header */
+	__u32 outcome; /* enum nilo_mirror_outcome */
 	__u32 reserved;
 };
 enum nilo_mirror_outcome {

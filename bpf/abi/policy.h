@@ -39,12 +39,12 @@ enum nilo_field {
 	NILO_FIELD_PROTOCOL = 1,
 	NILO_FIELD_SPORT = 2,
 	NILO_FIELD_DPORT = 3,
-	NILO_FIELD_FORM = 4, /* enum nilo_form */
+	NILO_FIELD_FORM = 4,  /* enum nilo_form */
 	NILO_FIELD_INNER = 8, /* + one of the above: the frame inside VXLAN */
 	NILO_FIELD_VLAN = 16, /* identifier | NILO_VLAN_PRESENT */
 	NILO_FIELD_INNER_VLAN = 17,
 	NILO_FIELD_VNI = 18,
-	NILO_FIELD_ENCAP = 19, /* enum nilo_encap */
+	NILO_FIELD_ENCAP = 19,     /* enum nilo_encap */
 	NILO_FIELD_INTERFACE = 20, /* if_id */
 	NILO_FIELD_DIRECTION = 21,
 	NILO_FIELD_DSCP = 22,      /* of this packet, outer header */

@@ -47,15 +47,15 @@ enum nilo_shaper_flags {
 };
 
 struct nilo_shaper {
-	__u32 version;    /* 0: no rule. Another number whenever a member may have changed; no two rules have the same */
-	__u8 mechanism;   /* enum nilo_mechanism */
+	__u32 version;  /* 0: no rule. Another number whenever a member may have changed; no two rules have the same */
+	__u8 mechanism; /* enum nilo_mechanism */
 	__u8 aggregation; /* enum nilo_aggregation */
 	__u8 dscp;        /* written into packets, or NILO_DSCP_KEEP */
 	__u8 flags;       /* enum nilo_shaper_flags */
 	__u32 first;      /* class of member 0 (major << 16 | minor), or its bucket */
-	__u32 members;    /* classes or buckets that follow each other; a power of two where flows or hosts are hashed to leaves */
-	__u32 leaves;     /* entry of member 0 in nilo_leaves */
-	__u32 overhead;   /* bytes of each wire packet beyond its frame */
+	__u32 members; /* classes or buckets that follow each other; a power of two where flows or hosts are hashed to leaves */
+	__u32 leaves;   /* entry of member 0 in nilo_leaves */
+	__u32 overhead; /* bytes of each wire packet beyond its frame */
 };
 
 /* Key: bucket. */
@@ -100,11 +100,11 @@ struct nilo_leaf {
 
 /* What did not go as the rule says. */
 enum nilo_shape_failure {
-	NILO_SHAPE_NOT_WRITTEN = 0, /* DSCP or CE could not be written */
-	NILO_SHAPE_NO_ROOM = 1,     /* no bucket for the host or flow: it shared the rule's */
-	NILO_SHAPE_CONTENDED = 2,   /* too many CPUs at one bucket at once: dropped */
+	NILO_SHAPE_NOT_WRITTEN = 0,  /* DSCP or CE could not be written */
+	NILO_SHAPE_NO_ROOM = 1,      /* no bucket for the host or flow: it shared the rule's */
+	NILO_SHAPE_CONTENDED = 2,    /* too many CPUs at one bucket at once: dropped */
 	NILO_SHAPE_NO_DEPARTURE = 3, /* not IP: it carries no departure time */
-	NILO_SHAPE_OUTSIDE = 4,     /* in none of the rule's prefixes: passed as it came */
+	NILO_SHAPE_OUTSIDE = 4,      /* in none of the rule's prefixes: passed as it came */
 	NILO_SHAPE_FAILURES = 5
 };
 

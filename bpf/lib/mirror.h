@@ -43,8 +43,10 @@ static __always_inline __u32 nilo_conversation(const struct nilo_flow_key *key)
 {
 	const struct nilo_tuple *t = key->encap ? &key->inner : (const struct nilo_tuple *)key;
 	const __u64 *w = (const __u64 *)t;
-	__u64 a = (w[0] ^ 0x243f6a8885a308d3ULL) * 0xbf58476d1ce4e5b9ULL ^ (w[1] + 0x13198a2e03707344ULL) * 0x94d049bb133111ebULL;
-	__u64 b = (w[2] ^ 0x243f6a8885a308d3ULL) * 0xbf58476d1ce4e5b9ULL ^ (w[3] + 0x13198a2e03707344ULL) * 0x94d049bb133111ebULL;
+	__u64 a = (w[0] ^ 0x243f6a8885a308d3ULL) * 0xbf58476d1ce4e5b9ULL ^
+		  (w[1] + 0x13198a2e03707344ULL) * 0x94d049bb133111ebULL;
+	__u64 b = (w[2] ^ 0x243f6a8885a308d3ULL) * 0xbf58476d1ce4e5b9ULL ^
+		  (w[3] + 0x13198a2e03707344ULL) * 0x94d049bb133111ebULL;
 	__u64 h;
 
 	a ^= a >> 32;
@@ -66,7 +68,8 @@ static __always_inline __u32 nilo_conversation(const struct nilo_flow_key *key)
 	return h >> 32;
 }
 
-static __always_inline int nilo_mirror_selects(const struct nilo_mirror *mirror, struct nilo_mirror_counts *counts, __u32 hash)
+static __always_inline int nilo_mirror_selects(const struct nilo_mirror *mirror, struct nilo_mirror_counts *counts,
+					       __u32 hash)
 {
 	__u64 left = counts->countdown;
 
@@ -105,7 +108,8 @@ static __always_inline int nilo_mirror_caps_it(const struct nilo_mirror *mirror,
 }
 
 /* What the cap counts of a copy. */
-static __always_inline __u64 nilo_mirror_units(const struct nilo_mirror *mirror, const struct nilo_mirror_now *c, int is_cut, __u32 limit)
+static __always_inline __u64 nilo_mirror_units(const struct nilo_mirror *mirror, const struct nilo_mirror_now *c,
+					       int is_cut, __u32 limit)
 {
 	__u64 packets = is_cut ? c->totals.wire_packets : c->totals.skbs, most = packets * limit;
 
@@ -212,7 +216,7 @@ __noinline int nilo_is_about_copy(struct __sk_buff *skb, const struct nilo_flow_
 {
 	__u32 is_v6, type, quoted, header;
 	__be16 ports[2] = {}; /* of GRE: flags and protocol type */
-	__be32 vni = 0;	      /* << 8 */
+	__be32 vni = 0;       /* << 8 */
 	__u8 protocol = 0;
 
 	if (!key || key->form != NILO_FORM_ICMP)

@@ -10,8 +10,9 @@
 #include "lib/sample.h"
 
 /* Returns enum nilo_mirror_outcome. */
-static __always_inline __u32 nilo_capture(struct __sk_buff *skb, const struct nilo_mirror *mirror, const struct nilo_mirror_now *c,
-					  const struct nilo_flow_key *key, __u32 session, struct nilo_mirror_counts *counts)
+static __always_inline __u32 nilo_capture(struct __sk_buff *skb, const struct nilo_mirror *mirror,
+					  const struct nilo_mirror_now *c, const struct nilo_flow_key *key,
+					  __u32 session, struct nilo_mirror_counts *counts)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), snap = mirror->snap, bytes;
 	struct nilo_sample_head *head = bpf_map_lookup_elem(&nilo_sample_heads, &cpu);

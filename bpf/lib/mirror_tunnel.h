@@ -38,8 +38,8 @@ enum nilo_enveloped {
 	NILO_ENVELOPE_FAILED = 3,
 };
 
-static __always_inline void nilo_envelope_lengths(struct nilo_envelope *e, const struct nilo_mirror *mirror, __u32 ip_bytes,
-						  __u32 hash)
+static __always_inline void nilo_envelope_lengths(struct nilo_envelope *e, const struct nilo_mirror *mirror,
+						  __u32 ip_bytes, __u32 hash)
 {
 	__be16 *h = (__be16 *)e->header;
 
@@ -77,7 +77,8 @@ static __always_inline int nilo_envelope_erspan(struct nilo_envelope *e, __u32 s
  * Makes the room. The kernel keeps the offsets of the frame inside, so that it can go on cutting and completing it; where it does not
  * know the frame's protocol, or one tunnel is there already, bytes are just put before it.
  */
-static __always_inline int nilo_envelope_room(struct __sk_buff *skb, const struct nilo_mirror *mirror, __u32 tags, int shrinks)
+static __always_inline int nilo_envelope_room(struct __sk_buff *skb, const struct nilo_mirror *mirror, __u32 tags,
+					      int shrinks)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_ENCAP_L2(ETH_HLEN + 4 * (tags & 3)) | BPF_F_ADJ_ROOM_ENCAP_L2_ETH;
 	__u32 room = mirror->header_length + 4 * tags;
@@ -98,8 +99,8 @@ static __always_inline int nilo_envelope_room(struct __sk_buff *skb, const struc
  * - shrinks: a super-packet's segments become smaller by the room that the headers take.
  * Returns enum nilo_enveloped.
  */
-static __always_inline int nilo_envelop(struct __sk_buff *skb, const struct nilo_mirror *mirror, __u32 session, __u32 hash,
-					int shrinks, int is_cut)
+static __always_inline int nilo_envelop(struct __sk_buff *skb, const struct nilo_mirror *mirror, __u32 session,
+					__u32 hash, int shrinks, int is_cut)
 {
 	__u32 zero = 0, tags = 0, frame, length = mirror->header_length;
 	struct nilo_envelope *e = bpf_map_lookup_elem(&nilo_envelopes, &zero);
@@ -138,9 +139,9 @@ static __always_inline int nilo_envelop(struct __sk_buff *skb, const struct nilo
 		return NILO_ENVELOPE_FAILED;
 	/* By constants: what older kernels can follow. */
 	tags = ETH_HLEN + 4 * tags;
-	failed = mirror->flags & NILO_MIRROR_OUTER_IPV6 ?
-			 bpf_skb_store_bytes(skb, 0, e->header + 2, NILO_MIRROR_HEADER_IPV6 + tags, 0) :
-			 bpf_skb_store_bytes(skb, 0, e->header + 22, NILO_MIRROR_HEADER_IPV4 + tags, 0);
+	failed = mirror->flags & NILO_MIRROR_OUTER_IPV6
+			 ? bpf_skb_store_bytes(skb, 0, e->header + 2, NILO_MIRROR_HEADER_IPV6 + tags, 0)
+			 : bpf_skb_store_bytes(skb, 0, e->header + 22, NILO_MIRROR_HEADER_IPV4 + tags, 0);
 	if (failed)
 		return NILO_ENVELOPE_FAILED;
 	return made;

@@ -97,8 +97,8 @@ static __always_inline int nilo_meter(struct __sk_buff *skb, const struct nilo_s
 }
 
 /* The HTB class, for the root qdisc to find in skb->priority. */
-static __always_inline void nilo_classify(struct __sk_buff *skb, const struct nilo_shaper *s, const struct nilo_matched *m,
-					  const struct nilo_flow_key *key)
+static __always_inline void nilo_classify(struct __sk_buff *skb, const struct nilo_shaper *s,
+					  const struct nilo_matched *m, const struct nilo_flow_key *key)
 {
 	__u32 member = 0;
 

@@ -49,7 +49,8 @@ static void *send_all(void *argument)
 	/* The shaper is to be the bottleneck, not who else wants the CPU. */
 	setpriority(PRIO_PROCESS, 0, -15);
 	while (!atomic_load(r->stop)) {
-		ssize_t n = r->flow->udp ? sendmmsg(r->sender, messages, BATCH, 0) : send(r->sender, data, r->flow->size, MSG_NOSIGNAL);
+		ssize_t n = r->flow->udp ? sendmmsg(r->sender, messages, BATCH, 0)
+					 : send(r->sender, data, r->flow->size, MSG_NOSIGNAL);
 		/* No buffers: the queue is full. Others: the end of the connection, or a time out after which to look whether it is over. */
 		if (n < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED) {
 			if (!atomic_load(r->stop))
@@ -134,7 +135,8 @@ static int next_packet(uint64_t *bytes, double *at)
 	}
 }
 
-int bench_flows_run(int from, int to, struct bench_flow *flows, int count, double warm_s, double seconds, double *bytes_per_second)
+int bench_flows_run(int from, int to, struct bench_flow *flows, int count, double warm_s, double seconds,
+		    double *bytes_per_second)
 {
 	struct runner *runners = calloc((size_t)count, sizeof *runners);
 	unsigned long long *before = calloc((size_t)count, sizeof *before);
@@ -145,7 +147,9 @@ int bench_flows_run(int from, int to, struct bench_flow *flows, int count, doubl
 	if (!runners || !before)
 		return -ENOMEM;
 	for (int i = 0; i < count && !result; i++) {
-		runners[i] = (struct runner){ .flow = &flows[i], .from = from, .to = to, .sender = -1, .receiver = -1, .stop = &stop };
+		runners[i] = (struct runner){
+			.flow = &flows[i], .from = from, .to = to, .sender = -1, .receiver = -1, .stop = &stop
+		};
 		result = open_flow(&runners[i]);
 	}
 	for (int i = 0; i < count && !result; i++)

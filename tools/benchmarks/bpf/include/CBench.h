@@ -52,4 +52,5 @@ struct bench_flow {
  * Runs flows from one namespace to another, waits, and measures for some seconds: frame bytes a second at the device vb, from the arrival of
  * one packet to that of another. The caller ends in the second namespace. Returns 0.
  */
-int bench_flows_run(int from, int to, struct bench_flow *flows, int count, double warm_s, double seconds, double *bytes_per_second);
+int bench_flows_run(int from, int to, struct bench_flow *flows, int count, double warm_s, double seconds,
+		    double *bytes_per_second);
