@@ -85,9 +85,13 @@ struct Bookkeeper {
         var differences = explained
         if let device, let link {
             if direction == .egress {
-                let queue = device.queueDrops &- base.queueDrops
+                // A root qdisc that came since counts from zero.
+                let queue = device.queueDrops >= base.queueDrops ? device.queueDrops - base.queueDrops : device.queueDrops
                 let driver = device.driverDrops &- base.driverDrops
                 if queue > 0 { differences.append(.init(.qdiscDrops, packets: queue, bytes: nil)) }
+                if device.waitingPackets > 0 {
+                    differences.append(.init(.waiting, packets: device.waitingPackets, bytes: device.waitingBytes))
+                }
                 if driver > 0 { differences.append(.init(.driverDrops, packets: driver, bytes: nil)) }
             }
             if link.leavesOutEthernetHeader(direction) {

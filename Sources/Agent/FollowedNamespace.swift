@@ -24,8 +24,11 @@ final class FollowedNamespace {
     /// The device's counters in the order that the datapath keeps them: ingress, egress.
     func counters(of index: Int32) throws -> [DeviceCounters] {
         guard let link = try socket.link(index) else { throw NetlinkError("read the counters of interface \(index)", code: 19) }
-        let drops = try socket.qdiscs(of: index).filter(\.isRoot).reduce(UInt64(0)) { $0 + UInt64($1.counters.drops) }
-        return link.deviceCounters(queueDrops: drops)
+        let roots = try socket.qdiscs(of: index).filter(\.isRoot).map(\.counters)
+        var counters = link.deviceCounters(queueDrops: roots.reduce(0) { $0 + UInt64($1.drops) })
+        counters[1].waitingPackets = roots.reduce(0) { $0 + UInt64($1.queueLength) }
+        counters[1].waitingBytes = roots.reduce(0) { $0 + UInt64($1.backlog) }
+        return counters
     }
 }
 

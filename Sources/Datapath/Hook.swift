@@ -34,12 +34,20 @@ public struct DeviceCounters: Sendable, Hashable {
     public var driverDrops: UInt64
     /// Dropped by the root qdisc: on egress after the hook.
     public var queueDrops: UInt64
+    /// Waiting in the root qdisc now: behind the hook, and not yet with the device.
+    public var waitingPackets: UInt64
+    public var waitingBytes: UInt64
 
-    public init(packets: UInt64, bytes: UInt64, driverDrops: UInt64 = 0, queueDrops: UInt64 = 0) {
+    public init(
+        packets: UInt64, bytes: UInt64, driverDrops: UInt64 = 0, queueDrops: UInt64 = 0, waitingPackets: UInt64 = 0,
+        waitingBytes: UInt64 = 0
+    ) {
         self.packets = packets
         self.bytes = bytes
         self.driverDrops = driverDrops
         self.queueDrops = queueDrops
+        self.waitingPackets = waitingPackets
+        self.waitingBytes = waitingBytes
     }
 }
 

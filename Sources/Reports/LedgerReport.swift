@@ -108,6 +108,7 @@ public struct LedgerReport: Codable, Hashable, Sendable {
     public enum Cause: String, Hashable, Sendable, CaseIterable {
         /// Egress: behind the hook, before the device.
         case qdiscDrops = "dropped-by-qdisc"
+        case waiting = "waiting-in-qdisc"
         case driverDrops = "dropped-by-driver"
         /// Egress: by a shaping rule, at the hook, after it was seen.
         case policed = "dropped-by-policy"
@@ -121,7 +122,7 @@ public struct LedgerReport: Codable, Hashable, Sendable {
         case ethernetHeader = "ethernet-header-not-counted"
 
         /// Makes the device's count smaller than ours.
-        var isDropAfterHook: Bool { [.qdiscDrops, .driverDrops, .policed, .ethernetHeader].contains(self) }
+        var isDropAfterHook: Bool { [.qdiscDrops, .waiting, .driverDrops, .policed, .ethernetHeader].contains(self) }
     }
 
     public init(

@@ -56,7 +56,7 @@ import Testing
     @Test func signs() {
         for cause in LedgerReport.Cause.allCases {
             let packets = LedgerReport.Difference(cause, packets: 3, bytes: nil).packets
-            #expect(packets == ([.qdiscDrops, .driverDrops, .policed, .ethernetHeader].contains(cause) ? -3 : 3))
+            #expect(packets == ([.qdiscDrops, .waiting, .driverDrops, .policed, .ethernetHeader].contains(cause) ? -3 : 3))
         }
         #expect(LedgerReport.Difference(.driverDrops, packets: .max, bytes: .max).packets == -Int64.max)
     }

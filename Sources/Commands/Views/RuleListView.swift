@@ -100,7 +100,7 @@ public struct RuleListView: Sendable {
     }
 
     private static func place(_ interfaces: [String], _ direction: String?) -> String {
-        let names = interfaces.isEmpty ? "-" : interfaces.joined(separator: ",")
+        let names = interfaces.isEmpty ? "-" : interfaces.count > 2 ? "\(interfaces.count) interfaces" : interfaces.joined(separator: ",")
         return direction.map { names + ($0 == "ingress" ? " in" : " out") } ?? names
     }
 
