@@ -11,6 +11,8 @@ struct ProcessWalk {
         of wanted: Set<UInt32>
     ) throws(NetlinkError) -> (holders: [UInt32: (first: OwnerTable.Process, others: Int)], whyNotFound: OwnerTable.Unknown) {
         var found: [UInt32: (first: OwnerTable.Process, others: Int)] = [:]
+        // Of several holders the oldest is named: one that is about to execute another program holds its parent's sockets for a moment.
+        var ages: [UInt32: UInt64] = [:]
         var reason = OwnerTable.Unknown.noProcess
         if wanted.isEmpty { return (found, reason) }
         guard let directory = opendir("/proc") else { throw NetlinkError("list /proc", code: errno) }
@@ -27,12 +29,16 @@ struct ProcessWalk {
             }
             guard !held.isEmpty else { continue }
             let process = OwnerTable.Process(pid: pid, command: command(of: pid))
-            for inode in held {
-                if let first = found[inode]?.first {
-                    found[inode] = (first, (found[inode]?.others ?? 0) + 1)
-                } else {
-                    found[inode] = (process, 0)
+            let start = startTime(of: pid)
+            // Those it let go of meanwhile were its parent's.
+            var again = 0
+            for inode in held.intersection(sockets(of: pid, among: held, &again) ?? []) {
+                guard let (first, others) = found[inode], let age = ages[inode] else {
+                    (found[inode], ages[inode]) = ((process, 0), start)
+                    continue
                 }
+                found[inode] = (start < age ? process : first, others + 1)
+                ages[inode] = min(start, age)
             }
         }
         return (found, reason)
@@ -67,12 +73,22 @@ struct ProcessWalk {
     }
 
     private func command(of pid: Int32) -> String {
-        let fd = open("/proc/\(pid)/comm", O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return "?" }
+        text(of: "/proc/\(pid)/comm").map { String($0.prefix { $0 != "\n" }) } ?? "?"
+    }
+
+    /// Clock ticks after the machine's start; the 22nd field of stat, counted behind the name, which may hold anything.
+    private func startTime(of pid: Int32) -> UInt64 {
+        guard let text = text(of: "/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return .max }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) ?? .max : .max
+    }
+
+    private func text(of path: String) -> String? {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return nil }
         defer { close(fd) }
-        var bytes = [UInt8](repeating: 0, count: 64)
+        var bytes = [UInt8](repeating: 0, count: 1024)
         let count = read(fd, &bytes, bytes.count)
-        guard count > 0 else { return "?" }
-        return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 }

@@ -264,9 +264,18 @@ final class PolicyKeeper {
         return plan.report(applied: true, confirmWithinSeconds: change.confirmWithinSeconds)
     }
 
+    /// Brings the folder to what is in force: all of it, or nothing.
     private func store(_ put: [PolicyDirectory.File], _ removed: [String]) throws {
-        for file in put { try directory.write(file) }
-        for name in removed { try directory.remove(name) }
+        let before = try directory.read()
+        do {
+            for file in put { try directory.write(file) }
+            for name in removed { try directory.remove(name) }
+        } catch {
+            for name in put.map(\.name) + removed {
+                if let file = before.first(where: { $0.name == name }) { try directory.write(file) } else { try directory.remove(name) }
+            }
+            throw error
+        }
     }
 
     /// The file that holds a rule and no other.
