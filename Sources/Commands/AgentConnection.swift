@@ -114,6 +114,9 @@ public struct AgentConnection: Sendable {
         case .notPermitted: hint = "run it with sudo, or join the group that owns the socket"
         case .timedOut, .refused, .tooLarge, .transport: break
         }
-        return CommandFailure(what, "\(error)", hint: hint, code: ExitCode(rawValue: error.exitCode) ?? .failed)
+        // The agent may say by itself what failed.
+        let said = "\(error)"
+        let why = said.hasPrefix(what + ": ") ? String(said.dropFirst(what.count + 2)) : said
+        return CommandFailure(what, why, hint: hint, code: ExitCode(rawValue: error.exitCode) ?? .failed)
     }
 }

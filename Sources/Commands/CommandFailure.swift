@@ -1,4 +1,5 @@
 import Agent
+import Terminal
 
 /// How the process ends. Scripts decide on these, never on text.
 public enum ExitCode: Int32, Sendable, CaseIterable {
@@ -38,7 +39,12 @@ public struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     /// `nilo: what failed: why`, and a line `hint: …`. Without a line end.
-    public var description: String { "nilo: \(what): \(why)" + (hint.map { "\nhint: \($0)" } ?? "") }
+    public var description: String { Self.printable("nilo: \(what): \(why)" + (hint.map { "\nhint: \($0)" } ?? "")) }
+
+    /// What others wrote does not steer the terminal; lines stay lines.
+    private static func printable(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { TerminalText.printable(String($0)) }.joined(separator: "\n")
+    }
 }
 
 extension CommandFailure {

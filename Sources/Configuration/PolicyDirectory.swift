@@ -52,6 +52,10 @@ public struct PolicyDirectory: Sendable {
         let fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Failure(operation: "open \(file)", code: errno) }
         defer { close(fd) }
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw Failure(operation: "look at \(file)", code: errno) }
+        // A pipe or device has no text that stays; an empty one would pass for an empty list.
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(operation: "read \(file): it is no regular file", code: EINVAL) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {

@@ -119,7 +119,7 @@ final class PolicyKeeper {
             : [
                 PlanReport.Step(
                     .change,
-                    "filter program: \(expected.instructions.count) instructions for \(parts.map(\.expectedRules.count).reduce(0, +)) rules"
+                    "filter program: \(expected.instructions.count) instructions, rules: \(parts.map(\.expectedRules.count).reduce(0, +))"
                 )
             ]
         return PolicyStep(
@@ -199,7 +199,7 @@ final class PolicyKeeper {
         guard pending == nil else { throw Self.unconfirmed }
         let file: PolicyFile
         do { file = try PolicyFile.load(directory) } catch {
-            problem = "\(error)"
+            problem = "\(error)" + (datapath.tookOver && !isInForce ? "\nrules of an earlier agent stay in force until that is mended" : "")
             throw AgentFailure("read the policy", "\(error)", hint: "what was in force stays in force")
         }
         files = (try? directory.read().map(\.name)) ?? []

@@ -9,7 +9,16 @@ public struct PlanView: Sendable {
 
     public func text(_ report: PlanReport) -> String {
         var text = ""
-        for step in report.steps {
+        var alike = 0..<0
+        for (index, step) in report.steps.enumerated() {
+            // Leaf classes come by the dozen and say the same.
+            if !alike.contains(index) { alike = Self.run(of: report.steps, from: index) }
+            if alike.count > 4, index > alike.lowerBound + 1, index < alike.upperBound - 1 {
+                if index == alike.lowerBound + 2 {
+                    text += output.styled("  … \(alike.count - 3) more like it (--json has all)", .dim) + "\n"
+                }
+                continue
+            }
             let (sign, style): (String, TextStyle) =
                 switch step.sign {
                 case .add: ("+", .green)
@@ -29,6 +38,15 @@ public struct PlanView: Sendable {
         }
         for remark in report.remarks { text += output.styled("! \(TerminalText.printable(remark))", .yellow) + "\n" }
         return text + summary(report) + "\n"
+    }
+
+    /// The steps from `index` on that make, change or remove classes alike.
+    private static func run(of steps: [PlanReport.Step], from index: Int) -> Range<Int> {
+        func isAlike(_ step: PlanReport.Step) -> Bool {
+            step.rule == nil && step.what.hasPrefix("class ") && step.sign == steps[index].sign
+        }
+        guard isAlike(steps[index]) else { return index..<index + 1 }
+        return index..<(steps[index...].firstIndex { !isAlike($0) } ?? steps.endIndex)
     }
 
     private func summary(_ report: PlanReport) -> String {
