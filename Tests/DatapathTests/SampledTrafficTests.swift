@@ -26,7 +26,7 @@ import Testing
         let transfer = try await TCPTransfer.run(1_000_001, from: counted.pair.a, to: counted.pair.b, Pair.addressB)
         #expect(transfer.received == 1_000_001)
         try await counted.expectExact(onTheWire: offloads.segmentation == false)
-        let taken = try await counted.probe.takeSamples()
+        let taken = await counted.probe.takeSamples()
         for direction in Direction.allCases {
             let books = try await counted.probe.books(counted.a, direction).seen
             let ours = taken.filter { $0.key.direction == direction }
@@ -44,7 +44,7 @@ import Testing
         let tagged = Frame(layers: [EthernetHeader(), VLANTag(5)] + plain)
         try await counted.pair.b.send(tagged, times: 3, on: "vb")
         try await counted.pair.a.send(Frame(layers: [EthernetHeader()] + plain), times: 2, on: "va")
-        func ours() async throws -> [TakenSample] { try await counted.probe.takeSamples().filter { $0.key.outer.sourcePort == 6000 } }
+        func ours() async throws -> [TakenSample] { await counted.probe.takeSamples().filter { $0.key.outer.sourcePort == 6000 } }
         let taken = try await ours()
         let received = taken.filter { $0.key.direction == .ingress }
         let index = try await counted.pair.a.index(of: "va")
@@ -67,7 +67,7 @@ import Testing
         let transfer = try await TCPTransfer.run(2_000_000, from: counted.pair.a, to: counted.pair.b, Pair.addressB)
         var exporter = SFlowExporter(.init(agent: .v4(0x7F00_0001)))
         var estimates = SampleEstimates<UInt16>(limit: 100)
-        for sample in try await counted.probe.takeSamples() where sample.key.direction == .egress {
+        for sample in await counted.probe.takeSamples() where sample.key.direction == .egress {
             estimates.add(
                 sample.key.outer.sourcePort, hits: sample.hits, oneIn: sample.oneIn,
                 meanBytes: Double(sample.wireBytes) / Double(sample.wirePackets))
@@ -155,7 +155,7 @@ import Testing
         (counters.received.errors, counters.sent.errors) = (device.received.errors, device.sent.errors)
         var exporter = SFlowExporter(.init(agent: .v4(0x7F00_0001)))
         exporter.append(counters, uptime: .seconds(1))
-        let samples = try await counted.probe.takeSamples().filter { $0.key.direction == .egress && $0.key.outer.destinationPort == 9 }
+        let samples = await counted.probe.takeSamples().filter { $0.key.direction == .egress && $0.key.outer.destinationPort == 9 }
         for sample in samples {
             exporter.append(
                 FlowSample(
