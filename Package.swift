@@ -62,7 +62,7 @@ let agent: [Target] = [  // 5
 let commands: [Target] = [  // 6
     .target(
         name: "Commands",
-        dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Reports", "Terminal"]),
+        dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Policy", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench",
         dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "Sampling"],

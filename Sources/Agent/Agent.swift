@@ -138,7 +138,7 @@ final class Agent {
         for _ in 0..<64 where try !follower.search() {}
         try follower.sweep()
         keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
-        reporter = PolicyReporter(keeper, datapath, follower)
+        reporter = PolicyReporter(keeper, follower)
         consumer = try SampleConsumer(loop, keeper, datapath, follower, log)
         consumer.onEnd = { [unowned self] name, progress in
             note(

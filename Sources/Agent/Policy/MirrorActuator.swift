@@ -216,8 +216,7 @@ final class MirrorActuator: RuleActuator {
                         PolicyStep(
                             [],
                             apply: { [self] in
-                                _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-                                try attachPort(namespace)
+                                try makePort(namespace)
                             }, undo: {}))
                 }
                 continue
@@ -226,8 +225,7 @@ final class MirrorActuator: RuleActuator {
             var step = PolicyStep(
                 commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
                 apply: { [self] in
-                    _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-                    try attachPort(namespace)
+                    try makePort(namespace)
                 }, undo: { [self] in try removePort(namespace) })
             step.isRepair = attached.contains(namespace.namespace.cookie)
             result.before.append(step)
@@ -236,6 +234,12 @@ final class MirrorActuator: RuleActuator {
 
     /// Namespaces whose mirror port runs this agent's programs.
     private var attached: Set<UInt64> = []
+
+    /// Makes the port, or what of it is missing, and puts our programs on it.
+    private func makePort(_ namespace: FollowedNamespace) throws {
+        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
+        try attachPort(namespace)
+    }
 
     private func attachPort(_ namespace: FollowedNamespace) throws {
         guard let port = try namespace.socket.mirrorPort() else { return }
@@ -258,8 +262,7 @@ final class MirrorActuator: RuleActuator {
                     PlanReport.Step(.remove, "mirror port of \(namespace.owner ?? "the host")", command: "ip link del nilo-m0"),
                     apply: { [self] in try removePort(namespace) },
                     undo: { [self] in
-                        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-                        try attachPort(namespace)
+                        try makePort(namespace)
                     }))
         }
     }

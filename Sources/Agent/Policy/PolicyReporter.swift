@@ -8,7 +8,6 @@ import Reports
 /// Draws up what rules were asked to do and what they do.
 final class PolicyReporter {
     private let keeper: PolicyKeeper
-    private let datapath: Datapath
     private let follower: InterfaceFollower
     /// Packets and bytes of each rule at the last turn, and their rates since the one before.
     private var last: [String: (packets: UInt64, bytes: UInt64)] = [:]
@@ -17,9 +16,8 @@ final class PolicyReporter {
     /// Of sessions whose packets the agent writes.
     var captures: Captures?
 
-    init(_ keeper: PolicyKeeper, _ datapath: Datapath, _ follower: InterfaceFollower) {
+    init(_ keeper: PolicyKeeper, _ follower: InterfaceFollower) {
         self.keeper = keeper
-        self.datapath = datapath
         self.follower = follower
     }
 
@@ -43,12 +41,11 @@ final class PolicyReporter {
 
     func report(at now: Timestamp) -> PolicyReport {
         let policy = keeper.policy
-        let interfaces = Dictionary(uniqueKeysWithValues: datapath.interfaces.map { ($0.id, $0) })
-        let plan = InterfaceNames(datapath, follower)
+        let names = InterfaceNames(resolution: keeper.resolution)
         return PolicyReport(
             at: now.description, intervalSeconds: lastTurn == nil ? 0 : 1, folder: keeper.directory.path, files: keeper.files,
-            generation: keeper.generation, mirrors: (policy.mirrors + keeper.guests).flatMap { mirrors($0, plan) },
-            samplers: policy.samplers.compactMap { sampler($0, plan) }, shapers: shapers(policy, interfaces, plan),
+            generation: keeper.generation, mirrors: (policy.mirrors + keeper.guests).flatMap { mirrors($0, names) },
+            samplers: policy.samplers.compactMap { sampler($0, names) }, shapers: shapers(policy, names),
             refusals: keeper.refusals, waiting: keeper.waiting, repaired: keeper.repaired, problem: keeper.problem,
             confirmWithinSeconds: keeper.confirmWithinSeconds)
     }
@@ -118,7 +115,7 @@ final class PolicyReporter {
         return report
     }
 
-    private func shapers(_ policy: Policy, _ interfaces: [InterfaceID: Datapath.Interface], _ names: InterfaceNames) -> [ShapeReport] {
+    private func shapers(_ policy: Policy, _ names: InterfaceNames) -> [ShapeReport] {
         policy.shapers.flatMap { rule in
             keeper.shapes.decisions.filter { $0.key.rule == rule.name }
                 .sorted { ($0.key.interface, $0.key.direction.rawValue) < ($1.key.interface, $1.key.direction.rawValue) }
@@ -181,23 +178,13 @@ final class PolicyReporter {
 
 /// Names of the interfaces that are counted.
 struct InterfaceNames {
-    private let interfaces: [CountedInterface]
+    let resolution: PolicyResolution
 
-    init(_ datapath: Datapath, _ follower: InterfaceFollower) {
-        interfaces = datapath.interfaces.compactMap { interface in
-            follower.place(of: interface.id).map {
-                CountedInterface(
-                    id: interface.id, name: interface.name, ifindex: $0.index, namespaceCookie: interface.namespaceCookie,
-                    namespace: $0.namespace.owner)
-            }
-        }
-    }
-
-    func name(_ id: InterfaceID) -> String { interfaces.first { $0.id == id }?.fullName ?? "#\(id.rawValue)" }
+    func name(_ id: InterfaceID) -> String { resolution.interfaces.first { $0.id == id }?.fullName ?? "#\(id.rawValue)" }
 
     func matching(_ scope: RuleScope, namespaceCookie: UInt64? = nil) -> [String] {
         var plan = PolicyPlan()
-        return PolicyResolution(interfaces: interfaces, mayReplace: false).interfaces(of: scope, for: "", &plan)
+        return resolution.interfaces(of: scope, for: "", &plan)
             .filter { namespaceCookie == nil || $0.namespaceCookie == namespaceCookie }.map(\.fullName)
     }
 }

@@ -1,4 +1,5 @@
 import NetworkTypes
+import Policy
 import Reports
 
 /// `nilo mirror`, `nilo sample`, `nilo shape`: list the rules of a kind with what they do, add one, remove one.
@@ -103,7 +104,7 @@ struct RuleVerb: Sendable {
             try list(arguments, context)
         case "add":
             guard let name = words.popFirst() else { throw usage("a rule has a name") }
-            guard Self.isName(name) else {
+            guard Policy.isName(name) else {
                 throw CommandFailure(
                     "\(kind.rawValue) add", "\"\(name)\" is no name for a rule", hint: "1 to 32 of a-z, 0-9, dot, dash and underscore",
                     code: .usage)
@@ -124,18 +125,6 @@ struct RuleVerb: Sendable {
 
     private func usage(_ why: String) -> CommandFailure {
         CommandFailure(kind.rawValue, why, hint: "nilo help \(kind.rawValue) shows examples", code: .usage)
-    }
-
-    static func isName(_ name: String) -> Bool {
-        (1...32).contains(name.utf8.count)
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
-                    UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
     }
 
     private func list(_ arguments: ParsedArguments, _ context: CommandContext) throws {
