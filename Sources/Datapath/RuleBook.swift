@@ -2,29 +2,15 @@ import CDatapath
 import CLibBPF
 import Glibc
 import NetworkTypes
+import Policy
 
 /// Which rule of the policy stands at which place of the kernel's rule tables. Pinned with them: a new agent finds the same rules at
 /// the same places, and their counters go on.
 public final class RuleBook {
-    public enum Kind: UInt16, Hashable, Sendable, CaseIterable {
-        case mirror = 1
-        case sampler = 2
-        case shaper = 3
-
-        /// The places there are. Mirror sessions are bits of a word; of the others 0 means none.
-        public var places: Range<UInt16> {
-            switch self {
-            case .mirror: 0..<UInt16(NILO_MIRRORS)
-            case .sampler: 1..<UInt16(NILO_SAMPLERS)
-            case .shaper: 1..<UInt16(NILO_SHAPERS)
-            }
-        }
-    }
-
     public struct Place: Hashable, Sendable {
-        public var kind: Kind
+        public var kind: RuleKind
         public var index: UInt16
-        public init(_ kind: Kind, _ index: UInt16) {
+        public init(_ kind: RuleKind, _ index: UInt16) {
             self.kind = kind
             self.index = index
         }
@@ -55,7 +41,7 @@ public final class RuleBook {
             key = next
             var record = nilo_rule()
             try check(bpf_map_lookup_elem(map, &key, &record), "recall a rule")
-            if let kind = Kind(rawValue: key.kind) {
+            if let kind = RuleKind(number: key.kind) {
                 let place = Place(kind, key.index)
                 let name = withUnsafeBytes(of: record.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
                 tenants[place] = Tenant(name: name, part: record.part)
@@ -66,14 +52,14 @@ public final class RuleBook {
     }
 
     /// Where a rule stands, or else the lowest free place; nil when all are taken. `taken` are those given away but not written yet.
-    public func place(of tenant: Tenant, _ kind: Kind, besides taken: Set<Place> = []) -> Place? {
+    public func place(of tenant: Tenant, _ kind: RuleKind, besides taken: Set<Place> = []) -> Place? {
         if let held = tenants.first(where: { $0.key.kind == kind && $0.value == tenant })?.key { return held }
-        return kind.places.lazy.map { Place(kind, $0) }.first { self.tenants[$0] == nil && !taken.contains($0) }
+        return kind.kernelIndices.lazy.map { Place(kind, UInt16($0)) }.first { self.tenants[$0] == nil && !taken.contains($0) }
     }
 
     public func remember(_ tenant: Tenant, at place: Place) throws(BPFError) {
         guard tenants[place] != tenant else { return }
-        var key = nilo_rule_key(kind: place.kind.rawValue, index: place.index)
+        var key = nilo_rule_key(kind: place.kind.number, index: place.index)
         var record = nilo_rule()
         record.part = tenant.part
         let now = Timestamp.now
@@ -87,10 +73,26 @@ public final class RuleBook {
     }
 
     public func forget(_ place: Place) throws(BPFError) {
-        var key = nilo_rule_key(kind: place.kind.rawValue, index: place.index)
+        var key = nilo_rule_key(kind: place.kind.number, index: place.index)
         let result = bpf_map_delete_elem(map, &key)
         if result != -ENOENT { try check(result, "forget a rule") }
         tenants[place] = nil
         since[place] = nil
+    }
+}
+
+extension RuleKind {
+    /// `enum nilo_rule_kind`.
+    fileprivate var number: UInt16 {
+        switch self {
+        case .mirror: UInt16(NILO_RULE_MIRROR.rawValue)
+        case .sampler: UInt16(NILO_RULE_SAMPLER.rawValue)
+        case .shaper: UInt16(NILO_RULE_SHAPER.rawValue)
+        }
+    }
+
+    fileprivate init?(number: UInt16) {
+        guard let kind = Self.allCases.first(where: { $0.number == number }) else { return nil }
+        self = kind
     }
 }

@@ -49,7 +49,7 @@ final class MirrorActuator: RuleActuator {
                 guard let place = book.place(of: tenant, .mirror, besides: taken) else {
                     plan.refusals.append(
                         .init(
-                            rule: rule.name, reason: "\(RuleBook.Kind.mirror.places.count) mirror sessions are the most",
+                            rule: rule.name, reason: "\(RuleKind.mirror.kernelIndices.count) mirror sessions are the most",
                             hint: "a rule counts once for each namespace it applies in"))
                     continue
                 }

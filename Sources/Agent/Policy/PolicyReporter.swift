@@ -52,7 +52,7 @@ final class PolicyReporter {
 
     /// The same in numbers.
     func summary() -> StatusReport.Policy {
-        func names(_ kind: RuleBook.Kind) -> Int { Set(keeper.book.tenants.filter { $0.key.kind == kind }.map(\.value.name)).count }
+        func names(_ kind: RuleKind) -> Int { Set(keeper.book.tenants.filter { $0.key.kind == kind }.map(\.value.name)).count }
         return StatusReport.Policy(
             mirrors: names(.mirror), samplers: names(.sampler), shapers: Set(keeper.shapes.decisions.keys.map(\.rule)).count,
             refused: Set(keeper.refusals.map(\.rule)).sorted(), waiting: keeper.waiting, repaired: keeper.repaired,

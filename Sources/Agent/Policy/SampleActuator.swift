@@ -33,7 +33,7 @@ final class SampleActuator: RuleActuator {
             guard !interfaces.isEmpty else { continue }
             let tenant = RuleBook.Tenant(name: rule.name, part: 0)
             guard let place = book.place(of: tenant, .sampler, besides: taken) else {
-                plan.refusals.append(.init(rule: rule.name, reason: "\(RuleBook.Kind.sampler.places.count) sampling rules are the most"))
+                plan.refusals.append(.init(rule: rule.name, reason: "\(RuleKind.sampler.kernelIndices.count) sampling rules are the most"))
                 continue
             }
             taken.insert(place)

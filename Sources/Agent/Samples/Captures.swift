@@ -40,7 +40,7 @@ final class Captures {
     private let datapath: Datapath
     private let follower: InterfaceFollower
     private let log: Log
-    private var places = [Place?](repeating: nil, count: RuleBook.Kind.mirror.places.count)
+    private var places = [Place?](repeating: nil, count: RuleKind.mirror.kernelIndices.count)
     private var sinks: [String: Sink] = [:]
     /// Clients whose sessions are in force or about to be.
     private var streams: [String: (stream: ControlStream, limit: UInt64?, isRefused: Bool)] = [:]

@@ -1,3 +1,5 @@
+import Policy
+
 // What `add` takes for each kind of rule, and how the verbs explain themselves.
 
 extension RuleVerb {
@@ -116,7 +118,7 @@ extension RuleVerb {
                 .init("nilo sample", "every rule with its counters"),
                 .init("sudo nilo sample add all --one-in 1000", "one packet in a thousand, everywhere"),
                 .init("sudo nilo sample add web --budget '500 samples/s' --first 8 tcp port 443", "a steady load, and how flows begin"),
-            ]), .sample)
+            ]), .sampler)
 
     public static let shape = command(
         CommandSpecification(
@@ -127,9 +129,9 @@ extension RuleVerb {
                 .init("nilo shape", "asked and achieved, side by side"),
                 .init("sudo nilo shape add backup --on eth0 --ceiling 50Mbit/s port 873", "cap a backup, both ways"),
                 .init("sudo nilo shape add guests --per host-source --ceiling 5Mbit/s net 10.9.0.0/16", "each guest for itself"),
-            ]), .shape)
+            ]), .shaper)
 
-    private static func command(_ specification: CommandSpecification, _ kind: Kind) -> Command {
+    private static func command(_ specification: CommandSpecification, _ kind: RuleKind) -> Command {
         Command(specification) { arguments, context in try RuleVerb(kind: kind).run(arguments, context) }
     }
 }

@@ -7,8 +7,7 @@ import Reports
 /// A rule that is added becomes a file of the policy folder, `KIND-NAME.yaml`, and is applied as `nilo apply` does: there is no second
 /// source of what is wanted.
 struct RuleVerb: Sendable {
-    var kind: Kind
-    enum Kind: String, Sendable { case mirror, sample, shape }
+    var kind: RuleKind
 
     /// An option of `add` and the key of the policy file that it sets.
     struct Key: Sendable {
@@ -87,8 +86,8 @@ struct RuleVerb: Sendable {
     var keys: [Key] {
         switch kind {
         case .mirror: Self.scopeKeys + Self.mirrorKeys
-        case .sample: Self.scopeKeys + Self.sampleKeys
-        case .shape: Self.scopeKeys + Self.shapeKeys
+        case .sampler: Self.scopeKeys + Self.sampleKeys
+        case .shaper: Self.scopeKeys + Self.shapeKeys
         }
     }
 
@@ -134,16 +133,16 @@ struct RuleVerb: Sendable {
             let text =
                 switch kind {
                 case .mirror: try JSONOutput.text(report.mirrors, pretty: true)
-                case .sample: try JSONOutput.text(report.samplers, pretty: true)
-                case .shape: try JSONOutput.text(report.shapers, pretty: true)
+                case .sampler: try JSONOutput.text(report.samplers, pretty: true)
+                case .shaper: try JSONOutput.text(report.shapers, pretty: true)
                 }
             return try context.write(text)
         }
         let text =
             switch kind {
             case .mirror: view.mirrors(report)
-            case .sample: view.samplers(report)
-            case .shape: view.shapers(report)
+            case .sampler: view.samplers(report)
+            case .shaper: view.shapers(report)
             }
         try context.write(text)
     }
