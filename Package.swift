@@ -34,6 +34,7 @@ let observations: [Target] = [  // 2
 let intent: [Target] = [  // 3
     .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Sampling"),
+    .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let edges: [Target] = [  // 4
@@ -42,7 +43,7 @@ let edges: [Target] = [  // 4
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
-    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes", "Policy"]),
+    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
