@@ -1,0 +1,60 @@
+import NetworkTypes
+
+/// One line of what the kernel says about a namespace.
+public enum Fact: Sendable, Hashable {
+    case link(LinkFact)
+    case address(InterfaceAddress)
+    case route(Route)
+    case rule(RoutingRule)
+    case nexthop(NexthopObject)
+    case neighbour(Neighbour)
+    case forwarding(ForwardingEntry)
+
+    /// What makes the fact this one and no other in its namespace: a later fact of the same identity takes its place.
+    public var identity: FactIdentity {
+        switch self {
+        case .link(let link): .link(link.index)
+        case .address(let address): .address(address.interface, address.address, address.prefixLength)
+        case .route(let route): .route(route.identity)
+        case .rule(let rule): .rule(rule)
+        case .nexthop(let object): .nexthop(object.id)
+        case .neighbour(let neighbour): .neighbour(neighbour.interface, neighbour.address)
+        case .forwarding(let entry):
+            .forwarding(
+                ForwardingIdentity(
+                    interface: entry.interface, mac: entry.mac, vlan: entry.vlan, vtep: entry.vtep, vni: entry.vni,
+                    isOwn: entry.bridge == nil))
+        }
+    }
+}
+
+/// See ``Fact/identity``. What takes a fact away needs no more than this.
+public enum FactIdentity: Sendable, Hashable {
+    case link(Int32)
+    case address(Int32, IPAddress, Int)
+    case route(RouteIdentity)
+    indirect case rule(RoutingRule)
+    case nexthop(UInt32)
+    case neighbour(Int32, IPAddress)
+    case forwarding(ForwardingIdentity)
+}
+
+/// A VXLAN device may send one MAC address (the zero one, say) to several VTEPs: each is an entry of its own.
+public struct ForwardingIdentity: Sendable, Hashable {
+    public var interface: Int32
+    public var mac: MACAddress
+    public var vlan: UInt16?
+    public var vtep: IPAddress?
+    public var vni: UInt32?
+    /// Of the device itself (`self`), not of its bridge (`master`).
+    public var isOwn: Bool
+
+    public init(interface: Int32, mac: MACAddress, vlan: UInt16?, vtep: IPAddress?, vni: UInt32?, isOwn: Bool) {
+        self.interface = interface
+        self.mac = mac
+        self.vlan = vlan
+        self.vtep = vtep
+        self.vni = vni
+        self.isOwn = isOwn
+    }
+}

@@ -1,0 +1,79 @@
+import NetworkTypes
+
+/// What a shortened name stands for.
+public enum Finding: Sendable, Hashable {
+    case found(NodeID)
+    /// Several, by rising key; at most twenty.
+    case ambiguous([NodeKey])
+    case nothing
+}
+
+extension Snapshot {
+    /// The node that a person means: its key, or as much of the key's end as is enough to tell it from all others (`blue/if/eth0`,
+    /// `blue/eth0`, `10.0.0.1`, `postgres`), or an endpoint's name.
+    public func find(_ text: String) -> Finding {
+        if let key = NodeKey(text), let id = id(of: key) { return .found(id) }
+        let wanted = text.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+        guard !wanted.isEmpty else { return .nothing }
+        var matches: [(NodeKey, NodeID)] = []
+        forEachNode { id, key in
+            if key.ends(with: wanted) { matches.append((key, id)) }
+        }
+        if matches.isEmpty {
+            forEachNode { id, key in
+                if case .endpoint = key, case .endpoint(let state) = state(of: id), state.name == text { matches.append((key, id)) }
+            }
+        }
+        if matches.count == 1 { return .found(matches[0].1) }
+        if matches.isEmpty { return .nothing }
+        let sorted = matches.map { ($0.0, $0.0.description) }.sorted { $0.1 < $1.1 }
+        return .ambiguous(sorted.prefix(20).map(\.0))
+    }
+
+    /// Objects that the kernel makes by itself: loopbacks, link-local, multicast and broadcast addresses, the local table and the rules that
+    /// every namespace has. Views leave them out or list them apart.
+    public func isKernelMade(_ node: NodeID) -> Bool {
+        let key = key(of: node)
+        switch key {
+        case .interface:
+            if case .interface(let state) = state(of: node) { return state.isLoopback }
+            return false
+        case .endpoint(_, let address):
+            if address.isSpecial { return true }
+            if case .endpoint(let state) = state(of: node) { return state.isBroadcast }
+            return false
+        case .station(_, let mac): return mac.isGroup
+        case .prefix(_, let prefix): return prefix.length > 0 && prefix.address.isSpecial
+        case .network:
+            if case .network(let state) = state(of: node) { return state.isKernelMade }
+            return false
+        case .route(_, let route):
+            if route.table == 255 || route.destination.length > 0 && route.destination.address.isSpecial { return true }
+            if case .route(let state) = state(of: node) { return [.local, .broadcast, .anycast, .multicast].contains(state.kind) }
+            return false
+        case .rule(_, let rule): return [0, 32_766, 32_767].contains(rule.priority)
+        case .host, .namespace, .security, .service, .application, .zone: return false
+        }
+    }
+
+    /// A link that one of those is an end of.
+    public func isKernelMade(_ link: LinkID) -> Bool {
+        let ends = ends(of: link)
+        return isKernelMade(ends.a) || isKernelMade(ends.b)
+    }
+}
+
+extension NodeKey {
+    /// Whether the last parts of the key are these; the words between names (`ns`, `if`, `ip`) may be left out.
+    func ends(with wanted: [String]) -> Bool {
+        // The cheap test first: there may be a hundred thousand.
+        let parts: [Substring]
+        switch self {
+        case .endpoint(_, let address) where wanted.count == 1: return address.description == wanted[0]
+        default: parts = description.split(separator: "/")
+        }
+        if wanted.count <= parts.count, zip(wanted.reversed(), parts.reversed()).allSatisfy({ $0 == $1 }) { return true }
+        let names = parts.filter { !["host", "ns", "if", "ip", "app", "zone", "net", "service", "mac"].contains($0) }
+        return wanted.count <= names.count && zip(wanted.reversed(), names.reversed()).allSatisfy { $0 == $1 }
+    }
+}

@@ -1,0 +1,142 @@
+import NetworkTypes
+import TestSupport
+import Testing
+
+@testable import Topology
+
+struct MapTests {
+    @Test func theLabIsFoundAsItIs() {
+        let lab = TopologyLab()
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let snapshot = builder.commit(at: second(1))
+        let virtual = snapshot.keys(.network)
+        #expect(virtual == ["bridge/lab/wire/br-wire", "vni/100", "vni/200"])
+        #expect(snapshot.keys(.namespace).count == 1 + 3 + 18)
+        let overlay = (1...3).flatMap { host in (1...3).map { "10.0.0.\(host * 10 + $0)" } } + ["10.0.0.254"]
+        let expected = ["vni/100", "vni/200"].flatMap { network in overlay.map { "\(network)/ip/\($0)" } }
+        #expect(
+            snapshot.keys(.endpoint)
+                == (expected + (1...3).map { "bridge/lab/wire/br-wire/ip/192.0.2.\($0)" }).sorted())
+        // Per VNI a tunnel for each pair of hosts.
+        #expect(snapshot.linkKeys(.tunnel).count == 6)
+        #expect(
+            snapshot.linkKeys(.tunnel).contains("bridge/lab/wire/br-wire/ip/192.0.2.1~tunnel:100~bridge/lab/wire/br-wire/ip/192.0.2.2"))
+        #expect(snapshot.linkKeys(.veth).count == 3 + 18)
+        #expect(snapshot.linkKeys(.terminates).count == 6)
+        #expect(snapshot.linkKeys(.stacked).count == 6)
+        // Ports: three of the wire, and of six bridges the VXLAN device and three endpoints each.
+        #expect(snapshot.linkKeys(.port).count == 3 + 6 * 4)
+        #expect(snapshot.linkKeys(.gateway).count == 18)
+    }
+
+    @Test func whatIsPulledOutIsGoneAndBackAgain() throws {
+        let lab = TopologyLab()
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let before = builder.commit(at: second(1))
+        let cookie = try #require(lab.cookies["h1"])
+        let link = lab.link("vx100", in: "h1")
+        builder.observe(.vanished(.link(link.index), in: cookie))
+        let without = builder.commit(at: second(2))
+        let changes = without.changes(since: before)
+        #expect(changes.contains { $0.key == "host/lab/ns/h1/if/vx100" && $0.state == nil })
+        // The endpoints of that bridge have no VNI any more.
+        #expect(without.keys(.network).contains("bridge/lab/h1/br100"))
+        #expect(without.keys(.endpoint).contains("bridge/lab/h1/br100/ip/10.0.0.11"))
+        for fact in lab.facts[cookie]! {
+            switch fact {
+            case .link(let other) where other.index == link.index: builder.observe(.appeared(fact, in: cookie))
+            case .forwarding(let entry) where entry.interface == link.index: builder.observe(.appeared(fact, in: cookie))
+            default: break
+            }
+        }
+        #expect(builder.commit(at: second(3)).table == before.table)
+    }
+
+    @Test func aLinkThatGoesDownIsOneAttribute() throws {
+        let lab = TopologyLab()
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let before = builder.commit(at: second(1))
+        var link = lab.link("eth0", in: "h1")
+        link.hasCarrier = false
+        builder.observe(.appeared(.link(link), in: lab.cookies["h1"]!))
+        let difference = builder.commit(at: second(2)).difference(from: before)
+        let change = try #require(difference.changes.first)
+        #expect(difference.changes.count == 1)
+        #expect(change.key.description == "host/lab/ns/h1/if/eth0")
+        #expect(change.attributes == [.init(name: "state", before: "up", after: "no carrier")])
+        let names = builder.commit(at: second(3)).changes(since: builder.snapshot)
+        #expect(names.isEmpty)
+    }
+
+    @Test func forwardingEntriesLeadToWhoeverHasTheAddress() throws {
+        var lab = TopologyLab(hosts: 2, endpointsPerNetwork: 1)
+        let (near, far) = (lab.cookies["h1"]!, lab.link("eth0", in: "h2-n100-1"))
+        let tunnel = lab.link("vx100", in: "h1")
+        // A station of the lab, by the tunnel and on the bridge; and one that nobody knows until a neighbour table has it.
+        let unknown = MACAddress(rawValue: 0x0200_0000_00AA)
+        for mac in [far.mac!, unknown] {
+            lab.add(.forwarding(ForwardingEntry(interface: tunnel.index, mac: mac, vtep: TopologyLab.address("192.0.2.2"))), to: near)
+            lab.add(.forwarding(ForwardingEntry(interface: tunnel.index, mac: mac, bridge: tunnel.master)), to: near)
+        }
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let first = builder.commit(at: second(1))
+        let vtep = "bridge/lab/wire/br-wire/ip/192.0.2.2"
+        #expect(first.linkKeys(.forwards).contains("\(vtep)~fdb:100~host/lab/ns/h2-n100-1/if/eth0"))
+        #expect(first.linkKeys(.forwards).contains("host/lab/ns/h1/if/vx100~fdb~host/lab/ns/h2-n100-1/if/eth0"))
+        #expect(first.linkKeys(.forwards).contains("\(vtep)~fdb:100~vni/100/mac/02:00:00:00:00:aa"))
+        let end = lab.cookies["h1-n100-1"]!
+        let neighbour = Neighbour(
+            interface: lab.link("eth0", in: "h1-n100-1").index, address: TopologyLab.address("10.0.0.99"), mac: unknown, state: .stale)
+        builder.observe(.appeared(.neighbour(neighbour), in: end))
+        let later = builder.commit(at: second(2))
+        #expect(later.linkKeys(.forwards).contains("\(vtep)~fdb:100~vni/100/ip/10.0.0.99"))
+        #expect(later.keys(.station).isEmpty)
+        // Reachable, stale, delay: nothing that history wants.
+        var probed = neighbour
+        probed.state = .probe
+        builder.observe(.appeared(.neighbour(probed), in: end))
+        #expect(builder.commit(at: second(3)).changes(since: later).isEmpty)
+    }
+
+    @Test func declaredNetworksAndZonesOverride() {
+        var builder = TopologyBuilder()
+        builder.observe(TopologyLab().observations)
+        let before = builder.commit(at: second(1))
+        let declarations = Declarations(
+            networks: [.init(name: "wire", prefixes: [TopologyLab.prefix("192.0.2.0/24")])],
+            zones: [.init(name: "tenant", networks: [.vni(100)]), .init(name: "edge", prefixes: [TopologyLab.prefix("192.0.2.0/30")])])
+        builder.observe(.configured(declarations))
+        let snapshot = builder.commit(at: second(2))
+        #expect(snapshot.keys(.endpoint).filter { $0.hasPrefix("net/wire/") }.count == 3)
+        #expect(snapshot.linkKeys(.tunnel).allSatisfy { $0.hasPrefix("net/wire/ip/") })
+        let edge = snapshot.id(of: .zone("edge"))!
+        #expect(snapshot.members(of: edge).map { snapshot.key(of: $0).description } == (1...3).map { "net/wire/ip/192.0.2.\($0)" })
+        builder.observe(.configured(Declarations()))
+        #expect(builder.commit(at: second(3)).table == before.table)
+    }
+
+    @Test func namesThatAreSharedStayApart() {
+        var builder = TopologyBuilder()
+        builder.observe([.host(name: "a", HostState()), .namespace(NamespaceFact(cookie: 9, name: "x")), .namespace(NamespaceFact(cookie: 4, name: "x"))])
+        let snapshot = builder.commit(at: second(1))
+        #expect(snapshot.keys(.namespace) == ["host/a/ns/x", "host/a/ns/x@9"])
+    }
+
+    @Test func shortNamesAreEnough() throws {
+        var builder = TopologyBuilder()
+        builder.observe(TopologyLab().observations)
+        let snapshot = builder.commit(at: second(1))
+        let wanted = try #require(snapshot.id(of: NodeKey("host/lab/ns/h2/if/vx100")!))
+        #expect(snapshot.find("h2/vx100") == .found(wanted))
+        #expect(snapshot.find("h2/if/vx100") == .found(wanted))
+        #expect(snapshot.find("nobody") == .nothing)
+        guard case .ambiguous(let keys) = snapshot.find("vx100") else { return #expect(Bool(false), "vx100 is in three namespaces") }
+        #expect(keys.count == 3)
+        guard case .ambiguous(let both) = snapshot.find("10.0.0.11") else { return #expect(Bool(false), "10.0.0.11 is in two networks") }
+        #expect(both.map(\.description) == ["vni/100/ip/10.0.0.11", "vni/200/ip/10.0.0.11"])
+    }
+}
