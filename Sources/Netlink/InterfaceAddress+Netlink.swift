@@ -18,7 +18,9 @@ extension InterfaceAddress {
             }
         }
         // On a point-to-point link IFA_ADDRESS is the other end; IPv6 leaves IFA_LOCAL out on any other.
-        guard let address = local ?? other, isOf(header.ifa_family, address), Int(header.ifa_prefixlen) <= address.bitWidth else { return nil }
+        guard let address = local ?? other, isOf(header.ifa_family, address), Int(header.ifa_prefixlen) <= address.bitWidth else {
+            return nil
+        }
         let isTentative = flags & UInt32(IFA_F_TENTATIVE) != 0 && flags & UInt32(IFA_F_OPTIMISTIC) == 0
         self.init(
             interface: Int32(bitPattern: header.ifa_index), address: address, prefixLength: Int(header.ifa_prefixlen),

@@ -32,7 +32,8 @@ extension ForwardingEntry {
         var mac: MACAddress?
         var isTimed = false
         self.init(
-            interface: header.ndm_ifindex, mac: MACAddress(rawValue: 0), isPermanent: Int32(header.ndm_state) & (NUD_PERMANENT | NUD_NOARP) != 0)
+            interface: header.ndm_ifindex, mac: MACAddress(rawValue: 0),
+            isPermanent: Int32(header.ndm_state) & (NUD_PERMANENT | NUD_NOARP) != 0)
         for (type, value) in NetlinkAttributes(payload, after: MemoryLayout<ndmsg>.size) {
             switch type {
             case NDA_LLADDR: mac = MACAddress(wire: value)

@@ -105,7 +105,9 @@ extension NetlinkSocket {
             var counts: [NetfilterChain.Key: Int] = [:]
             // Counted while read: the rules themselves may be many and long.
             _ = try dump(nftables(NFT_MSG_GETRULE), nfgenmsg(), "dump rules", start: { counts = [:] }) { (message) -> Never? in
-                if message.type == nftables(NFT_MSG_NEWRULE), let key = NetfilterChain.Key(rule: message.payload) { counts[key, default: 0] += 1 }
+                if message.type == nftables(NFT_MSG_NEWRULE), let key = NetfilterChain.Key(rule: message.payload) {
+                    counts[key, default: 0] += 1
+                }
                 return nil
             }
             for index in chains.indices { chains[index].rules = counts[chains[index].key] ?? 0 }

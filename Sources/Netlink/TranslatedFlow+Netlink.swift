@@ -19,7 +19,9 @@ extension TranslatedFlow {
             default: break
             }
         }
-        guard let (original, transport) = original, let (reply, _) = reply, status & (Self.source | Self.destination) != 0 else { return nil }
+        guard let (original, transport) = original, let (reply, _) = reply, status & (Self.source | Self.destination) != 0 else {
+            return nil
+        }
         self.init(
             transport: transport, original: original, reply: reply, isSourceTranslated: status & Self.source != 0,
             isDestinationTranslated: status & Self.destination != 0, zone: zone)
@@ -80,7 +82,8 @@ extension NetlinkSocket {
             let room = most - flows.count
             var (taken, passed) = (0, 0)
             let found = try dump(
-                type | Int(IPCTNL_MSG_CT_GET.rawValue), nfgenmsg(), "dump translated flows", attributes: filter, start: { (taken, passed) = (0, 0) }
+                type | Int(IPCTNL_MSG_CT_GET.rawValue), nfgenmsg(), "dump translated flows", attributes: filter,
+                start: { (taken, passed) = (0, 0) }
             ) { (message) -> TranslatedFlow? in
                 guard message.type == type | Int(IPCTNL_MSG_CT_NEW.rawValue), let flow = TranslatedFlow(netlink: message.payload),
                     flow.isSourceTranslated == (status == TranslatedFlow.source)

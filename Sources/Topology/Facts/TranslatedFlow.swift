@@ -32,7 +32,8 @@ public struct TranslatedFlow: Sendable, Hashable {
     public var zone: UInt16
 
     public init(
-        transport: IPProtocol, original: Direction, reply: Direction, isSourceTranslated: Bool, isDestinationTranslated: Bool, zone: UInt16 = 0
+        transport: IPProtocol, original: Direction, reply: Direction, isSourceTranslated: Bool, isDestinationTranslated: Bool,
+        zone: UInt16 = 0
     ) {
         self.transport = transport
         self.original = original
