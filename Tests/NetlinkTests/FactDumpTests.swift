@@ -7,13 +7,14 @@ import Topology
 
 /// Every dump against `ip` and `bridge`, field by field.
 @Suite struct FactDumpTests {
-    /// Veth pairs e1–p1, e2–p2, … with 10.0.N.1/24 and fd00:N::1/64 on eN, all up.
+    /// Veth pairs e1–p1, e2–p2, … with 10.0.N.1/24 and fd00:N::1/64 on eN, all up and known to be.
     static func pairs(_ count: Int) -> String {
         """
         for i in $(seq \(count)); do
             ip link add e$i type veth peer name p$i; ip link set p$i up; ip addr add 10.0.$i.1/24 dev e$i
-            ip -6 addr add fd00:$i::1/64 dev e$i; ip link set e$i up
+            ip -6 addr add fd00:$i::1/64 dev e$i nodad; ip link set e$i up
         done
+        while ip -o link show type veth | grep -qv 'state UP'; do sleep 0.01; done
 
         """
     }
@@ -33,8 +34,8 @@ import Topology
             Self.pairs(2)
                 + """
                 ip addr add 10.9.0.1 peer 10.9.0.2/32 dev e1; ip addr add 10.8.0.1/32 dev e2 scope link; ip addr add 127.0.0.9/8 dev lo
-                ip -6 addr add fd99::1 peer fd99::2/128 dev e1; ip -6 addr add fd00:1::9/64 dev e1 preferred_lft 0
-                ip -6 addr add fe80::1/64 dev e2
+                ip -6 addr add fd99::1 peer fd99::2/128 dev e1 nodad; ip -6 addr add fd00:1::9/64 dev e1 nodad preferred_lft 0
+                ip -6 addr add fe80::1/64 dev e2 nodad
                 """)
         let shown = try await ShownByIP.read(namespace)
         let read = try await namespace.withSocket { try $0.addresses() }

@@ -38,9 +38,14 @@ extension TopologyEvent {
         _ before: String, _ command: String, until last: @escaping @Sendable (TopologyEvent) -> Bool
     ) async throws -> TopologyMonitor.Changes {
         try await namespace.run {
-            if !before.isEmpty { try sh(before) }
             let monitor = try TopologyMonitor()
             #expect(try monitor.drain() == TopologyMonitor.Changes())
+            if !before.isEmpty {
+                try sh(before)
+                // IPv6 goes on working for a moment after a link is up.
+                var watched = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)
+                while poll(&watched, 1, 150) > 0 { _ = try monitor.drain() }
+            }
             try sh(command)
             return try changes(monitor) { $0.events.contains(where: last) }
         }
@@ -76,20 +81,15 @@ extension TopologyEvent {
     }
 
     @Test func addressesComeAndGo() async throws {
-        let seen = try await announced(
-            "",
-            "ip addr add 10.0.0.1/24 dev lo; ip -6 addr add fd00::1/64 dev lo nodad; ip addr del 10.0.0.1/24 dev lo; ip -6 addr del fd00::1/64 dev lo"
-        ) { if case .addressGone(let gone) = $0 { !gone.address.isV4 } else { false } }
         let four = InterfaceAddress(interface: 1, address: .v4(0x0A00_0001), prefixLength: 24)
         let six = InterfaceAddress(interface: 1, address: IPAddress("fd00::1")!, prefixLength: 64)
-        let addresses = seen.events.filter {
-            switch $0 {
-            case .address, .addressGone: true
-            default: false
-            }
+        let come = try await announced("", "ip addr add 10.0.0.1/24 dev lo; ip -6 addr add fd00::1/64 dev lo nodad") { $0 == .address(six) }
+        #expect(come.events.contains(.address(four)) && come.stale == [])
+        let gone = try await announced("", "ip addr del 10.0.0.1/24 dev lo; ip -6 addr del fd00::1/64 dev lo") {
+            if case .addressGone(let gone) = $0 { !gone.address.isV4 } else { false }
         }
-        #expect(addresses == [.address(four), .address(six), .addressGone(four), .addressGone(six)])
-        #expect(seen.stale == .routes)
+        #expect(gone.events.contains(.addressGone(four)) && gone.events.contains(.addressGone(six)))
+        #expect(gone.stale == .routes)
     }
 
     @Test func routesRulesAndNexthops() async throws {
