@@ -138,19 +138,19 @@ extension TopologyEvent {
         #expect(seen.events.contains(.forwarding(entry)) && seen.events.contains(.forwardingGone(entry)))
     }
 
-    @Test(.requires(.netem)) func qdiscsAndNamespaceNumbers() async throws {
+    @Test(.requires(.htb)) func qdiscsAndNamespaceNumbers() async throws {
         let other = try await TestNamespace()
         let path = other.path
         let seen = try await announced(
             FactDumpTests.pairs(1),
-            "tc qdisc add dev e1 root handle 5: netem delay 1ms; tc qdisc del dev e1 root; ip link set p1 netns \(path); ip addr add 10.7.7.7/32 dev lo"
+            "tc qdisc add dev e1 root handle 5: htb; tc qdisc del dev e1 root; ip link set p1 netns \(path); ip addr add 10.7.7.7/32 dev lo"
         ) { if case .address = $0 { true } else { false } }
         let interface = Int32(try await namespace.index(of: "e1"))
-        func isNetem(_ qdisc: QdiscObservation) -> Bool {
-            qdisc.interface == interface && qdisc.kind == "netem" && qdisc.handle == 5 << 16 && qdisc.isRoot
+        func isMade(_ qdisc: QdiscObservation) -> Bool {
+            qdisc.interface == interface && qdisc.kind == "htb" && qdisc.handle == 5 << 16 && qdisc.isRoot
         }
-        #expect(seen.events.contains { if case .qdisc(let qdisc) = $0 { isNetem(qdisc) } else { false } })
-        #expect(seen.events.contains { if case .qdiscGone(let qdisc) = $0 { isNetem(qdisc) } else { false } })
+        #expect(seen.events.contains { if case .qdisc(let qdisc) = $0 { isMade(qdisc) } else { false } })
+        #expect(seen.events.contains { if case .qdiscGone(let qdisc) = $0 { isMade(qdisc) } else { false } })
         let peer = try await namespace.withSocket { try $0.links() }.first { $0.name == "e1" }?.peerNamespace
         #expect(seen.events.contains(.namespaceNumber(try #require(peer))))
     }
