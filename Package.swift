@@ -124,7 +124,7 @@ let fuzzing: [Target] =
     ? []
     : [
         .executableTarget(
-            name: "nilo-fuzz", dependencies: ["Configuration", "Flows", "Netlink", "NetworkTypes"], path: "Tests/Fuzz",
+            name: "nilo-fuzz", dependencies: ["Configuration", "Flows", "Netlink", "NetworkTypes", "Topology"], path: "Tests/Fuzz",
             swiftSettings: [.unsafeFlags(["-parse-as-library"])])
     ]
 

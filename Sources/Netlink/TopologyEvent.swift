@@ -36,7 +36,7 @@ public enum TopologyEvent: Sendable, Equatable {
 public enum RouteArrival: Sendable, Hashable {
     /// There were none.
     case added
-    /// It takes the place of one (IPv4: of the first).
+    /// It takes the place of one. Where there are several (IPv4) that is the first in the kernel's order, which only a dump tells.
     case replaced
     /// IPv4: it comes after them (or before, which makes no difference here). IPv6: it is them and the new nexthops, all together.
     case appended
