@@ -14,6 +14,7 @@ let kernelAndLibraries: [Target] = [  // 0
     .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
     library("CLibBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),
     library("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
+    library("CNftables", pkgConfig: "libnftables", apt: "libnftables-dev"),
     library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
     library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
@@ -43,7 +44,7 @@ let edges: [Target] = [  // 4
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
-    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes", "Policy", "Topology"]),
+    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
@@ -104,7 +105,8 @@ let tests: [Target] = [
         dependencies: ["agent-probe", "nilo", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(
-        name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),
+        name: "NetlinkTests",
+        dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport", "Topology"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
@@ -123,7 +125,7 @@ let fuzzing: [Target] =
     ? []
     : [
         .executableTarget(
-            name: "nilo-fuzz", dependencies: ["Configuration", "Flows", "Netlink", "NetworkTypes"], path: "Tests/Fuzz",
+            name: "nilo-fuzz", dependencies: ["Configuration", "Flows", "Netlink", "NetworkTypes", "Topology"], path: "Tests/Fuzz",
             swiftSettings: [.unsafeFlags(["-parse-as-library"])])
     ]
 

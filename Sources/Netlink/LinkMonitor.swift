@@ -1,5 +1,4 @@
 import CNetlink
-import Glibc
 
 /// A subscription to a namespace's link and default-route changes (rtnetlink(7) multicast): `ip monitor link route`.
 ///
@@ -23,58 +22,24 @@ public final class LinkMonitor {
         public init() {}
     }
 
-    private let socket: OpaquePointer  // struct nl_sock *
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
+    private let socket: MulticastSocket
     /// Readable when there is something to ``drain()``: for epoll(7), level-triggered.
-    public let descriptor: Int32
-
-    /// Datagrams that one ``drain()`` reads at most, so that a storm of changes does not hold its caller.
-    static let datagramsPerDrain = 4096
+    public var descriptor: Int32 { socket.descriptor }
 
     /// - Parameters:
     ///   - namespace: nil for the calling thread's own.
     ///   - receiveBuffer: bytes asked for; without CAP_NET_ADMIN the kernel caps it at `net.core.rmem_max`.
     public init(in namespace: NetworkNamespace? = nil, receiveBuffer: Int32 = 1 << 20) throws(NetlinkError) {
-        let operation = "watch the links of \(namespace?.label ?? "this network namespace")"
-        socket =
-            if let namespace { try namespace.entered(openRouteSocket) } else { try openRouteSocket() }
-        descriptor = nl_socket_get_fd(socket)
-        var size = receiveBuffer
-        // FORCE goes beyond rmem_max and needs CAP_NET_ADMIN.
-        if setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size)) != 0 {
-            guard setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
-                throw NetlinkError("\(operation): set the receive buffer", code: errno)
-            }
-        }
-        for group in [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP, RTNLGRP_TC] {
-            let result = nl_socket_add_membership(socket, Int32(group.rawValue))
-            guard result >= 0 else { throw NetlinkError("\(operation): join multicast group \(group.rawValue)", library: result) }
-        }
-    }
-
-    deinit {
-        nl_socket_free(socket)
-        buffer.deallocate()
+        socket = try MulticastSocket(
+            "links", in: namespace, family: NETLINK_ROUTE,
+            groups: [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEXTHOP, RTNLGRP_TC].map(\.rawValue),
+            receiveBuffer: receiveBuffer)
     }
 
     /// Reads what is waiting, without blocking. After an overrun the socket is as good as new: dump and go on.
     public func drain() throws(NetlinkError) -> Changes {
         var changes = Changes()
-        for _ in 0..<Self.datagramsPerDrain {
-            do throws(NetlinkError) {
-                let datagram = try receiveFromKernel(
-                    descriptor, buffer, flags: Int32(truncatingIfNeeded: MSG_DONTWAIT), "read link changes")
-                guard let datagram else { continue }
-                for message in NetlinkMessage.Datagram(datagram) { changes.note(message) }
-            } catch {
-                switch error.code {
-                case EAGAIN: return changes
-                // EMSGSIZE: one message longer than the buffer, so lost as well.
-                case ENOBUFS, EMSGSIZE: changes.overrun()
-                default: throw error
-                }
-            }
-        }
+        if try !socket.drain({ changes.note($0) }) { changes.overrun() }
         return changes
     }
 }

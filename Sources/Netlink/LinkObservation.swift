@@ -26,6 +26,19 @@ public struct LinkObservation: Sendable, Equatable {
     /// -1: the peer is in a namespace that has no number here.
     public var peerNamespace: Int32?
     public var vxlan: VXLANParameters?
+    public var vlan: VLANParameters?
+    public var bridge: BridgeParameters?
+    public var bond: BondParameters?
+    /// The routing table of a VRF device.
+    public var vrfTable: UInt32?
+    /// The kind of ``master``: `"bridge"`, `"bond"`, `"vrf"`, …; empty without one, and for masters that tell no more than that they are.
+    public var portKind = ""
+    /// A port of a bond that carries its traffic now, and does not stand by; nil for other links.
+    public var isActivePort: Bool?
+    /// The operational state (IF_OPER_*, RFC 2863): 6 up, 2 down, 0 unknown (as of `lo` and TUN), 5 dormant, 3 the link below is down.
+    public var operationalState: UInt8 = 0
+    /// The hardware's place on its bus, `0000:01:00.0`; empty for software.
+    public var parentDevice = ""
     /// The XDP program attached in driver, generic or hardware mode: packets that it takes are not seen at tc ingress.
     public var xdpProgram: UInt32?
     public var counters = LinkCounters()
@@ -50,6 +63,8 @@ public struct LinkObservation: Sendable, Equatable {
             case IFLA_LINK_NETNSID: peerNamespace = value.value()
             case IFLA_STATS64: counters = LinkCounters(value)
             case IFLA_LINKINFO: readKind(value)
+            case IFLA_OPERSTATE: operationalState = value.value() ?? 0
+            case IFLA_PARENT_DEV_NAME: parentDevice = value.text
             case IFLA_XDP:
                 for (type, value) in NetlinkAttributes(value) where type == IFLA_XDP_PROG_ID { xdpProgram = value.value() }
             default: break
@@ -58,9 +73,30 @@ public struct LinkObservation: Sendable, Equatable {
     }
 
     private mutating func readKind(_ nest: UnsafeRawBufferPointer) {
-        for (type, value) in NetlinkAttributes(nest) where type == IFLA_INFO_KIND { kind = value.text }
-        guard kind == "vxlan" else { return }
-        for (type, value) in NetlinkAttributes(nest) where type == IFLA_INFO_DATA { vxlan = VXLANParameters(value) }
+        var data = UnsafeRawBufferPointer(rebasing: nest[..<0])
+        var portData = data
+        for (type, value) in NetlinkAttributes(nest) {
+            switch type {
+            case IFLA_INFO_KIND: kind = value.text
+            case IFLA_INFO_DATA: data = value
+            case IFLA_INFO_SLAVE_KIND: portKind = value.text
+            case IFLA_INFO_SLAVE_DATA: portData = value
+            default: break
+            }
+        }
+        switch kind {
+        case "vxlan": vxlan = VXLANParameters(data)
+        case "vlan": vlan = VLANParameters(data)
+        case "bridge": bridge = BridgeParameters(data)
+        case "bond": bond = BondParameters(data)
+        case "vrf": for (type, value) in NetlinkAttributes(data) where type == IFLA_VRF_TABLE { vrfTable = value.value() }
+        default: break
+        }
+        guard portKind == "bond" else { return }
+        for (type, value) in NetlinkAttributes(portData)
+        where type == IFLA_BOND_SLAVE_STATE {
+            isActivePort = value.value(UInt8.self) == 0
+        }
     }
 }
 
@@ -149,6 +185,12 @@ public struct VXLANParameters: Sendable, Equatable {
 extension IPAddress {
     /// From an attribute of four or sixteen bytes in network order; nil for another length and for the unspecified address.
     init?(networkOrder bytes: UnsafeRawBufferPointer) {
+        self.init(wire: bytes)
+        if self == .v4(0) || self == .v6(high: 0, low: 0) { return nil }
+    }
+
+    /// From an attribute of four or sixteen bytes in network order, the unspecified address among them; nil for another length.
+    init?(wire bytes: UnsafeRawBufferPointer) {
         if bytes.count == 4, let word = bytes.value(UInt32.self) {
             self = .v4(UInt32(bigEndian: word))
         } else if bytes.count == 16, let high = bytes.value(UInt64.self), let low = bytes.value(UInt64.self, at: 8) {
@@ -156,7 +198,6 @@ extension IPAddress {
         } else {
             return nil
         }
-        if self == .v4(0) || self == .v6(high: 0, low: 0) { return nil }
     }
 }
 

@@ -43,11 +43,14 @@ public final class NetlinkSocket {
     // MARK: transport
 
     /// Sends a dump request and gives what `parse` makes of each answer. A dump that the kernel marks as interrupted is taken again.
+    /// - Parameter start: called before each attempt, for a `parse` that keeps something by itself.
     func dump<Header: BitwiseCopyable, Value>(
-        _ type: Int, _ header: Header, _ operation: String, parse: (NetlinkMessage) throws(NetlinkError) -> Value?
+        _ type: Int, _ header: Header, _ operation: String, attributes: [(type: Int, value: [UInt8])] = [], start: () -> Void = {},
+        parse: (NetlinkMessage) throws(NetlinkError) -> Value?
     ) throws(NetlinkError) -> [Value] {
         for _ in 0..<Self.dumpAttempts {
-            let sequence = try post(type, NLM_F_DUMP, header, [], operation)
+            start()
+            let sequence = try post(type, NLM_F_DUMP, header, attributes, operation)
             var values: [Value] = []
             var isInterrupted = false
             try receive(sequence, operation) { (message) throws(NetlinkError) in
@@ -120,9 +123,6 @@ public final class NetlinkSocket {
         }
     }
 }
-
-/// A bound NETLINK_ROUTE socket in the calling thread's namespace; the caller frees it.
-func openRouteSocket() throws(NetlinkError) -> OpaquePointer { try openNetlinkSocket(NETLINK_ROUTE) }
 
 /// A bound netlink socket in the calling thread's namespace; the caller frees it.
 func openNetlinkSocket(_ family: Int32) throws(NetlinkError) -> OpaquePointer {

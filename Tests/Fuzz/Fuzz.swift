@@ -2,6 +2,7 @@ import Configuration
 import Flows
 import Netlink
 import NetworkTypes
+import Topology
 
 /// The entry of libFuzzer: the first byte says which reader of outside bytes gets the rest. Whatever they are, a reader may refuse them and may
 /// not crash; what it took must survive being written and read again.
@@ -10,7 +11,7 @@ import NetworkTypes
 @_cdecl("LLVMFuzzerTestOneInput") public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     guard size > 0 else { return 0 }
     let bytes = UnsafeRawBufferPointer(start: data + 1, count: size - 1)
-    switch data[0] % 8 {
+    switch data[0] % 9 {
     case 0: filter(bytes)
     case 1: configuration(bytes)
     case 2: addresses(bytes)
@@ -18,9 +19,16 @@ import NetworkTypes
     case 4: _ = QdiscObservation(bytes)
     case 5: _ = FilterObservation(bytes)
     case 6: policy(bytes)
+    case 7: facts(bytes)
     default: _ = SocketObservation(bytes, ipProtocol: 6)
     }
     return 0
+}
+
+/// What netlink brings of the topology.
+private func facts(_ bytes: UnsafeRawBufferPointer) {
+    _ = (InterfaceAddress(netlink: bytes), Route(netlink: bytes), NexthopObject(netlink: bytes), RoutingRule(netlink: bytes))
+    _ = (Neighbour(netlink: bytes), ForwardingEntry(netlink: bytes), NetfilterChain(netlink: bytes), TranslatedFlow(netlink: bytes))
 }
 
 private func filter(_ bytes: UnsafeRawBufferPointer) {

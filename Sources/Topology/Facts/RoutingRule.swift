@@ -43,6 +43,8 @@ public struct RoutingRule: Sendable, Hashable {
     public var suppressedLength: Int32
     /// Who made it (RTPROT_*).
     public var origin: UInt8
+    /// It also looks at something that is not told here (a DSCP, a flow label, a tunnel's key, …): whether a packet matches is unknown.
+    public var hasOtherSelectors: Bool
 
     public init(family: Family, priority: UInt32, action: Action = .table, table: UInt32 = 0) {
         self.family = family
@@ -65,5 +67,6 @@ public struct RoutingRule: Sendable, Hashable {
         followsVRF = false
         suppressedLength = -1
         origin = 0
+        hasOtherSelectors = false
     }
 }
