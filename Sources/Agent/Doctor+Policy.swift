@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Netlink
+import NetworkTypes
 import Policy
 import Reports
 
@@ -57,10 +58,8 @@ extension Doctor {
         } catch {
             return error.files.flatMap { file in
                 file.problems.map { problem in
-                    var found = problem.line > 0 ? "\(file.file):\(problem.line): " : "\(file.file): "
-                    if !problem.keyPath.isEmpty { found += "\(problem.keyPath): " }
-                    if let value = problem.value { found += "\"\(value)\": " }
-                    return Check("policy", .fail, found + problem.reason, fix: problem.hint ?? "correct it, then: nilo apply")
+                    let place = problem.line > 0 ? "\(file.file.visible):\(problem.line)" : file.file.visible
+                    return Check("policy", .fail, "\(place): \(problem)", fix: problem.hint ?? "correct it, then: nilo apply")
                 }
             }
         }

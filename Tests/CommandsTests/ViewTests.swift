@@ -99,7 +99,7 @@ import Testing
         #expect(tunnel.contains("tcp/vni42") && tunnel.contains("10.0.0.2:https") && !tunnel.contains("192.0.2.2"))
         #expect(
             try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2"))) { $0 == "10.0.0.1" ? "evil\u{1B}[2J" : nil }.contains(
-                "evil\u{FFFD}[2J:40000"))
+                "evil\\u001b[2J:40000"))
     }
 
     @Test func groups() throws {

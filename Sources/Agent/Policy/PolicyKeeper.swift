@@ -226,13 +226,13 @@ final class PolicyKeeper {
         for (name, text) in change.put {
             guard PolicyDirectory.isFileName(name) else {
                 throw AgentFailure(
-                    "apply the policy", "\"\(name)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
+                    "apply the policy", "\"\(name.visible)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
             }
             wanted[name] = Array(text.utf8)
         }
         var removed = change.remove
         if let odd = removed.first(where: { !PolicyDirectory.isFileName($0) }) {
-            throw AgentFailure("apply the policy", "\"\(odd)\" is no name for a policy file")
+            throw AgentFailure("apply the policy", "\"\(odd.visible)\" is no name for a policy file")
         }
         if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
         for name in removed { wanted[name] = nil }
@@ -283,7 +283,7 @@ final class PolicyKeeper {
         // All of them together: a filter of one file may name a set of another.
         let all = try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         guard let name = all.places[rule]?.file else {
-            throw AgentFailure("remove rule \(rule)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+            throw AgentFailure("remove rule \(rule.visible)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
         }
         let bystanders = all.places.count { $0.value.file == name } - 1
         // Sets and capacities would go with it as silently.
@@ -292,7 +292,7 @@ final class PolicyKeeper {
         let isAlone = rest.map { $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets } ?? false
         guard bystanders == 0, isAlone else {
             throw AgentFailure(
-                "remove rule \(rule)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
+                "remove rule \(rule.visible)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
         }
         return name
     }

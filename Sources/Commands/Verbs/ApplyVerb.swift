@@ -99,7 +99,7 @@ public enum ApplyVerb {
                 throw CommandFailure("read \(path)", "a policy file's name ends in .yaml", code: .usage)
             }
             guard files.updateValue(text, forKey: name) == nil else {
-                throw CommandFailure("read \(path)", "two of the files are called \(name)", code: .usage)
+                throw CommandFailure("read \(path)", "two of the files are called \(name.visible)", code: .usage)
             }
         }
         return files

@@ -1,3 +1,4 @@
+import NetworkTypes
 import Policy
 
 // What `add` takes for each kind of rule, and how the verbs explain themselves.
@@ -59,7 +60,7 @@ extension RuleVerb {
         let words = ["interface": "", "vxlan": "remote", "erspan": "remote", "file": "path"]
         guard parts.count == 2, let first = words[parts[0]] else {
             throw CommandFailure(
-                "mirror add", "--to cannot be \"\(text)\"",
+                "mirror add", "--to cannot be \"\(text.visible)\"",
                 hint: "as interface:span0, vxlan:192.0.2.9,vni=16711681 or file:/tmp/web.pcapng",
                 code: .usage)
         }
@@ -71,7 +72,7 @@ extension RuleVerb {
             } else {
                 let pair = field.split(separator: "=", maxSplits: 1).map(String.init)
                 guard pair.count == 2 else {
-                    throw CommandFailure("mirror add", "--to has \"\(field)\" where KEY=VALUE belongs", code: .usage)
+                    throw CommandFailure("mirror add", "--to has \"\(field.visible)\" where KEY=VALUE belongs", code: .usage)
                 }
                 fields.append("\(scalar(pair[0])): \(scalar(pair[1]))")
             }

@@ -95,7 +95,7 @@ struct RuleVerb: Sendable {
         var words = arguments.operands[...]
         let action = words.popFirst() ?? "list"
         if action != "add", let odd = keys.first(where: { arguments.has($0.option.name) }) {
-            throw CommandFailure("\(kind.rawValue) \(action)", "--\(odd.option.name) belongs to add", code: .usage)
+            throw CommandFailure("\(kind.rawValue) \(action.visible)", "--\(odd.option.name) belongs to add", code: .usage)
         }
         switch action {
         case "list":
@@ -105,7 +105,7 @@ struct RuleVerb: Sendable {
             guard let name = words.popFirst() else { throw usage("a rule has a name") }
             guard Policy.isName(name) else {
                 throw CommandFailure(
-                    "\(kind.rawValue) add", "\"\(name)\" is no name for a rule", hint: "1 to 32 of a-z, 0-9, dot, dash and underscore",
+                    "\(kind.rawValue) add", "\"\(name.visible)\" is no name for a rule", hint: "1 to 32 of a-z, 0-9, dot, dash and underscore",
                     code: .usage)
             }
             let text = try text(name, filter: Array(words), arguments)
