@@ -295,6 +295,13 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
     }
 
     /// Rules of all files in the order of the files; sets and parents may stand in a later one.
+    /// What a value holds starts no line of its own in what is said of it.
+    @Test func valuesStayInTheirLine() {
+        let said = refusal([("p.yaml", "mirror:\n- {name: \"a\\nhint: all is well\\e[2J\", to: {interface: x}}\n")])
+        #expect(said.first == #"p.yaml:2: mirror[0].name: "a\nhint: all is well\u001b[2J": expected 1 to 32 of a-z, 0-9, dot, dash and underscore"#)
+        #expect(said.count == 1, "\(said)")
+    }
+
     @Test func filesAreOnePolicy() throws {
         let file = try read([
             ("1.yaml", "sample:\n- {name: a, one-in: 1, match: net @late}\nshape:\n- {name: part, rate: 1 Mbit/s, parent: whole}\n"),
