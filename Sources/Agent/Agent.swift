@@ -169,6 +169,7 @@ final class Agent {
     /// Applies what the policy folder says. A file with a problem leaves what is in force, and the agent goes on.
     private func applyPolicy(because reason: String) {
         do {
+            for reason in keeper.unread { log.warning("policy file passed over", ["reason": LogValue(reason)]) }
             let plan = try keeper.load()
             for refusal in plan.refusals {
                 log.error("rule not applied", ["rule": LogValue(refusal.rule), "reason": LogValue(refusal.reason)])

@@ -238,7 +238,8 @@ final class PolicyKeeper {
         for name in removed { wanted[name] = nil }
         let file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         if !isInForce && !change.dryRun { try shapes.settle() }
-        let plan = try plan(file.policy, mayReplace: change.replace)
+        var plan = try plan(file.policy, mayReplace: change.replace)
+        plan.remarks += unread
         guard !change.dryRun else { return plan.report(applied: false) }
         if let refusal = plan.refusals.first(where: { refusal in !self.refusals.contains(refusal) }), !change.put.isEmpty {
             // A rule that was just asked for and cannot be is not half taken in.
@@ -262,6 +263,11 @@ final class PolicyKeeper {
         files = wanted.keys.sorted()
         problem = nil
         return plan.report(applied: true, confirmWithinSeconds: change.confirmWithinSeconds)
+    }
+
+    /// Files of the folder that are passed over, a line each.
+    var unread: [String] {
+        do { return try directory.unread() } catch { return ["\(error)"] }
     }
 
     /// Brings the folder to what is in force: all of it, or nothing.
