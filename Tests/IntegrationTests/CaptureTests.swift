@@ -204,6 +204,34 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// However many ask, the policy's rules have most of the sessions.
+    @Test func capturesLeaveRoomForRules() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.beside("nilo"))
+        var clients: [BackgroundProcess] = []
+        for number in 1...8 {
+            clients.append(
+                try await BackgroundProcess.start(
+                    [nilo, "capture", "--socket", site.socket, "--write", "\(site.directory)/live\(number)", "icmp"], in: pair.a))
+        }
+        let areThere = try await eventually(within: .seconds(20)) { try await Self.sessions(site).count == 8 }
+        #expect(areThere)
+        let said = try await site.refusal("capture --write \(site.directory)/ninth icmp")
+        #expect(said.contains("8 of the 32 mirror sessions") && said.contains("hint: running: capture:1, capture:2, "), "\(said)")
+        try await site.apply(
+            "mirror:\n" + (1...24).map { "- {name: m\($0), on: va, match: port \($0), to: {file: {path: \(site.directory)/m\($0)}}}\n" }.joined())
+        #expect(try await Self.sessions(site).count == 32)
+        let full = try await site.refusal("mirror add late --on va --to file:\(site.directory)/late")
+        #expect(full.contains("all 32 mirror sessions are taken") && full.contains("capture:8") && full.contains("m24"), "\(full)")
+        for client in clients { try client.stop(signal: SIGKILL) }
+        let areGone = try await eventually(within: .seconds(10)) { try await Self.sessions(site).count == 24 }
+        #expect(areGone)
+        try await site.nilo("mirror add late --on va --to file:\(site.directory)/late")
+        try await site.stop(agent, keep: false)
+    }
+
     /// An agent that died leaves a session that nobody reads; the next one removes it.
     @Test func aRestartedAgentRemovesTheSession() async throws {
         let pair = try await Pair()
