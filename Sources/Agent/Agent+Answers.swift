@@ -136,6 +136,7 @@ extension Agent {
         if collector.displaced > 0 { warnings.append("\(collector.displaced) flows had to leave the full flow table: raise flows.limit") }
         if let problem = keeper.problem { warnings += Self.sentences(problem) }
         warnings += keeper.unread
+        warnings += reporter.problems()
         for refusal in keeper.refusals { warnings.append("rule \(refusal.rule) is not in force: \(refusal.reason)") }
         for followed in follower.namespaces.values {
             for reason in followed.refused.values.sorted() { warnings.append("not attached: \(reason)") }

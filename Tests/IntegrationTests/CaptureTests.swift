@@ -204,6 +204,30 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// A file that cannot be is refused before anything changes; one that cannot be any more is told of.
+    @Test func impossibleFilesAreRefused() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let folder = "\(site.directory)/captures"
+        func add(_ path: String) async throws -> String { try await site.refusal("mirror add tap --on va --to file:\(path) icmp") }
+        let missing = try await add("\(folder)/tap")
+        #expect(missing.contains("tap: to.file.path: \"\(folder)/tap\": \(folder): No such file") && missing.contains("mkdir -p \(folder)"), "\(missing)")
+        #expect(try await add(site.directory).contains("it is a directory"))
+        #expect(try await add("\(site.configuration)/tap").contains("Not a directory"))
+        #expect(try await add("/proc/sys/tap").contains("to.file.path"))
+        #expect(try await site.nilo("plan -f \(site.draft(Self.policy("\(folder)/tap", port: 9)))").contains("✗ tap: to.file.path"))
+        #expect(try site.policyFiles().isEmpty)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        try await site.nilo("mirror add tap --on va --to file:\(folder)/tap icmp")
+        #expect(try await site.status().warnings.isEmpty)
+        try FileManager.default.removeItem(atPath: folder)
+        #expect(try await site.nilo("mirror").contains("tap: \(folder)/tap: \(folder): No such file"))
+        #expect(try await site.status().warnings.contains { $0.hasPrefix("mirror tap: ") })
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        try await site.stop(agent, keep: false)
+    }
+
     /// However many ask, the policy's rules have most of the sessions.
     @Test func capturesLeaveRoomForRules() async throws {
         let pair = try await Pair()

@@ -54,6 +54,8 @@ final class MirrorActuator: RuleActuator {
                     continue
                 }
                 do {
+                    // One that is in force goes on trying, and says what keeps it from writing.
+                    if case .file(let file) = rule.target, book.tenants[place] != tenant { try Self.check(file, of: rule.name) }
                     let (session, needsPort) = try resolve(rule, interfaces, namespace)
                     taken.insert(place)
                     parts.append(
@@ -83,7 +85,8 @@ final class MirrorActuator: RuleActuator {
     /// So many sessions at a time may be captures': the rest is for the rules of the policy.
     static let mostCaptures = 8
 
-    private func place(for rule: MirrorRule, _ tenant: RuleBook.Tenant, besides parts: [Part]) -> Result<RuleBook.Place, PlanReport.Refusal> {
+    private func place(for rule: MirrorRule, _ tenant: RuleBook.Tenant, besides parts: [Part]) -> Result<RuleBook.Place, PlanReport.Refusal>
+    {
         let each = "a rule or capture counts once for each namespace it applies in"
         let captures = parts.filter { $0.rule.isCapture }.map(\.rule.name)
         if rule.isCapture, captures.count >= Self.mostCaptures {
@@ -219,6 +222,11 @@ final class MirrorActuator: RuleActuator {
                 try tables.install(session, at: Int(place.index))
                 sessions[place] = session
             })
+    }
+
+    private static func check(_ file: MirrorRule.CaptureFile, of rule: String) throws(PlanReport.Refusal) {
+        guard let obstacle = CaptureTarget.obstacle(of: file.path) else { return }
+        throw PlanReport.Refusal(rule: rule, reason: "to.file.path: \"\(file.path.visible)\": \(obstacle.reason)", hint: obstacle.hint)
     }
 
     // MARK: Mirror ports

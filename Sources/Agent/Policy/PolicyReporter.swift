@@ -59,6 +59,25 @@ final class PolicyReporter {
             problem: keeper.problem, confirmWithinSeconds: keeper.confirmWithinSeconds)
     }
 
+    /// What keeps rules in force from doing what they say, a line each.
+    func problems() -> [String] {
+        let bad = (keeper.policy.mirrors + keeper.guests).compactMap { rule -> String? in
+            let sessions = keeper.book.tenants.filter { $0.key.kind == .mirror && $0.value.name == rule.name }.map {
+                keeper.mirrors.sessions[$0.key]
+            }
+            return sessions.lazy.compactMap { self.problem(of: rule, $0) }.first.map { "mirror \(rule.name): \($0)" }
+        }
+        return bad.sorted()
+    }
+
+    private func problem(of rule: MirrorRule, _ session: MirrorSession?) -> String? {
+        if let obstacle = session?.obstacle { return MirrorActuator.text(obstacle) }
+        if let problem = captures?.progress(of: rule.name)?.problem { return problem }
+        // Files that are open are written to until they are full; what then comes is known now.
+        guard case .file(let file) = rule.target, let obstacle = CaptureTarget.obstacle(of: file.path) else { return nil }
+        return "\(file.path.visible): \(obstacle.reason)"
+    }
+
     private func mirrors(_ rule: MirrorRule, _ names: InterfaceNames) -> [MirrorReport] {
         let places = keeper.book.tenants.filter { $0.key.kind == .mirror && $0.value.name == rule.name }.sorted {
             $0.value.part < $1.value.part
@@ -73,7 +92,7 @@ final class PolicyReporter {
                 segmentation: rule.segmentation.rawValue)
             report.since = keeper.book.since[place]?.description
             let session = keeper.mirrors.sessions[place]
-            report.problem = session?.obstacle.map { MirrorActuator.text($0) }
+            report.problem = problem(of: rule, session)
             if case .collector(_, let path)? = session?.target { report.pathMTU = path.mtu }
             guard let counts = try? keeper.mirrors.tables.counts(of: Int(place.index)) else { return report }
             report.matched = counts.matched.skbs
@@ -85,7 +104,6 @@ final class PolicyReporter {
             report.failed = Dictionary(uniqueKeysWithValues: counts.failed.map { ("\($0.key)", $0.value) })
             if let progress = captures?.progress(of: rule.name) {
                 if progress.lost > 0 { report.failed["not written"] = progress.lost }
-                report.problem = report.problem ?? progress.problem
             }
             if counts.outranked > 0 { report.failed["outranked"] = counts.outranked }
             if let rate = rates[Self.key("m", rule.name, report.namespace)] {
