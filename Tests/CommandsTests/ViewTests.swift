@@ -182,6 +182,19 @@ import Testing
         )
     }
 
+    @Test func stepsOfAPlan() {
+        func last(_ steps: [PlanReport.Step], applied: Bool = true) -> Substring? {
+            PlanView(output: Self.plain).text(PlanReport(steps: steps, applied: applied)).split(separator: "\n").last
+        }
+        let steps = [
+            PlanReport.Step(.add, "htb qdisc on eth0"), .init(.add, rule: "a", "shape"), .init(.change, rule: "a", "more"),
+            .init(.remove, rule: "b", "gone"),
+        ]
+        #expect(last(steps) == "applied: 2 rules, 4 steps: 2 added, 1 changed, 1 removed")
+        #expect(last(Array(steps.prefix(1)), applied: false) == "plan: 1 step: 1 to add, 0 to change, 0 to remove")
+        #expect(last([]) == "nothing to change: the kernel is as the policy says")
+    }
+
     @Test func statusOfThePolicy() throws {
         func line(_ policy: StatusReport.Policy) throws -> String {
             var status = FakeAgent.status
