@@ -165,6 +165,20 @@ import Testing
         try await site.stop(next, keep: false)
     }
 
+    @Test func anEmptySetIsRemarkedOn() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try Data("# none yet\n".utf8).write(to: URL(fileURLWithPath: "\(site.directory)/partners.txt"))
+        let text = "sets:\n  partners: {file: \(site.directory)/partners.txt}\nsample:\n- {name: x, one-in: 5, match: net @partners}\n"
+        try site.writePolicy("sample: []\n", "old.yml")
+        let plan = try await site.nilo("plan -f \(site.draft(text))")
+        #expect(plan.contains("! set partners: there is no prefix in it"), "\(plan)")
+        let odd = "\(site.policies)/old.yml is not read: its name does not end in .yaml"
+        #expect(plan.contains("! \(odd)"), "\(plan)")
+        #expect(try await site.status().warnings == [odd])
+        try await site.stop(agent, keep: false)
+    }
+
     // MARK: Foreign qdiscs
 
     @Test(.requires(.tbf, .u32)) func aForeignRootQdiscStaysUnlessToldOtherwise() async throws {

@@ -90,6 +90,9 @@ final class PolicyKeeper {
         let interfaces = interfaces
         let resolution = PolicyResolution(interfaces: interfaces, mayReplace: mayReplace)
         let parts = try actuators.map { try $0.prepare(policy, resolution, &plan) }
+        plan.remarks += policy.prefixSets.filter(\.value.isEmpty).keys.sorted().map {
+            "set \($0): there is no prefix in it, so that net @\($0) matches nothing"
+        }
         let expected = try compile(parts.flatMap(\.expectedRules), policy, interfaces)
         plan.steps = parts.flatMap(\.before)
         if expected != program || parts.contains(where: { !$0.before.isEmpty || !$0.after.isEmpty }) {
