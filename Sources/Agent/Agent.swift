@@ -35,6 +35,7 @@ final class Agent {
     let startedAt: Timestamp
     private var readTimer: LoopTimer!
     private var turnTimer: LoopTimer!
+    private var confirmTimer: LoopTimer!
     private var searchTimer: LoopTimer!
     /// Keep counting in the kernel when the agent ends.
     private(set) var keepsCounting = true
@@ -138,6 +139,8 @@ final class Agent {
         for _ in 0..<64 where try !follower.search() {}
         try follower.sweep()
         keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
+        confirmTimer = try loop.timer { [unowned self] in keeper.takeBack() }
+        keeper.onPending = { [unowned self] in confirmTimer.fire(after: $0) }
         reporter = PolicyReporter(keeper, follower)
         consumer = try SampleConsumer(loop, keeper, datapath, follower, log)
         consumer.onEnd = { [unowned self] name, progress in

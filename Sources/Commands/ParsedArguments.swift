@@ -107,6 +107,16 @@ public struct ParsedArguments: Hashable, Sendable {
         return number
     }
 
+    /// `500ms, 2s or 30s`: times within bounds, written as they are read.
+    private static func examples(in bounds: ClosedRange<Duration>) -> String {
+        let all: [(String, Duration)] = [
+            ("500ms", .milliseconds(500)), ("2s", .seconds(2)), ("30s", .seconds(30)), ("5m", .seconds(300)), ("1h", .seconds(3600)),
+        ]
+        let fitting = all.filter { bounds.contains($0.1) }.prefix(3).map(\.0)
+        guard let last = fitting.last else { return "\(bounds.lowerBound.seconds)s" }
+        return fitting.count == 1 ? last : fitting.dropLast().joined(separator: ", ") + " or \(last)"
+    }
+
     /// `500ms`, `2s`, `1.5s`, `5m`, `1h`; a bare number is seconds.
     public func duration(_ name: String, in bounds: ClosedRange<Duration>) throws(CommandFailure) -> Duration? {
         guard let text = value(name) else { return nil }
@@ -122,6 +132,6 @@ public struct ParsedArguments: Hashable, Sendable {
         }
         throw CommandFailure(
             command, "--\(name) wants a time from \(bounds.lowerBound.short) to \(bounds.upperBound.short), not \"\(text.visible)\"",
-            hint: "as 500ms, 2s or 5m", code: .usage)
+            hint: "as \(Self.examples(in: bounds))", code: .usage)
     }
 }

@@ -35,7 +35,11 @@ final class PolicyKeeper {
     private var lastComplaint = ""
     /// The interfaces that were there when the policy was carried out last.
     private var known: Set<InterfaceID> = []
-    private(set) var pending: Pending?
+    private(set) var pending: Pending? {
+        didSet { if let pending { onPending(ContinuousClock.now.duration(to: pending.until)) } }
+    }
+    /// A change has to be taken back after this time, by `takeBack`, unless it is confirmed.
+    var onPending: (Duration) -> Void = { _ in }
     /// Mirror sessions that no file says, in force beside the policy for as long as somebody wants them.
     private(set) var guests: [MirrorRule] = []
     /// Something may have been installed or removed.
@@ -316,22 +320,27 @@ final class PolicyKeeper {
 
     /// Looks whether the kernel still is as the policy says, and mends it. Once a second, and when netlink tells of a change.
     func turn(now: Timestamp) {
-        if let held = pending, ContinuousClock.now >= held.until {
-            pending = nil
-            // Also when it fails now: from here on that is what is kept.
-            policy = held.before
-            files = (try? directory.read().map(\.name)) ?? []
-            do {
-                try carryOut(try plan(policy, mayReplace: false))
-                log.warning("policy not confirmed; taken back")
-            } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
-        }
+        // Its timer stands still while the machine sleeps.
+        takeBack()
         // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
         turns += 1
         if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
         samples.turn(now: now)
     }
     private var turns = 0
+
+    /// Brings the earlier policy back when nobody has confirmed the change in time.
+    func takeBack() {
+        guard let held = pending, ContinuousClock.now >= held.until else { return }
+        pending = nil
+        // Also when it fails now: from here on that is what is kept.
+        policy = held.before
+        files = (try? directory.read().map(\.name)) ?? []
+        do {
+            try carryOut(try plan(policy, mayReplace: false))
+            log.warning("policy not confirmed; taken back")
+        } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
+    }
 
     /// Nothing is asked for, and nothing of ours is there that was.
     private var isIdle: Bool {
