@@ -21,6 +21,14 @@ extension ControlRoutes {
         }
     }
 
+    /// One rule, as a `RuleReport`.
+    static func rule(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        guard let name = query.text("name"), !name.isEmpty else {
+            throw ControlQuery.Fault(field: "name", reason: "it is missing; it is to be the name of a rule")
+        }
+        return { try json($0.reporter.rule(named: name, at: .now)) }
+    }
+
     private static func fields(_ change: PolicyChange, steps: Int) -> KeyValuePairs<String, LogValue> {
         [
             "put": LogValue(change.put.keys.sorted().joined(separator: " ")),

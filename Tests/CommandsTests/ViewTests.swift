@@ -182,6 +182,29 @@ import Testing
         )
     }
 
+    /// Every packet that matched is in one column, and in one only.
+    @Test func columnsOfAMirror() {
+        var rule = MirrorReport(
+            name: "tap", namespace: nil, interfaces: ["eth0"], direction: "ingress", filter: "", target: "file /tmp/tap", selection: "all",
+            snapLength: nil, limit: nil, priority: 0, segmentation: "super")
+        (rule.matched, rule.outranked, rule.unselected, rule.capped) = (100, 3, 7, 10)
+        (rule.sent, rule.mirroredPackets, rule.mirroredBytes, rule.notWritten) = (75, 75, 0, 20)
+        rule.failed = ["ringFull": 5]
+        #expect(rule.matched == rule.skipped + rule.capped + rule.failedTotal + rule.copied)
+        let report = PolicyReport(
+            at: "", intervalSeconds: 1, folder: "", files: [], generation: 1, mirrors: [rule], samplers: [], shapers: [], refusals: [],
+            waiting: [], repaired: 0, problem: nil, confirmWithinSeconds: nil)
+        let text = RuleListView(output: TerminalOutput(isTerminal: false, width: 0, color: false)).mirrors(report)
+        #expect(
+            text == """
+                MIRROR  ON       TO             MATCHED  SKIPPED  COPIED    BYTES  CUT  CAPPED  FAILED  RATE
+                tap     eth0 in  file /tmp/tap      100       10      55      0 B    0      10      25     -
+                tap: 5 failed: ringFull
+                tap: 20 failed: not written
+
+                """, "\(text)")
+    }
+
     @Test func stepsOfAPlan() {
         func last(_ steps: [PlanReport.Step], applied: Bool = true) -> Substring? {
             PlanView(output: Self.plain).text(PlanReport(steps: steps, applied: applied)).split(separator: "\n").last

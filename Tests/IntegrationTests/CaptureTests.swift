@@ -116,7 +116,7 @@ import Testing
         #expect(isSaid)
         // Whatever still waits is written or counted within the turn of a second.
         try await Task.sleep(for: .seconds(1.5).stretched)
-        let lost = Int(try await rule().failed["not written"] ?? 0)
+        let lost = Int(try await rule().notWritten)
         let files = try Self.files("\(small)/tap")
         let inFiles = try await Self.packets(files, in: pair.a)
         #expect(inFiles + lost == 3000 && lost > 1000, "\(inFiles) \(lost)")
@@ -124,7 +124,7 @@ import Testing
         try await pair.a.sendUDP(10, size: 200, to: Pair.addressB, port: receiver.port)
         let isOver = try await eventually(within: .seconds(10)) { try await rule().problem == nil }
         #expect(isOver)
-        #expect(Int(try await rule().failed["not written"] ?? 0) == lost)
+        #expect(Int(try await rule().notWritten) == lost)
         try await site.stop(agent, keep: false)
         let log = try await Self.packets(Self.files("\(small)/tap"), in: pair.a)
         #expect(log == 10)
@@ -212,9 +212,11 @@ import Testing
         let folder = "\(site.directory)/captures"
         func add(_ path: String) async throws -> String { try await site.refusal("mirror add tap --on va --to file:\(path) icmp") }
         let missing = try await add("\(folder)/tap")
-        #expect(missing.contains("tap: to.file.path: \"\(folder)/tap\": \(folder): No such file") && missing.contains("mkdir -p \(folder)"), "\(missing)")
+        #expect(
+            missing.contains("tap: to.file.path: \"\(folder)/tap\": \(folder): No such file") && missing.contains("mkdir -p \(folder)"),
+            "\(missing)")
         #expect(try await add(site.directory).contains("it is a directory"))
-        #expect(try await add("\(site.configuration)/tap").contains("Not a directory"))
+        #expect(try await add("\(site.configuration)/tap").contains("is no directory"))
         #expect(try await add("/proc/sys/tap").contains("to.file.path"))
         #expect(try await site.nilo("plan -f \(site.draft(Self.policy("\(folder)/tap", port: 9)))").contains("✗ tap: to.file.path"))
         #expect(try site.policyFiles().isEmpty)
@@ -245,7 +247,8 @@ import Testing
         let said = try await site.refusal("capture --write \(site.directory)/ninth icmp")
         #expect(said.contains("8 of the 32 mirror sessions") && said.contains("hint: running: capture:1, capture:2, "), "\(said)")
         try await site.apply(
-            "mirror:\n" + (1...24).map { "- {name: m\($0), on: va, match: port \($0), to: {file: {path: \(site.directory)/m\($0)}}}\n" }.joined())
+            "mirror:\n"
+                + (1...24).map { "- {name: m\($0), on: va, match: port \($0), to: {file: {path: \(site.directory)/m\($0)}}}\n" }.joined())
         #expect(try await Self.sessions(site).count == 32)
         let full = try await site.refusal("mirror add late --on va --to file:\(site.directory)/late")
         #expect(full.contains("all 32 mirror sessions are taken") && full.contains("capture:8") && full.contains("m24"), "\(full)")

@@ -22,8 +22,10 @@ final class PolicyKeeper {
     private let programs: PolicyTables
     let book: RuleBook
     private(set) var policy = Policy()
+    /// Where its rules are written, by their names.
+    private(set) var places: [String: PolicyFile.Place] = [:]
     /// false: nothing has been carried out yet: what an earlier agent put in force stays as it is, though this one does not know its rules.
-    private var isInForce = false
+    private(set) var isInForce = false
     private(set) var files: [String] = []
     private var program: FilterProgram?
     private(set) var refusals: [PlanReport.Refusal] = []
@@ -48,6 +50,7 @@ final class PolicyKeeper {
     /// A change that comes back by itself.
     struct Pending {
         var before: Policy
+        var placesBefore: [String: PolicyFile.Place]
         var put: [PolicyDirectory.File]
         var remove: [String]
         var until: ContinuousClock.Instant
@@ -219,7 +222,7 @@ final class PolicyKeeper {
             problem = "\(error)"
             throw error
         }
-        policy = file.policy
+        (policy, places) = (file.policy, file.places)
         problem = nil
         return plan
     }
@@ -241,9 +244,10 @@ final class PolicyKeeper {
         if let odd = removed.first(where: { !PolicyDirectory.isFileName($0) }) {
             throw AgentFailure("apply the policy", "\"\(odd.visible)\" is no name for a policy file")
         }
-        if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
+        if let rule = change.removeRule { removed.append(try fileOf(rule, change.removeKind.flatMap { RuleKind(rawValue: $0) }, wanted)) }
         for name in removed { wanted[name] = nil }
-        let file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
+        var file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
+        file.places = file.places.mapValues { .init(file: "\(directory.path)/\($0.file)", line: $0.line) }
         if !isInForce && !change.dryRun { try shapes.settle() }
         var plan = try plan(file.policy, mayReplace: change.replace)
         plan.remarks += unread
@@ -253,23 +257,25 @@ final class PolicyKeeper {
             throw AgentFailure("apply the policy", "\(refusal.rule): \(refusal.reason)", hint: refusal.hint)
         }
         guard pending == nil else { throw Self.unconfirmed }
-        let before = policy
+        let (before, placesBefore) = (policy, places)
         try carryOut(plan)
-        policy = file.policy
+        (policy, places) = (file.policy, file.places)
         let put = change.put.map { PolicyDirectory.File(name: $0.key, bytes: Array($0.value.utf8)) }
-        if let seconds = change.confirmWithinSeconds {
-            pending = Pending(before: before, put: put, remove: removed, until: .now + .seconds(seconds))
+        // Where nothing changes there is nothing to be cut off by.
+        let confirm = plan.steps.isEmpty && put.isEmpty && removed.isEmpty ? nil : change.confirmWithinSeconds
+        if let seconds = confirm {
+            pending = Pending(before: before, placesBefore: placesBefore, put: put, remove: removed, until: .now + .seconds(seconds))
         } else {
             do { try store(put, removed) } catch {
                 // What the folder does not say is not to be in force.
-                policy = before
+                (policy, places) = (before, placesBefore)
                 try carryOut(try self.plan(before, mayReplace: false))
                 throw AgentFailure("keep the policy", "\(error); nothing was changed")
             }
         }
         files = wanted.keys.sorted()
         problem = nil
-        return plan.report(applied: true, confirmWithinSeconds: change.confirmWithinSeconds)
+        return plan.report(applied: true, confirmWithinSeconds: confirm)
     }
 
     /// Files of the folder that are passed over, a line each.
@@ -292,11 +298,18 @@ final class PolicyKeeper {
     }
 
     /// The file that holds a rule and no other.
-    private func fileOf(_ rule: String, _ files: [String: [UInt8]]) throws -> String {
+    /// - Parameter kind: that it has to be of.
+    private func fileOf(_ rule: String, _ kind: RuleKind?, _ files: [String: [UInt8]]) throws -> String {
         // All of them together: a filter of one file may name a set of another.
         let all = try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         guard let name = all.places[rule]?.file else {
-            throw AgentFailure("remove rule \(rule.visible)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+            throw AgentFailure(
+                "remove rule \(rule.visible)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+        }
+        if let kind, let its = all.policy.kind(of: rule), its != kind {
+            throw AgentFailure(
+                "remove rule \(rule)", "it is a \(its.rawValue) rule, not a \(kind.rawValue) rule",
+                hint: "nilo \(its.rawValue) remove \(rule)")
         }
         let bystanders = all.places.count { $0.value.file == name } - 1
         // Sets and capacities would go with it as silently.
@@ -305,7 +318,8 @@ final class PolicyKeeper {
         let isAlone = rest.map { $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets } ?? false
         guard bystanders == 0, isAlone else {
             throw AgentFailure(
-                "remove rule \(rule.visible)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
+                "remove rule \(rule.visible)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply"
+            )
         }
         return name
     }
@@ -334,7 +348,7 @@ final class PolicyKeeper {
         guard let held = pending, ContinuousClock.now >= held.until else { return }
         pending = nil
         // Also when it fails now: from here on that is what is kept.
-        policy = held.before
+        (policy, places) = (held.before, held.placesBefore)
         files = (try? directory.read().map(\.name)) ?? []
         do {
             try carryOut(try plan(policy, mayReplace: false))

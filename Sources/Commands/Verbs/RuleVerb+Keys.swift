@@ -81,7 +81,8 @@ extension RuleVerb {
     }
 
     private static let operand = CommandSpecification.Operand(
-        "ACTION", count: 0...1000, choices: ["list", "add", "remove"], help: "list (the default), add NAME [FILTER…], remove NAME")
+        "ACTION", count: 0...1000, choices: ["list", "add", "remove"],
+        help: "list (the default), NAME, add NAME [FILTER…], remove NAME")
 
     private static let aboutFiles = """
         A rule that is added is a file of the policy folder and stays there until it is
@@ -96,11 +97,17 @@ extension RuleVerb {
                 Targets: interface:NAME; vxlan:ADDRESS,vni=N[,port=N][,local=ADDRESS];
                 erspan:ADDRESS,session=N; file:PATH[,size=BYTES][,files=N].
 
+                Each packet that MATCHED is in one of SKIPPED (--one-in, priority), CAPPED,
+                FAILED and COPIED, or in the mirror port. One that is cut into the packets
+                of the wire there is several in COPIED and FAILED. CUT and BYTES are of
+                COPIED and, of a file, what the disk did not take (FAILED).
+
                 \(aboutFiles)
                 """,
             options: (scopeKeys + mirrorKeys).map(\.option) + ApplyVerb.changing, operand: operand,
             examples: [
                 .init("nilo mirror", "every session with its counters"),
+                .init("nilo mirror web", "one in full: all counters, its file, its filter as compiled"),
                 .init("sudo nilo mirror add web --on eth0 --to interface:span0 tcp port 443", "HTTPS to a local port"),
                 .init("sudo nilo mirror add all --on eth0 --to vxlan:192.0.2.9,vni=16711681", "everything to a collector"),
                 .init("sudo nilo mirror remove web", "no more"),
