@@ -25,9 +25,15 @@ extension FilterProgram {
         case .range(let field, let range): "\(field) in \(field.text(range.lowerBound))-\(field.text(range.upperBound))"
         case .bits(let field, let mask, let value): "\(field) & 0x\(String(mask, radix: 16)) = 0x\(String(value, radix: 16))"
         case .prefix(let address, let prefix): "\(address) in \(prefix)"
-        case .set(let address, let number):
-            "\(address) in set \(number) (\(prefixSets.indices.contains(number) ? prefixSets[number].count : 0) prefixes)"
+        case .set(let address, let number): "\(address) in set \(number) (\(size(number)))"
         }
+    }
+}
+
+extension FilterProgram {
+    private func size(_ set: Int) -> String {
+        let count = prefixSets.indices.contains(set) ? prefixSets[set].count : 0
+        return "\(count) prefix\(count == 1 ? "" : "es")"
     }
 }
 
@@ -63,7 +69,8 @@ extension FilterProgram.Field: CustomStringConvertible {
         case .direction: UInt8(exactly: value).flatMap { Direction(rawValue: $0) }.map { "\($0)" } ?? "\(value)"
         case .encapsulation: value == 1 ? "vxlan" : "\(value)"
         case .vlan, .innerVLAN: value & 0x1000 != 0 ? "\(value & 0xfff)" : value == 0 ? "none" : "\(value)"
-        case .sourcePort, .destinationPort, .form, .vni, .interface, .dscp, .tcpFlags: "\(value)"
+        case .form: UInt8(exactly: value).flatMap { TupleForm(rawValue: $0) }.map { "\($0)" } ?? "\(value)"
+        case .sourcePort, .destinationPort, .vni, .interface, .dscp, .tcpFlags: "\(value)"
         }
     }
 }

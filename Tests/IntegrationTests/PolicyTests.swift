@@ -91,7 +91,10 @@ import Testing
         #expect(try await site.nilo("mirror").contains("web"))
         #expect(try await site.nilo(line).contains("nothing to change"))
         let full = try await site.nilo("mirror web")
-        for part in ["mirror web  \(site.policies)/mirror-web.yaml:3", "net @offices", "set 0 (1 prefixes)", "on eth0, both ways, since ", "unselected"] {
+        for part in [
+            "mirror web  \(site.policies)/mirror-web.yaml:3", "net @offices", "source in 192.0.2.0/25 ? ", "on eth0, both ways, since ",
+            "unselected",
+        ] {
             #expect(full.contains(part), "\(part) is not in \(full)")
         }
         let report = try JSONDecoder().decode(RuleReport.self, from: Data(try await site.nilo("mirror web --json").utf8))
@@ -100,7 +103,8 @@ import Testing
         let shown = try await site.refusal("shape web")
         #expect(shown.contains("it is a mirror rule") && shown.contains("hint: nilo mirror web"), "\(shown)")
         let removed = try await site.refusal("sample remove web")
-        #expect(removed.contains("it is a mirror rule, not a sample rule") && removed.contains("hint: nilo mirror remove web"), "\(removed)")
+        #expect(
+            removed.contains("it is a mirror rule, not a sample rule") && removed.contains("hint: nilo mirror remove web"), "\(removed)")
         #expect(try await site.refusal("mirror lst").contains("did you mean list?"))
         try await site.nilo("mirror remove web")
         #expect(try site.policyFiles().keys.sorted() == ["sets.yaml"])
@@ -165,7 +169,10 @@ import Testing
         // What the earlier agent left acts on, and is shown for what it is.
         let earlier = try await site.policy()
         #expect(earlier.mirrors.map(\.name).sorted() == ["nine-too", "web"] && earlier.samplers.map(\.name) == ["some"], "\(earlier)")
-        #expect(earlier.mirrors.allSatisfy { $0.problem?.contains("of an earlier agent") == true && $0.problem?.contains("test.yaml:12") == true })
+        #expect(
+            earlier.mirrors.allSatisfy {
+                $0.problem?.contains("of an earlier agent") == true && $0.problem?.contains("test.yaml:12") == true
+            })
         #expect(earlier.shapers.count == 4 && earlier.shapers.allSatisfy { $0.problem != nil }, "\(earlier.shapers)")
         let span = try await CountedDevice("span0", in: lab.a)
         // Two turns of the agent, in which it might put the kernel right.
