@@ -17,6 +17,11 @@ public struct PolicyDirectory: Sendable {
         public var operation: String
         public var code: Int32
         public var description: String { "\(operation): \(String(cString: strerror(code)))" }
+
+        public init(operation: String, code: Int32) {
+            self.operation = operation
+            self.code = code
+        }
     }
 
     public let path: String
