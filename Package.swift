@@ -39,7 +39,7 @@ let intent: [Target] = [  // 3
 ]
 
 let edges: [Target] = [  // 4
-    .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
+    .target(name: "API", dependencies: ["CCurl", "CMicrohttpd", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
@@ -49,7 +49,7 @@ let edges: [Target] = [  // 4
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
-    .target(name: "Terminal"),
+    .target(name: "Terminal", dependencies: ["NetworkTypes"]),
 ]
 
 let agent: [Target] = [  // 5

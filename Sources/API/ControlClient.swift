@@ -10,6 +10,8 @@ public enum ControlClientError: Error, Sendable, Equatable, CustomStringConverti
     case timedOut(socket: String)
     /// The agent answered that it will not: an HTTP status from 400 and its words.
     case refused(status: Int, error: String, hint: String?)
+    /// The agent closed the connection before it had answered, or in the middle of that: what came until then is lost.
+    case ended(inAnswer: Bool)
     /// More than the client takes.
     case tooLarge(bytes: Int)
     /// The connection broke, or what answers is no agent.
@@ -21,7 +23,7 @@ public enum ControlClientError: Error, Sendable, Equatable, CustomStringConverti
         case .notRunning, .timedOut: 4
         case .notPermitted: 3
         case .refused(let status, _, _): status == 403 ? 3 : 1
-        case .tooLarge, .transport: 1
+        case .ended, .tooLarge, .transport: 1
         }
     }
 
@@ -31,6 +33,9 @@ public enum ControlClientError: Error, Sendable, Equatable, CustomStringConverti
         case .notPermitted(let socket): "permission denied on \(socket)"
         case .timedOut(let socket): "the agent did not answer in time on \(socket)"
         case .refused(_, let error, _): error
+        case .ended(let inAnswer):
+            "the agent ended during the request: the connection was closed "
+                + (inAnswer ? "in the middle of its answer" : "without an answer")
         case .tooLarge(let bytes): "the answer is larger than \(bytes) bytes"
         case .transport(let text): "talking to the agent failed: \(text)"
         }
@@ -42,6 +47,7 @@ public enum ControlClientError: Error, Sendable, Equatable, CustomStringConverti
         case .notPermitted: "run as root, or join the group that owns the socket"
         case .timedOut: "see its log: journalctl -u nilo"
         case .refused(_, _, let hint): hint
+        case .ended: "nilo status tells whether it runs again, its log why it ended: journalctl -u nilo"
         case .tooLarge: "ask for less with a filter"
         case .transport: nil
         }
@@ -149,6 +155,12 @@ public struct ControlClient: Sendable {
             case ENOENT, ECONNREFUSED, ENOTDIR: return .notRunning(socket: socket)
             default: return .transport("connect to \(socket): \(code == 0 ? "failed" : String(cString: strerror(Int32(code))))")
             }
+        // No byte of an answer; too few of them; a connection that breaks while something is sent or awaited.
+        case CURLE_GOT_NOTHING, CURLE_SEND_ERROR: return .ended(inAnswer: false)
+        case CURLE_PARTIAL_FILE: return .ended(inAnswer: true)
+        case CURLE_RECV_ERROR:
+            _ = curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &code)
+            return .ended(inAnswer: code > 0)
         case CURLE_OPERATION_TIMEDOUT: return .timedOut(socket: socket)
         default: return .transport(String(cString: curl_easy_strerror(result)))
         }

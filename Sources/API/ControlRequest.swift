@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// One request as the handler sees it.
 public struct ControlRequest: Sendable {
     /// Who is at the other end of a Unix socket (SO_PEERCRED, unix(7)): the process that connected, as it was then.
@@ -90,7 +92,7 @@ public struct ControlResponse: Sendable {
     /// 400: what is wrong with one value of the request, also as members `field`, `value` and `reason`, for programs.
     /// - Parameter value: nil when the field itself is wrong.
     public static func badValue(field: String, value: String?, reason: String, hint: String? = nil) -> ControlResponse {
-        let error = field + (value.map { " \"\($0)\"" } ?? "") + ": " + reason
+        let error = field.visible + (value.map { " \"\($0.visible)\"" } ?? "") + ": " + reason.visible
         var members = [("error", error)]
         if let hint { members.append(("hint", hint)) }
         members.append(("field", field))

@@ -115,6 +115,16 @@ extension Agent {
             exports: targets.map(\.report) + consumer.collectors.map(\.report), policy: reporter?.summary(), warnings: warnings(interfaces))
     }
 
+    /// What is wrong with the policy files, a sentence each; what to do about it `nilo doctor` tells.
+    private static func sentences(_ problem: String) -> [String] {
+        let most = 8
+        let lines = problem.split(separator: "\n").filter { !$0.hasPrefix("hint: ") }.map(String.init)
+        var sentences = Array(lines.prefix(most))
+        if let first = sentences.first { sentences[0] = "the policy files are not what is in force: \(first)" }
+        if lines.count > most { sentences.append("\(lines.count - most) more like that: nilo doctor lists them") }
+        return sentences
+    }
+
     private func warnings(_ interfaces: [InterfaceReport]) -> [String] {
         var warnings: [String] = []
         let overflow = interfaces.flatMap { $0.ingress.overflow + $0.egress.overflow }.reduce(UInt64(0)) { $0 + $1.totals.wirePackets }
@@ -124,7 +134,9 @@ extension Agent {
         let strangers = Direction.allCases.reduce(UInt64(0)) { $0 + datapath.unknownBooks($1).seen.skbs }
         if strangers > 0 { warnings.append("\(strangers) packets ran through our programs on interfaces that they do not know") }
         if collector.displaced > 0 { warnings.append("\(collector.displaced) flows had to leave the full flow table: raise flows.limit") }
-        if let problem = keeper.problem { warnings.append("the policy files are not what is in force: \(problem)") }
+        if let problem = keeper.problem { warnings += Self.sentences(problem) }
+        warnings += keeper.unread
+        warnings += reporter.problems()
         for refusal in keeper.refusals { warnings.append("rule \(refusal.rule) is not in force: \(refusal.reason)") }
         for followed in follower.namespaces.values {
             for reason in followed.refused.values.sorted() { warnings.append("not attached: \(reason)") }

@@ -35,6 +35,7 @@ final class Agent {
     let startedAt: Timestamp
     private var readTimer: LoopTimer!
     private var turnTimer: LoopTimer!
+    private var confirmTimer: LoopTimer!
     private var searchTimer: LoopTimer!
     /// Keep counting in the kernel when the agent ends.
     private(set) var keepsCounting = true
@@ -138,6 +139,8 @@ final class Agent {
         for _ in 0..<64 where try !follower.search() {}
         try follower.sweep()
         keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
+        confirmTimer = try loop.timer { [unowned self] in keeper.takeBack() }
+        keeper.onPending = { [unowned self] in confirmTimer.fire(after: $0) }
         reporter = PolicyReporter(keeper, follower)
         consumer = try SampleConsumer(loop, keeper, datapath, follower, log)
         consumer.onEnd = { [unowned self] name, progress in
@@ -169,6 +172,7 @@ final class Agent {
     /// Applies what the policy folder says. A file with a problem leaves what is in force, and the agent goes on.
     private func applyPolicy(because reason: String) {
         do {
+            for reason in keeper.unread { log.warning("policy file passed over", ["reason": LogValue(reason)]) }
             let plan = try keeper.load()
             for refusal in plan.refusals {
                 log.error("rule not applied", ["rule": LogValue(refusal.rule), "reason": LogValue(refusal.reason)])

@@ -1,5 +1,4 @@
 import API
-import FoundationEssentials
 import Logging
 import Reports
 
@@ -7,10 +6,7 @@ import Reports
 extension ControlRoutes {
     /// The body is a `PolicyChange`; the answer a `PlanReport`.
     static func applyPolicy(_ request: ControlRequest) throws(ControlQuery.Fault) -> Question {
-        let change: PolicyChange
-        do { change = try JSONDecoder().decode(PolicyChange.self, from: Data(request.body)) } catch {
-            throw ControlQuery.Fault(field: "body", value: "\(request.body.count) bytes", reason: "it is no policy change: \(error)")
-        }
+        let change = try PolicyChange(body: request.body)
         let peer = request.peer
         return { agent in
             let actor = peer.map { AuditLog.Actor.peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request")
@@ -23,6 +19,14 @@ extension ControlRoutes {
                 throw error
             }
         }
+    }
+
+    /// One rule, as a `RuleReport`.
+    static func rule(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        guard let name = query.text("name"), !name.isEmpty else {
+            throw ControlQuery.Fault(field: "name", reason: "it is missing; it is to be the name of a rule")
+        }
+        return { try json($0.reporter.rule(named: name, at: .now)) }
     }
 
     private static func fields(_ change: PolicyChange, steps: Int) -> KeyValuePairs<String, LogValue> {

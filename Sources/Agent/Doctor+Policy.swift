@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Netlink
+import NetworkTypes
 import Policy
 import Reports
 
@@ -48,19 +49,29 @@ extension Doctor {
         do { files = try directory.read() } catch {
             return [Check("policy", .fail, "\(error)", fix: geteuid() == 0 ? "mend or remove what is there" : "sudo nilo doctor")]
         }
+        return policyRules(directory, files.count) + unreadPolicyFiles(directory)
+    }
+
+    private func unreadPolicyFiles(_ directory: PolicyDirectory) -> [Check] {
+        do {
+            return try directory.unread().map { Check("policy", .warn, $0, fix: "rename it, then: nilo apply; or move it elsewhere") }
+        } catch {
+            return [Check("policy", .fail, "\(error)")]
+        }
+    }
+
+    private func policyRules(_ directory: PolicyDirectory, _ files: Int) -> [Check] {
         do {
             let policy = try PolicyFile.load(directory).policy
             let counts = [("mirror", policy.mirrors.count), ("sampler", policy.samplers.count), ("shaper", policy.shapers.count)]
                 .filter { $0.1 > 0 }.map { "\($0.1) \($0.0)\($0.1 == 1 ? "" : "s")" }
             let rules = counts.isEmpty ? "no rules" : counts.joined(separator: ", ")
-            return [Check("policy", .ok, "\(directory.path): \(rules) in \(files.count) file\(files.count == 1 ? "" : "s")")]
+            return [Check("policy", .ok, "\(directory.path): \(rules) in \(files) file\(files == 1 ? "" : "s")")]
         } catch {
             return error.files.flatMap { file in
                 file.problems.map { problem in
-                    var found = problem.line > 0 ? "\(file.file):\(problem.line): " : "\(file.file): "
-                    if !problem.keyPath.isEmpty { found += "\(problem.keyPath): " }
-                    if let value = problem.value { found += "\"\(value)\": " }
-                    return Check("policy", .fail, found + problem.reason, fix: problem.hint ?? "correct it, then: nilo apply")
+                    let place = problem.line > 0 ? "\(file.file.visible):\(problem.line)" : file.file.visible
+                    return Check("policy", .fail, "\(place): \(problem)", fix: problem.hint ?? "correct it, then: nilo apply")
                 }
             }
         }

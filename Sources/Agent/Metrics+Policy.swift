@@ -30,8 +30,11 @@ extension MetricsPage {
         metric(
             "nilo_mirror_failed_total", "counter", "Not sent, by reason.",
             rows.flatMap { row in
-                Self.failures.map { (row.labels + [("reason", $0)], Double(row.rule.failed[$0] ?? 0)) }
+                Self.failures.map {
+                    (row.labels + [("reason", $0)], Double($0 == "outranked" ? row.rule.outranked : row.rule.failed[$0] ?? 0))
+                }
             })
+        each("nilo_mirror_not_written_packets_total", "Of the packets sent, those that neither disk nor client took.", \.notWritten)
     }
 
     /// Every reason has its series from the start, so that a first failure is seen as a change.

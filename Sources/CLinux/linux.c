@@ -33,7 +33,7 @@ int lx_mount_bpffs(const char *directory) { return mount("bpf", directory, "bpf"
 int lx_pin_to_cpu(int cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
+    CPU_SET(cpu < 0 ? sched_getcpu() : cpu, &set);
     return sched_setaffinity(0, sizeof set, &set);
 }
 

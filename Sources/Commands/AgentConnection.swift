@@ -101,7 +101,7 @@ public struct AgentConnection: Sendable {
             switch error {
             case .notRunning: return false
             // A connection that breaks off may be one of an agent that is just ending, or of one that is busy: ask again.
-            case .transport, .notPermitted, .timedOut, .refused, .tooLarge: return true
+            case .transport, .ended, .notPermitted, .timedOut, .refused, .tooLarge: return true
             }
         }
         return true
@@ -112,6 +112,11 @@ public struct AgentConnection: Sendable {
         switch error {
         case .notRunning: hint = "start it with: sudo nilo agent"
         case .notPermitted: hint = "run it with sudo, or join the group that owns the socket"
+        case .ended(let inAnswer):
+            return CommandFailure(
+                "the agent ended during the request",
+                "\(what): " + (inAnswer ? "its answer breaks off" : "it closed the connection without an answer"),
+                hint: hint)
         case .timedOut, .refused, .tooLarge, .transport: break
         }
         // The agent may say by itself what failed.

@@ -1,5 +1,5 @@
 import Agent
-import Terminal
+import NetworkTypes
 
 /// How the process ends. Scripts decide on these, never on text.
 public enum ExitCode: Int32, Sendable, CaseIterable {
@@ -39,11 +39,10 @@ public struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     /// `nilo: what failed: why`, and a line `hint: …`. Without a line end.
-    public var description: String { Self.printable("nilo: \(what): \(why)" + (hint.map { "\nhint: \($0)" } ?? "")) }
-
-    /// What others wrote does not steer the terminal; lines stay lines.
-    private static func printable(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { TerminalText.printable(String($0)) }.joined(separator: "\n")
+    /// Only the reason may have several lines, as that of a configuration with several mistakes has.
+    public var description: String {
+        let lines = why.split(separator: "\n", omittingEmptySubsequences: false).map(\.visible)
+        return "nilo: \(what.visible): " + lines.joined(separator: "\n") + (hint.map { "\nhint: \($0.visible)" } ?? "")
     }
 }
 

@@ -50,7 +50,7 @@ public struct ParsedArguments: Hashable, Sendable {
         if let option = specification.allOptions.first(where: { $0.name == name }) { return option }
         let near = Suggestion.nearest(to: name, among: specification.allOptions.map(\.name))
         throw usage(
-            specification, "there is no option --\(name)",
+            specification, "there is no option --\(name.visible)",
             hint: near.map { "did you mean --\($0)?" } ?? "nilo help \(specification.name) lists them")
     }
 
@@ -70,7 +70,7 @@ public struct ParsedArguments: Hashable, Sendable {
         if !option.choices.isEmpty, !option.choices.contains(value) {
             let near = Suggestion.nearest(to: value, among: option.choices)
             throw fail(
-                "\(written) cannot be \"\(value)\"",
+                "\(written) cannot be \"\(value.visible)\"",
                 hint: near.map { "did you mean \($0)?" } ?? "it is one of \(option.choices.joined(separator: ", "))")
         }
         options[option.name, default: []].append(value)
@@ -78,12 +78,12 @@ public struct ParsedArguments: Hashable, Sendable {
 
     private func checkOperands(_ specification: CommandSpecification) throws(CommandFailure) {
         guard let operand = specification.operand else {
-            if let first = operands.first { throw Self.usage(specification, "nothing is known to do with \"\(first)\"") }
+            if let first = operands.first { throw Self.usage(specification, "nothing is known to do with \"\(first.visible)\"") }
             return
         }
         if operands.count < operand.count.lowerBound { throw Self.usage(specification, "\(operand.placeholder) is missing") }
         if operands.count > operand.count.upperBound {
-            throw Self.usage(specification, "\"\(operands[operand.count.upperBound])\" is one too many")
+            throw Self.usage(specification, "\"\(operands[operand.count.upperBound].visible)\" is one too many")
         }
     }
 
@@ -102,9 +102,19 @@ public struct ParsedArguments: Hashable, Sendable {
         guard let number = Int(text), bounds.contains(number) else {
             let wanted =
                 bounds.upperBound == .max ? "of at least \(bounds.lowerBound)" : "from \(bounds.lowerBound) to \(bounds.upperBound)"
-            throw CommandFailure(command, "--\(name) wants a whole number \(wanted), not \"\(text)\"", code: .usage)
+            throw CommandFailure(command, "--\(name) wants a whole number \(wanted), not \"\(text.visible)\"", code: .usage)
         }
         return number
+    }
+
+    /// `500ms, 2s or 30s`: times within bounds, written as they are read.
+    private static func examples(in bounds: ClosedRange<Duration>) -> String {
+        let all: [(String, Duration)] = [
+            ("500ms", .milliseconds(500)), ("2s", .seconds(2)), ("30s", .seconds(30)), ("5m", .seconds(300)), ("1h", .seconds(3600)),
+        ]
+        let fitting = all.filter { bounds.contains($0.1) }.prefix(3).map(\.0)
+        guard let last = fitting.last else { return "\(bounds.lowerBound.seconds)s" }
+        return fitting.count == 1 ? last : fitting.dropLast().joined(separator: ", ") + " or \(last)"
     }
 
     /// `500ms`, `2s`, `1.5s`, `5m`, `1h`; a bare number is seconds.
@@ -121,7 +131,7 @@ public struct ParsedArguments: Hashable, Sendable {
             break
         }
         throw CommandFailure(
-            command, "--\(name) wants a time from \(bounds.lowerBound.short) to \(bounds.upperBound.short), not \"\(text)\"",
-            hint: "as 500ms, 2s or 5m", code: .usage)
+            command, "--\(name) wants a time from \(bounds.lowerBound.short) to \(bounds.upperBound.short), not \"\(text.visible)\"",
+            hint: "as \(Self.examples(in: bounds))", code: .usage)
     }
 }

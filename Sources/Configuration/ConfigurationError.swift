@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// One thing wrong with a configuration, with all that a person needs to mend it.
 public struct ConfigurationProblem: Sendable, Equatable {
     /// Counted from 1; 0 when the problem is not in a line (the file cannot be read).
@@ -10,6 +12,13 @@ public struct ConfigurationProblem: Sendable, Equatable {
     public var hint: String?
 }
 
+extension ConfigurationProblem: CustomStringConvertible {
+    /// Key path, value and reason in one line, whatever they hold; without the hint.
+    public var description: String {
+        (keyPath.isEmpty ? "" : "\(keyPath.visible): ") + (value.map { "\"\($0.visible)\": " } ?? "") + reason.visible
+    }
+}
+
 /// A configuration that is not used, because of every problem listed (never empty), in the order of their lines.
 public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     public var file: String
@@ -18,12 +27,8 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
     /// One line for each problem, its hint in a line below: the form of the command line's errors.
     public var description: String {
         problems.map { problem in
-            var text = problem.line > 0 ? "\(file):\(problem.line): " : "\(file): "
-            if !problem.keyPath.isEmpty { text += "\(problem.keyPath): " }
-            if let value = problem.value { text += "\"\(value)\": " }
-            text += problem.reason
-            if let hint = problem.hint { text += "\nhint: \(hint)" }
-            return text
+            "\(file.visible):\(problem.line > 0 ? "\(problem.line):" : "") \(problem)"
+                + (problem.hint.map { "\nhint: \($0.visible)" } ?? "")
         }.joined(separator: "\n")
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import NetworkTypes
 
 /// The folder of policy files, the one source of truth of what is mirrored, sampled and shaped. Files are read in the order of their names.
 public struct PolicyDirectory: Sendable {
@@ -16,6 +17,11 @@ public struct PolicyDirectory: Sendable {
         public var operation: String
         public var code: Int32
         public var description: String { "\(operation): \(String(cString: strerror(code)))" }
+
+        public init(operation: String, code: Int32) {
+            self.operation = operation
+            self.code = code
+        }
     }
 
     public let path: String
@@ -32,19 +38,49 @@ public struct PolicyDirectory: Sendable {
 
     /// Every `*.yaml` of the folder, hidden ones left out; none when there is no such folder.
     public func read() throws(Failure) -> [File] {
+        var files: [File] = []
+        for name in try names().map({ String(decoding: $0, as: UTF8.self) }).filter(Self.isFileName).sorted() {
+            files.append(File(name: name, bytes: try Self.contents(of: "\(path)/\(name)")))
+        }
+        return files
+    }
+
+    /// What lies in the folder and is not read, and why, a line each; not what is hidden or what editors leave beside a file.
+    public func unread() throws(Failure) -> [String] {
+        try names().compactMap { name in Self.reason(name).map { "\(path)/\(Self.shown(name)) is not read: \($0)" } }.sorted()
+    }
+
+    private func names() throws(Failure) -> [[UInt8]] {
         guard let stream = opendir(path) else {
             if errno == ENOENT { return [] }
             throw Failure(operation: "read the folder \(path)", code: errno)
         }
         defer { closedir(stream) }
-        var names: [String] = []
+        var names: [[UInt8]] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if Self.isFileName(name) { names.append(name) }
+            let start = UnsafeRawPointer(entry) + MemoryLayout<dirent>.offset(of: \.d_name)!
+            names.append(Array(UnsafeRawBufferPointer(start: start, count: strlen(start.assumingMemoryBound(to: CChar.self)))))
         }
-        var files: [File] = []
-        for name in names.sorted() { files.append(File(name: name, bytes: try Self.contents(of: "\(path)/\(name)"))) }
-        return files
+        return names
+    }
+
+    /// Why a file of this name is not read; nil: it is, or nobody expects it to be.
+    private static func reason(_ bytes: [UInt8]) -> String? {
+        let name = String(decoding: bytes, as: UTF8.self)
+        let isBackup =
+            name.hasPrefix(".") || name.hasSuffix("~") || name.hasPrefix("#") && name.hasSuffix("#")
+            || [".swp", ".swo", ".swx"].contains { name.hasSuffix($0) }
+        if isBackup || isFileName(name) { return nil }
+        if !name.hasSuffix(".yaml") { return "its name does not end in .yaml" }
+        if bytes.count > 128 { return "its name is longer than 128 bytes" }
+        return "its name has a blank or another character that no policy file's name may have"
+    }
+
+    /// A name of whatever bytes in a line of text.
+    private static func shown(_ name: [UInt8]) -> String {
+        if let text = String(validating: name, as: UTF8.self) { return text.visible }
+        func escape(_ byte: UInt8) -> String { "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+        return name.map { (0x20..<0x7f).contains($0) ? String(Unicode.Scalar($0)) : escape($0) }.joined()
     }
 
     /// The bytes of a file, at most `maximumBytes`.

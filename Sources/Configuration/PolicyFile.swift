@@ -11,6 +11,11 @@ public struct PolicyFile: Sendable, Equatable {
         /// Counted from 1.
         public var line: Int
         public var description: String { "\(file):\(line)" }
+
+        public init(file: String, line: Int) {
+            self.file = file
+            self.line = line
+        }
     }
 
     public var policy: Policy

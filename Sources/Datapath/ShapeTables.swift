@@ -273,7 +273,15 @@ public final class ShapeTables {
 
     /// What a rule has done, since it has been there; nil when it is not.
     public func counters(_ name: ShaperName) -> ShaperCounters? {
-        guard let entry = entries[name] else { return nil }
+        entries[name].map(counters(of:))
+    }
+
+    /// Rules that an earlier agent left in force, and what they have done: their names are not kept. None any more once rules were retired.
+    public var earlier: [(number: UInt32, counters: ShaperCounters)] {
+        entries.isEmpty ? leaving.map { ($0.number, counters(of: $0)) } : []
+    }
+
+    private func counters(of entry: Entry) -> ShaperCounters {
         var sum = ShaperCounters()
         for cpu in 0..<Int(maps.config.cpus) { sum.add(shaped.base[cpu * Int(NILO_SHAPERS) + Int(entry.number)]) }
         return sum

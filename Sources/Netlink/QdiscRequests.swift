@@ -114,7 +114,8 @@ extension QdiscRecipe {
 }
 
 extension NetlinkSocket {
-    /// Carries changes out in order, many at a time. All or nothing: when one is refused, those that went well are taken back.
+    /// Carries changes out in order, many at a time. All or nothing: when one is refused, those that went well are taken back. What is to go
+    /// and has gone meanwhile is no refusal.
     ///
     /// - Parameter progress: how many of them have been carried out.
     /// - Throws: the first refusal, with the command that a person would have typed; and what could not be taken back, if anything.
@@ -125,7 +126,7 @@ extension NetlinkSocket {
         for start in stride(from: 0, to: changes.count, by: NetlinkBatch.most) where refusal == nil {
             let part = changes[start..<min(start + NetlinkBatch.most, changes.count)]
             for (change, outcome) in zip(part, try carryOut(part, interface)) {
-                if let outcome { refusal = refusal ?? outcome } else { done.append(change) }
+                if let outcome, try !isGone(change, outcome.code, interface) { refusal = refusal ?? outcome } else { done.append(change) }
             }
             progress(done.count)
         }
@@ -149,6 +150,23 @@ extension NetlinkSocket {
             outcomes += try run(batch) { part[part.startIndex + $0].command(on: "link \(interface)") }
         }
         return outcomes
+    }
+
+    /// What was to be removed is not there: somebody else was quicker, and the removal is done.
+    private func isGone(_ change: QdiscChange, _ code: Int32, _ interface: Int32) throws(NetlinkError) -> Bool {
+        // EINVAL: another qdisc stands in its place; ENODEV: the interface has gone with all it had.
+        guard [ENOENT, ESRCH, EINVAL, ENODEV].contains(code) else { return false }
+        switch change {
+        case .removeRoot: return try !rootHandles(of: interface).contains(UInt32(HTBTree.major) << 16)
+        case .removeForeign(let recipe): return try !rootHandles(of: interface).contains(recipe.handle)
+        case .removeClass(let removed):
+            return try !classes(of: interface).filter(\.isOurs).contains { $0.parameters.minor == removed.minor }
+        case .addRoot, .restoreForeign, .addClass, .changeClass: return false
+        }
+    }
+
+    private func rootHandles(of interface: Int32) throws(NetlinkError) -> [UInt32] {
+        try qdiscs(of: interface).filter(\.isRoot).map(\.handle)
     }
 
     /// A foreign qdisc that came back must be what it was.

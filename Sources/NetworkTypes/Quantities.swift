@@ -12,9 +12,11 @@ public struct QuantityText: Hashable, Sendable, CustomStringConvertible {
 
     /// `1.2 Gb/s`.
     public var description: String { "\(number) \(prefix)\(unit)" }
-    /// The same with room for the longest number and a prefix, so that units stand below each other: `123  B`, `1.2 kB`.
+    /// The same in the width of the longest, so that units stand below each other: `  123 B`, ` 1.2 kB`.
     public var aligned: String {
-        String(repeating: " ", count: max(0, 4 - number.count)) + number + " " + (prefix.isEmpty ? " " : prefix) + unit
+        // A bare number ends where the others' prefixes do.
+        let text = prefix.isEmpty && unit.isEmpty ? number : description
+        return String(repeating: " ", count: max(0, 6 + unit.count - text.count)) + text
     }
 
     static let prefixes = ["", "k", "M", "G", "T", "P", "E"]

@@ -17,6 +17,13 @@ public struct Policy: Hashable, Sendable {
     public var links: [LinkDeclaration] = []
 
     public init() {}
+
+    /// Of the rule of this name; nil: there is none.
+    public func kind(of rule: String) -> RuleKind? {
+        if mirrors.contains(where: { $0.name == rule }) { return .mirror }
+        if samplers.contains(where: { $0.name == rule }) { return .sampler }
+        return shapers.contains { $0.name == rule } ? .shaper : nil
+    }
 }
 
 /// The traffic that a rule is about.

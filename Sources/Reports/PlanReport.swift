@@ -61,6 +61,8 @@ public struct PolicyChange: Codable, Hashable, Sendable {
     public var remove: [String]
     /// The rule of this name is to go; its file may hold no other rule.
     public var removeRule: String?
+    /// What kind of rule it has to be: `mirror`, `sample` or `shape`; nil: any.
+    public var removeKind: String?
     /// Take the place of root qdiscs that others made.
     public var replace: Bool
     /// Seconds until the earlier policy comes back unless this one is confirmed; nil: it stays.
@@ -69,12 +71,13 @@ public struct PolicyChange: Codable, Hashable, Sendable {
     public var dryRun: Bool
 
     public init(
-        put: [String: String] = [:], remove: [String] = [], removeRule: String? = nil, replace: Bool = false,
+        put: [String: String] = [:], remove: [String] = [], removeRule: String? = nil, removeKind: String? = nil, replace: Bool = false,
         confirmWithinSeconds: Double? = nil, dryRun: Bool = false
     ) {
         self.put = put
         self.remove = remove
         self.removeRule = removeRule
+        self.removeKind = removeKind
         self.replace = replace
         self.confirmWithinSeconds = confirmWithinSeconds
         self.dryRun = dryRun

@@ -1,4 +1,8 @@
 /// A mirror session: what was asked for and what it does.
+///
+///     matched = outranked + unselected + capped + (failed - failedOnTheWay) + sent + queued        (skbs)
+///     queuedPackets = arrived + failedOnTheWay + missing                                           (packets of the wire)
+///     mirroredPackets = sent + arrived, of which `notWritten` were lost behind the datapath
 public struct MirrorReport: Codable, Hashable, Sendable {
     public var name: String
     /// Where it stands; several when the rule's interfaces lie in several namespaces.
@@ -22,17 +26,41 @@ public struct MirrorReport: Codable, Hashable, Sendable {
     public var problem: String?
     public var since: String?
     /// skbs that the filter matched.
-    public var matched: UInt64
-    /// Of these, chosen by the selection.
-    public var selected: UInt64
-    public var mirroredPackets: UInt64
-    public var mirroredBytes: UInt64
+    public var matched: UInt64 = 0
+    /// The same in packets of the wire, and their bytes.
+    public var matchedPackets: UInt64 = 0
+    public var matchedBytes: UInt64 = 0
+    /// Of the matched ones, left to another session of the same destination.
+    public var outranked: UInt64 = 0
+    /// Of the matched ones, left out by 1 in N.
+    public var unselected: UInt64 = 0
+    /// Chosen by the selection: matched, neither outranked nor unselected.
+    public var selected: UInt64 = 0
+    /// Handed to the target.
+    public var mirroredPackets: UInt64 = 0
+    public var mirroredBytes: UInt64 = 0
+    /// Of the mirrored ones, in one step.
+    public var sent: UInt64 = 0
+    /// Put into the mirror port: skbs, and the packets of the wire that they are.
+    public var queued: UInt64 = 0
+    public var queuedPackets: UInt64 = 0
+    /// Of the mirrored ones, out of the mirror port.
+    public var arrived: UInt64 = 0
+    /// Of those queued, neither arrived nor failed: in the port's queue, or lost there. A snapshot may catch a CPU in between: then below 0.
+    public var missing: Int64 = 0
     /// Of the mirrored ones, cut to the snap length or the path's MTU.
-    public var truncated: UInt64
+    public var truncated: UInt64 = 0
+    /// Super-packets that were cut into the packets of the wire.
+    public var segmented: UInt64 = 0
     /// Held back by the limit.
-    public var capped: UInt64
-    /// Not sent, by reason.
-    public var failed: [String: UInt64]
+    public var capped: UInt64 = 0
+    /// Not handed to the target, by reason: none of them is among the mirrored ones. skbs, and packets of those that had been queued.
+    public var failed: [String: UInt64] = [:]
+    /// The part of `failed` that had been queued.
+    public var failedOnTheWay: UInt64 = 0
+    /// Of the mirrored ones, what neither the disk nor the client took (capture files and captures). Of a rule with several sessions, all of
+    /// them are told at the first.
+    public var notWritten: UInt64 = 0
     /// Over the last second.
     public var packetsPerSecond: Double?
     public var bitsPerSecond: Double?
@@ -52,9 +80,14 @@ public struct MirrorReport: Codable, Hashable, Sendable {
         self.limit = limit
         self.priority = priority
         self.segmentation = segmentation
-        (matched, selected, mirroredPackets, mirroredBytes, truncated, capped) = (0, 0, 0, 0, 0, 0)
-        failed = [:]
     }
+
+    /// What arrived where it was to go, as far as is known: the mirrored ones that were written.
+    public var copied: UInt64 { mirroredPackets - min(mirroredPackets, notWritten) }
+    /// Everything that did not: none of it is among `copied`.
+    public var failedTotal: UInt64 { failed.values.reduce(0, +) + min(mirroredPackets, notWritten) }
+    /// By their own rule not for the target.
+    public var skipped: UInt64 { outranked + unselected }
 }
 
 /// A sampling rule: what was asked for and what it does.
@@ -79,8 +112,12 @@ public struct SampleReport: Codable, Hashable, Sendable {
     public var hits: UInt64
     /// Wire packets that passed by the rule.
     public var pool: UInt64
-    /// Samples that found no room.
+    /// Samples that were chosen and not handed over: the ring was full, or the packet's bytes could not be copied.
     public var lost: UInt64
+    public var ringFull: UInt64 = 0
+    public var unreadable: UInt64 = 0
+    /// Hits that went with them.
+    public var lostHits: UInt64 = 0
     public var samplesPerSecond: Double?
 
     public init(
@@ -130,7 +167,9 @@ public struct ShapeReport: Codable, Hashable, Sendable {
     public var droppedBytes: UInt64
     /// Marked Congestion Experienced.
     public var marked: UInt64
-    /// Waiting in the class.
+    /// What did not go as the rule says, by reason: `notWritten`, `noRoom`, `contended`, `noDeparture`, `outside` (docs/shaping.md).
+    public var exceptions: [String: UInt64] = [:]
+    /// Waiting in the rule's classes; nil where it has none, and where nobody asked.
     public var backlogBytes: UInt64?
     /// Over the last second.
     public var bitsPerSecond: Double?

@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// Text as a terminal shows it: how wide it is, cut to a width, and free of what would steer the terminal.
 public enum TerminalText {
     /// Columns that `text` takes: two for East Asian wide characters and emoji, none for marks that combine.
@@ -46,19 +48,6 @@ public enum TerminalText {
         return right ? space + text : text + space
     }
 
-    /// Names come from elsewhere (interfaces, processes, DNS): control characters and direction overrides are made visible.
-    public static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: steers) else { return text }
-        var clean = ""
-        for scalar in text.unicodeScalars { clean.unicodeScalars.append(steers(scalar) ? "\u{FFFD}" : scalar) }
-        return clean
-    }
-
-    private static func steers(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: true
-        case .format: (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
-        default: false
-        }
-    }
+    /// Names come from elsewhere (interfaces, processes, DNS): what would steer the terminal is made visible.
+    public static func printable(_ text: String) -> String { text.visible }
 }

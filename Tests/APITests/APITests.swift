@@ -130,6 +130,31 @@ func server(
         #expect(throws: ListenError.badAddress(long)) { try server(long) }
     }
 
+    /// Told as what it is, and not in libcurl's words.
+    @Test(arguments: [("", false), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", true)] as [(String, Bool)])
+    func anAgentThatEndsMeanwhile(answer: String, inAnswer: Bool) async throws {
+        let path = temporarySocket()
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer {
+            close(listener)
+            unlink(path)
+        }
+        let address = try #require(unixAddress(path))
+        try #require(withSocketAddress(address) { bind(listener, $0, $1) } == 0 && listen(listener, 1) == 0)
+        Thread {
+            let connection = accept(listener, nil, nil)
+            var request = [UInt8](repeating: 0, count: 4096)
+            _ = read(connection, &request, request.count)
+            _ = write(connection, answer, answer.utf8.count)
+            close(connection)
+        }.start()
+        let failure = await failure(path)
+        #expect(failure == .ended(inAnswer: inAnswer))
+        #expect(
+            failure?.description.hasPrefix("the agent ended during the request: ") == true && failure?.hint?.contains("nilo status") == true
+        )
+    }
+
     @Test func aFileThatTookThePathIsLeftAlone() throws {
         let path = temporarySocket()
         do {

@@ -59,7 +59,7 @@ import Testing
                 return Self.piece
             }
         }
-        guard case .transport? = await failure(path) else {
+        guard case .ended(inAnswer: true)? = await failure(path) else {
             Issue.record("half an answer passed for a whole one")
             return
         }

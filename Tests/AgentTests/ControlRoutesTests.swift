@@ -16,9 +16,9 @@ import Testing
 
     /// The refusal, or nil when the agent would be asked.
     private static func refusal(
-        _ method: String, _ path: String, _ query: [String: String] = [:], repeated: Set<String> = []
+        _ method: String, _ path: String, _ query: [String: String] = [:], repeated: Set<String> = [], body: String = ""
     ) throws -> (status: UInt32, answer: Answer, headers: [String: String])? {
-        let request = ControlRequest(method: method, path: path, query: query, repeated: repeated)
+        let request = ControlRequest(method: method, path: path, query: query, repeated: repeated, body: Array(body.utf8))
         guard case .failure(let refusal) = ControlRoutes.question(request) else { return nil }
         guard case .bytes(let bytes) = refusal.response.body else { throw CocoaError(.coderInvalidValue) }
         let headers = Dictionary(uniqueKeysWithValues: refusal.response.headers.map { ($0.name, $0.value) })
@@ -59,6 +59,32 @@ import Testing
     @Test func aFieldGivenTwiceIsRefused() throws {
         let refusal = try #require(try Self.refusal("GET", "/v1/flows", ["top": "5"], repeated: ["top"]))
         #expect(refusal.status == 400 && refusal.answer.field == "top" && refusal.answer.reason == "it is given more than once")
+    }
+
+    private static let change = #""put":{"a.yaml":"x"},"remove":[],"replace":false,"dryRun":true"#
+
+    @Test func aPolicyChangeIsTaken() throws {
+        for more in ["", #","confirmWithinSeconds":5"#, #","removeRule":"a","removeKind":"mirror""#, #","removeRule":null"#] {
+            #expect(try Self.refusal("POST", "/v1/policy/apply", body: "{\(Self.change)\(more)}") == nil, "\(more)")
+        }
+    }
+
+    /// In words, by the key, and with what the value is to be.
+    @Test(arguments: [
+        ("", "body", "no JSON"), ("{", "body", "no JSON"), ("[]", "body", "a JSON object"), ("7", "body", "a JSON object"),
+        ("{}", "put", "it is missing; it is to be an object"), (#"{"put":[]}"#, "put", "an object of file names"),
+        (#"{"put":{"a.yaml":5},"remove":[],"replace":false,"dryRun":true}"#, "put.a.yaml", "the text of a file, a string"),
+        (#"{"put":{},"remove":["a",{}],"replace":false,"dryRun":true}"#, "remove[1]", "the name of a file, a string"),
+        (#"{"put":{},"remove":[],"replace":false,"dryRun":"yes"}"#, "dryRun", "true or false"),
+        (#"{"put":{},"remove":[],"replace":null,"dryRun":true}"#, "replace", "true or false"),
+        (#"{"put":{},"remove":[],"replace":false,"dryrun":true}"#, "dryrun", "no such member"),
+        (#"{\#(change),"confirmWithinSeconds":1e300}"#, "confirmWithinSeconds", "from 1 to 86400"),
+        (#"{\#(change),"confirmWithinSeconds":"5s"}"#, "confirmWithinSeconds", "a number of seconds"),
+    ]) func aWrongPolicyChangeIsTold(body: String, field: String, reason: String) throws {
+        let refusal = try #require(try Self.refusal("POST", "/v1/policy/apply", body: body))
+        #expect(refusal.status == 400 && refusal.answer.field == field, "\(refusal)")
+        #expect(refusal.answer.reason?.contains(reason) == true, "\(refusal)")
+        #expect(!refusal.answer.error.contains("Swift") && !refusal.answer.error.contains("odingKey"), "\(refusal)")
     }
 
     @Test func methods() throws {

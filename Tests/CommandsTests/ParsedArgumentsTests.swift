@@ -25,6 +25,17 @@ import Testing
         #expect(parsed.operands == words.filter { $0 == "a" || $0 == "b" })
     }
 
+    /// What is suggested is taken.
+    @Test(arguments: [
+        (Duration.milliseconds(100)...(.seconds(3600)), "as 500ms, 2s or 30s"), (.seconds(5)...Duration.seconds(86400), "as 30s, 5m or 1h"),
+        (.seconds(2)...(.seconds(3)), "as 2s"),
+    ]) func suggestedTimes(bounds: ClosedRange<Duration>, hint: String) throws {
+        do throws(CommandFailure) {
+            _ = try Self.parse("--every", "never").duration("every", in: bounds)
+            Issue.record()
+        } catch { #expect(error.hint == hint) }
+    }
+
     @Test func forms() throws {
         let parsed = try Self.parse("-jv", "--add", "x", "--add=y=z", "--", "--top")
         #expect(parsed.has("json") && parsed.has("verbose") && !parsed.has("top"))

@@ -99,7 +99,7 @@ import Testing
         #expect(tunnel.contains("tcp/vni42") && tunnel.contains("10.0.0.2:https") && !tunnel.contains("192.0.2.2"))
         #expect(
             try text(Self.flow(Self.tuple("10.0.0.1", "10.0.0.2"))) { $0 == "10.0.0.1" ? "evil\u{1B}[2J" : nil }.contains(
-                "evil\u{FFFD}[2J:40000"))
+                "evil\\u001b[2J:40000"))
     }
 
     @Test func groups() throws {
@@ -180,6 +180,42 @@ import Testing
         #expect(
             view.text(InterfaceListReport(at: Timestamp(nanoseconds: 0), interval: .zero, interfaces: [])) == "no interfaces are measured\n"
         )
+    }
+
+    /// Every packet that matched is in one column, and in one only.
+    @Test func columnsOfAMirror() {
+        var rule = MirrorReport(
+            name: "tap", namespace: nil, interfaces: ["eth0"], direction: "ingress", filter: "", target: "file /tmp/tap", selection: "all",
+            snapLength: nil, limit: nil, priority: 0, segmentation: "super")
+        (rule.matched, rule.outranked, rule.unselected, rule.capped) = (100, 3, 7, 10)
+        (rule.sent, rule.mirroredPackets, rule.mirroredBytes, rule.notWritten) = (75, 75, 0, 20)
+        rule.failed = ["ringFull": 5]
+        #expect(rule.matched == rule.skipped + rule.capped + rule.failedTotal + rule.copied)
+        let report = PolicyReport(
+            at: "", intervalSeconds: 1, folder: "", files: [], generation: 1, mirrors: [rule], samplers: [], shapers: [], refusals: [],
+            waiting: [], repaired: 0, problem: nil, confirmWithinSeconds: nil)
+        let text = RuleListView(output: TerminalOutput(isTerminal: false, width: 0, color: false)).mirrors(report)
+        #expect(
+            text == """
+                MIRROR  ON       TO             MATCHED  SKIPPED  COPIED    BYTES  CUT  CAPPED  FAILED  RATE
+                tap     eth0 in  file /tmp/tap      100       10      55      0 B    0      10      25     -
+                tap: 5 failed: ringFull
+                tap: 20 failed: not written
+
+                """, "\(text)")
+    }
+
+    @Test func stepsOfAPlan() {
+        func last(_ steps: [PlanReport.Step], applied: Bool = true) -> Substring? {
+            PlanView(output: Self.plain).text(PlanReport(steps: steps, applied: applied)).split(separator: "\n").last
+        }
+        let steps = [
+            PlanReport.Step(.add, "htb qdisc on eth0"), .init(.add, rule: "a", "shape"), .init(.change, rule: "a", "more"),
+            .init(.remove, rule: "b", "gone"),
+        ]
+        #expect(last(steps) == "applied: 2 rules, 4 steps: 2 added, 1 changed, 1 removed")
+        #expect(last(Array(steps.prefix(1)), applied: false) == "plan: 1 step: 1 to add, 0 to change, 0 to remove")
+        #expect(last([]) == "nothing to change: the kernel is as the policy says")
     }
 
     @Test func statusOfThePolicy() throws {

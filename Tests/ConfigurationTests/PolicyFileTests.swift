@@ -295,6 +295,33 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
     }
 
     /// Rules of all files in the order of the files; sets and parents may stand in a later one.
+    /// What a value holds starts no line of its own in what is said of it.
+    @Test func valuesStayInTheirLine() {
+        let said = refusal([("p.yaml", "mirror:\n- {name: \"a\\nhint: all is well\\e[2J\", to: {interface: x}}\n")])
+        #expect(
+            said.first
+                == #"p.yaml:2: mirror[0].name: "a\nhint: all is well\u001b[2J": a name is 1 to 32 of a-z, 0-9, dot, dash and underscore"#)
+        #expect(said.count == 1, "\(said)")
+    }
+
+    @Test func whatIsNotReadIsTold() throws {
+        let folder = NSTemporaryDirectory() + "nilo-policy-\(UUID().uuidString)"
+        let directory = PolicyDirectory(path: folder)
+        #expect(try directory.unread().isEmpty)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for name in ["a.yaml", ".b.yaml", "a.yaml~", "#a.yaml#", ".a.yaml.swp", "a.swp", "b.yml", "my rules.yaml", "n\no.yaml"] {
+            try Data("sets: {}\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+        }
+        #expect(try directory.read().map(\.name) == ["a.yaml"])
+        #expect(
+            try directory.unread() == [
+                "\(folder)/b.yml is not read: its name does not end in .yaml",
+                "\(folder)/my rules.yaml is not read: its name has a blank or another character that no policy file's name may have",
+                #"\#(folder)/n\no.yaml is not read: its name has a blank or another character that no policy file's name may have"#,
+            ])
+    }
+
     @Test func filesAreOnePolicy() throws {
         let file = try read([
             ("1.yaml", "sample:\n- {name: a, one-in: 1, match: net @late}\nshape:\n- {name: part, rate: 1 Mbit/s, parent: whole}\n"),

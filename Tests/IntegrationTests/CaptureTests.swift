@@ -116,7 +116,7 @@ import Testing
         #expect(isSaid)
         // Whatever still waits is written or counted within the turn of a second.
         try await Task.sleep(for: .seconds(1.5).stretched)
-        let lost = Int(try await rule().failed["not written"] ?? 0)
+        let lost = Int(try await rule().notWritten)
         let files = try Self.files("\(small)/tap")
         let inFiles = try await Self.packets(files, in: pair.a)
         #expect(inFiles + lost == 3000 && lost > 1000, "\(inFiles) \(lost)")
@@ -124,7 +124,7 @@ import Testing
         try await pair.a.sendUDP(10, size: 200, to: Pair.addressB, port: receiver.port)
         let isOver = try await eventually(within: .seconds(10)) { try await rule().problem == nil }
         #expect(isOver)
-        #expect(Int(try await rule().failed["not written"] ?? 0) == lost)
+        #expect(Int(try await rule().notWritten) == lost)
         try await site.stop(agent, keep: false)
         let log = try await Self.packets(Self.files("\(small)/tap"), in: pair.a)
         #expect(log == 10)
@@ -201,6 +201,61 @@ import Testing
         let isGone = try await eventually(within: .seconds(5)) { try await Self.sessions(site).isEmpty }
         #expect(isGone)
         #expect(try await Self.packets([file], in: pair.a) == 6)
+        try await site.stop(agent, keep: false)
+    }
+
+    /// A file that cannot be is refused before anything changes; one that cannot be any more is told of.
+    @Test func impossibleFilesAreRefused() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let folder = "\(site.directory)/captures"
+        func add(_ path: String) async throws -> String { try await site.refusal("mirror add tap --on va --to file:\(path) icmp") }
+        let missing = try await add("\(folder)/tap")
+        #expect(
+            missing.contains("tap: to.file.path: \"\(folder)/tap\": \(folder): No such file") && missing.contains("mkdir -p \(folder)"),
+            "\(missing)")
+        #expect(try await add(site.directory).contains("it is a directory"))
+        #expect(try await add("\(site.configuration)/tap").contains("is no directory"))
+        #expect(try await add("/proc/sys/tap").contains("to.file.path"))
+        #expect(try await site.nilo("plan -f \(site.draft(Self.policy("\(folder)/tap", port: 9)))").contains("✗ tap: to.file.path"))
+        #expect(try site.policyFiles().isEmpty)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        try await site.nilo("mirror add tap --on va --to file:\(folder)/tap icmp")
+        #expect(try await site.status().warnings.isEmpty)
+        try FileManager.default.removeItem(atPath: folder)
+        #expect(try await site.nilo("mirror").contains("tap: \(folder)/tap: \(folder): No such file"))
+        #expect(try await site.status().warnings.contains { $0.hasPrefix("mirror tap: ") })
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        try await site.stop(agent, keep: false)
+    }
+
+    /// However many ask, the policy's rules have most of the sessions.
+    @Test func capturesLeaveRoomForRules() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.beside("nilo"))
+        var clients: [BackgroundProcess] = []
+        for number in 1...8 {
+            clients.append(
+                try await BackgroundProcess.start(
+                    [nilo, "capture", "--socket", site.socket, "--write", "\(site.directory)/live\(number)", "icmp"], in: pair.a))
+        }
+        let areThere = try await eventually(within: .seconds(20)) { try await Self.sessions(site).count == 8 }
+        #expect(areThere)
+        let said = try await site.refusal("capture --write \(site.directory)/ninth icmp")
+        #expect(said.contains("8 of the 32 mirror sessions") && said.contains("hint: running: capture:1, capture:2, "), "\(said)")
+        try await site.apply(
+            "mirror:\n"
+                + (1...24).map { "- {name: m\($0), on: va, match: port \($0), to: {file: {path: \(site.directory)/m\($0)}}}\n" }.joined())
+        #expect(try await Self.sessions(site).count == 32)
+        let full = try await site.refusal("mirror add late --on va --to file:\(site.directory)/late")
+        #expect(full.contains("all 32 mirror sessions are taken") && full.contains("capture:8") && full.contains("m24"), "\(full)")
+        for client in clients { try client.stop(signal: SIGKILL) }
+        let areGone = try await eventually(within: .seconds(10)) { try await Self.sessions(site).count == 24 }
+        #expect(areGone)
+        try await site.nilo("mirror add late --on va --to file:\(site.directory)/late")
         try await site.stop(agent, keep: false)
     }
 

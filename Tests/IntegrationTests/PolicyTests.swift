@@ -90,6 +90,22 @@ import Testing
         #expect(try site.policyFiles().keys.sorted() == ["mirror-web.yaml", "sets.yaml"])
         #expect(try await site.nilo("mirror").contains("web"))
         #expect(try await site.nilo(line).contains("nothing to change"))
+        let full = try await site.nilo("mirror web")
+        for part in [
+            "mirror web  \(site.policies)/mirror-web.yaml:3", "net @offices", "source in 192.0.2.0/25 ? ", "on eth0, both ways, since ",
+            "unselected",
+        ] {
+            #expect(full.contains(part), "\(part) is not in \(full)")
+        }
+        let report = try JSONDecoder().decode(RuleReport.self, from: Data(try await site.nilo("mirror web --json").utf8))
+        #expect(report.mirrors.map(\.target) == ["interface span0"] && report.line == 3 && report.program.last?.hasSuffix("end") == true)
+        // Each verb minds its own kind.
+        let shown = try await site.refusal("shape web")
+        #expect(shown.contains("it is a mirror rule") && shown.contains("hint: nilo mirror web"), "\(shown)")
+        let removed = try await site.refusal("sample remove web")
+        #expect(
+            removed.contains("it is a mirror rule, not a sample rule") && removed.contains("hint: nilo mirror remove web"), "\(removed)")
+        #expect(try await site.refusal("mirror lst").contains("did you mean list?"))
         try await site.nilo("mirror remove web")
         #expect(try site.policyFiles().keys.sorted() == ["sets.yaml"])
         #expect(try await site.refusal("mirror remove web").contains("there is no such rule"))
@@ -150,6 +166,14 @@ import Testing
         #expect(warnings.contains("test.yaml:12") && warnings.contains("test.yaml:13") && warnings.contains("bogus"), "\(warnings)")
         #expect(try next.outputSoFar().contains("policy not applied"))
         #expect(try await site.nilo("mirror").contains("bogus"))
+        // What the earlier agent left acts on, and is shown for what it is.
+        let earlier = try await site.policy()
+        #expect(earlier.mirrors.map(\.name).sorted() == ["nine-too", "web"] && earlier.samplers.map(\.name) == ["some"], "\(earlier)")
+        #expect(
+            earlier.mirrors.allSatisfy {
+                $0.problem?.contains("of an earlier agent") == true && $0.problem?.contains("test.yaml:12") == true
+            })
+        #expect(earlier.shapers.count == 4 && earlier.shapers.allSatisfy { $0.problem != nil }, "\(earlier.shapers)")
         let span = try await CountedDevice("span0", in: lab.a)
         // Two turns of the agent, in which it might put the kernel right.
         try await Task.sleep(for: .milliseconds(2200))
@@ -163,6 +187,20 @@ import Testing
         site.expectSame(before, try await site.dump([lab.a]))
         #expect(try await site.policy().mirrors.map(\.name).sorted() == ["nine-too", "web"])
         try await site.stop(next, keep: false)
+    }
+
+    @Test func anEmptySetIsRemarkedOn() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try Data("# none yet\n".utf8).write(to: URL(fileURLWithPath: "\(site.directory)/partners.txt"))
+        let text = "sets:\n  partners: {file: \(site.directory)/partners.txt}\nsample:\n- {name: x, one-in: 5, match: net @partners}\n"
+        try site.writePolicy("sample: []\n", "old.yml")
+        let plan = try await site.nilo("plan -f \(site.draft(text))")
+        #expect(plan.contains("! set partners: there is no prefix in it"), "\(plan)")
+        let odd = "\(site.policies)/old.yml is not read: its name does not end in .yaml"
+        #expect(plan.contains("! \(odd)"), "\(plan)")
+        #expect(try await site.status().warnings == [odd])
+        try await site.stop(agent, keep: false)
     }
 
     // MARK: Foreign qdiscs

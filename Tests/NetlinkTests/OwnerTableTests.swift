@@ -105,9 +105,12 @@ import Testing
             let client = try Self.socket(AF_INET, SOCK_STREAM, port: 5007, loopback: true)
             try Self.connect(client, port: 5006)
             let accepted = try succeeded(accept(server, nil, nil), "accept")
-            // The client closes first: its end stays in TIME_WAIT.
-            close(client)
-            close(accepted)
+            // The client ends it first: its side stays in TIME_WAIT. By shutdown, because a child that another test starts at this
+            // moment has the descriptors too until it runs its own program.
+            for end in [client, accepted] {
+                shutdown(end, Int32(SHUT_RDWR))
+                close(end)
+            }
             close(server)
             // Older kernels leave a socket out of every listing while it becomes a TIME_WAIT one: `ss` says when it is past that.
             let limit = ContinuousClock.now + .seconds(5).stretched

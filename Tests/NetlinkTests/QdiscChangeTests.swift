@@ -103,6 +103,32 @@ import Testing
         #expect(now == .ours(Self.tree))
     }
 
+    /// Somebody else removes what we are about to remove.
+    @Test func whatHasGoneMeanwhileIsRemoved() async throws {
+        let pair = try await Pair()
+        let index = try await Self.index(pair.a)
+        let before = try await pair.a.sh(Self.show)
+        try await pair.a.withSocket { try $0.apply(QdiscChange.changes(from: nil, to: Self.tree), to: index) }
+        try await pair.a.sh("tc class del dev va classid 4e49:11")
+        let leaf = try #require(Self.tree.classes[17])
+        try await pair.a.withSocket { try $0.apply([.removeClass(leaf)], to: index) }
+        try await pair.a.sh("tc qdisc del dev va root")
+        try await pair.a.withSocket { try $0.apply([.removeClass(leaf), .removeRoot(Self.tree)], to: index) }
+        #expect(try await pair.a.sh(Self.show) == before)
+        // Another one in its place stays.
+        try await pair.a.sh("tc qdisc add dev va root handle 8001: pfifo limit 7")
+        let others = try await pair.a.sh(Self.show)
+        try await pair.a.withSocket { try $0.apply([.removeRoot(Self.tree)], to: index) }
+        #expect(try await pair.a.sh(Self.show) == others)
+        // One that is there and cannot go is refused as before: it has a class below it.
+        try await pair.a.sh("tc qdisc del dev va root")
+        let refused = try await pair.a.withSocket { socket in
+            try socket.apply(QdiscChange.changes(from: nil, to: Self.tree), to: index)
+            return #expect(throws: NetlinkError.self) { try socket.apply([.removeClass(Self.htb(1, 100, 100))], to: index) }
+        }
+        #expect(refused?.code == EBUSY, "\(refused as Any)")
+    }
+
     @Test func thousandsOfClassesGoInBatches() async throws {
         let pair = try await Pair()
         let index = try await Self.index(pair.a)

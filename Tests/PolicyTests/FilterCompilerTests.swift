@@ -20,6 +20,18 @@ import Testing
         return try FilterCompiler.compile(rules, interfaces: Self.interfaces, prefixSets: RandomFlows.prefixSets)
     }
 
+    /// A person can follow it.
+    @Test func listing() throws {
+        let text = try compile("tcp dst port 443 and net 10.0.0.0/8", direction: .ingress, on: [1]).listing.joined(separator: "\n")
+        for part in [
+            "0: ", "protocol = tcp ? ", "destination port = 443 ? ", "source in 10.0.0.0/8 ? ", "ethertype = ip ? ",
+            "the rule applies, go to ",
+        ] {
+            #expect(text.contains(part), "\(part) is not in\n\(text)")
+        }
+        #expect(text.hasSuffix(": end"), "\(text)")
+    }
+
     /// Whatever the rules and the packet: those apply whose filters match and whose places are meant, of samplers and shapers the first.
     @Test(arguments: 1...8 as ClosedRange<UInt64>) func programsDecideAsFiltersDo(seed: UInt64) throws {
         var flows = RandomFlows(seed: seed)

@@ -41,6 +41,8 @@ extension NetworkNamespace {
         _ frames: [[UInt8]], times: Int = 1, on interface: String, bypassingQdisc: Bool = false, segmentation: RawSegmentation? = nil
     ) async throws {
         try await run {
+            // From one processor: a veth has a queue for each, so that a sender that moves on the way overtakes itself.
+            try checked(lx_pin_to_cpu(-1), "sched_setaffinity")
             let socket = try Socket(AF_PACKET, SOCK_RAW)
             if bypassingQdisc { try socket.set(SOL_PACKET, PACKET_QDISC_BYPASS, 1, "PACKET_QDISC_BYPASS") }
             if segmentation != nil { try socket.set(SOL_PACKET, PACKET_VNET_HDR, 1, "PACKET_VNET_HDR") }

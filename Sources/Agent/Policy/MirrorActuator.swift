@@ -46,14 +46,16 @@ final class MirrorActuator: RuleActuator {
             for (cookie, interfaces) in Dictionary(grouping: members, by: \.namespaceCookie).sorted(by: { $0.key < $1.key }) {
                 let tenant = RuleBook.Tenant(name: rule.name, part: cookie)
                 guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == cookie }) else { continue }
-                guard let place = book.place(of: tenant, .mirror, besides: taken) else {
-                    plan.refusals.append(
-                        .init(
-                            rule: rule.name, reason: "\(RuleKind.mirror.kernelIndices.count) mirror sessions are the most",
-                            hint: "a rule counts once for each namespace it applies in"))
+                let place: RuleBook.Place
+                switch self.place(for: rule, tenant, besides: parts) {
+                case .success(let free): place = free
+                case .failure(let refusal):
+                    plan.refusals.append(refusal)
                     continue
                 }
                 do {
+                    // One that is in force goes on trying, and says what keeps it from writing.
+                    if case .file(let file) = rule.target, book.tenants[place] != tenant { try Self.check(file, of: rule.name) }
                     let (session, needsPort) = try resolve(rule, interfaces, namespace)
                     taken.insert(place)
                     parts.append(
@@ -79,6 +81,34 @@ final class MirrorActuator: RuleActuator {
     }
 
     // MARK: Sessions
+
+    /// So many sessions at a time may be captures': the rest is for the rules of the policy.
+    static let mostCaptures = 8
+
+    private func place(for rule: MirrorRule, _ tenant: RuleBook.Tenant, besides parts: [Part]) -> Result<RuleBook.Place, PlanReport.Refusal>
+    {
+        let each = "a rule or capture counts once for each namespace it applies in"
+        let captures = parts.filter { $0.rule.isCapture }.map(\.rule.name)
+        if rule.isCapture, captures.count >= Self.mostCaptures {
+            return .failure(
+                .init(
+                    rule: rule.name,
+                    reason: "\(Self.mostCaptures) of the \(RuleKind.mirror.kernelIndices.count) mirror sessions are the most for captures",
+                    hint: "running: \(Self.counted(captures)); \(each)"))
+        }
+        if let free = book.place(of: tenant, .mirror, besides: Set(parts.map(\.place))) { return .success(free) }
+        let holders = Set(book.tenants.filter { $0.key.kind == .mirror }.values).union(parts.map(\.tenant)).map(\.name)
+        return .failure(
+            .init(
+                rule: rule.name, reason: "all \(RuleKind.mirror.kernelIndices.count) mirror sessions are taken",
+                hint: "held by \(Self.counted(holders)); \(each)"))
+    }
+
+    /// `a, b (3), capture:1`: names, with how often they occur.
+    private static func counted(_ names: [String]) -> String {
+        Dictionary(grouping: names, by: { $0 }).sorted { $0.key < $1.key }
+            .map { $1.count == 1 ? $0.visible : "\($0.visible) (\($1.count))" }.joined(separator: ", ")
+    }
 
     private func resolve(_ rule: MirrorRule, _ interfaces: [CountedInterface], _ namespace: FollowedNamespace) throws -> (
         MirrorSession, needsPort: Bool
@@ -194,6 +224,11 @@ final class MirrorActuator: RuleActuator {
             })
     }
 
+    private static func check(_ file: MirrorRule.CaptureFile, of rule: String) throws(PlanReport.Refusal) {
+        guard let obstacle = CaptureTarget.obstacle(of: file.path) else { return }
+        throw PlanReport.Refusal(rule: rule, reason: "to.file.path: \"\(file.path.visible)\": \(obstacle.reason)", hint: obstacle.hint)
+    }
+
     // MARK: Mirror ports
 
     private func port(of namespace: FollowedNamespace) throws -> UInt32 {
@@ -295,4 +330,9 @@ final class MirrorActuator: RuleActuator {
         case .noRoute: "there is no route to the collector"
         }
     }
+}
+
+extension MirrorRule {
+    /// A session for a client of ours, which no file says.
+    var isCapture: Bool { if case .client = target { true } else { false } }
 }

@@ -22,8 +22,10 @@ final class PolicyKeeper {
     private let programs: PolicyTables
     let book: RuleBook
     private(set) var policy = Policy()
+    /// Where its rules are written, by their names.
+    private(set) var places: [String: PolicyFile.Place] = [:]
     /// false: nothing has been carried out yet: what an earlier agent put in force stays as it is, though this one does not know its rules.
-    private var isInForce = false
+    private(set) var isInForce = false
     private(set) var files: [String] = []
     private var program: FilterProgram?
     private(set) var refusals: [PlanReport.Refusal] = []
@@ -35,7 +37,11 @@ final class PolicyKeeper {
     private var lastComplaint = ""
     /// The interfaces that were there when the policy was carried out last.
     private var known: Set<InterfaceID> = []
-    private(set) var pending: Pending?
+    private(set) var pending: Pending? {
+        didSet { if let pending { onPending(ContinuousClock.now.duration(to: pending.until)) } }
+    }
+    /// A change has to be taken back after this time, by `takeBack`, unless it is confirmed.
+    var onPending: (Duration) -> Void = { _ in }
     /// Mirror sessions that no file says, in force beside the policy for as long as somebody wants them.
     private(set) var guests: [MirrorRule] = []
     /// Something may have been installed or removed.
@@ -44,6 +50,7 @@ final class PolicyKeeper {
     /// A change that comes back by itself.
     struct Pending {
         var before: Policy
+        var placesBefore: [String: PolicyFile.Place]
         var put: [PolicyDirectory.File]
         var remove: [String]
         var until: ContinuousClock.Instant
@@ -90,6 +97,9 @@ final class PolicyKeeper {
         let interfaces = interfaces
         let resolution = PolicyResolution(interfaces: interfaces, mayReplace: mayReplace)
         let parts = try actuators.map { try $0.prepare(policy, resolution, &plan) }
+        plan.remarks += policy.prefixSets.filter(\.value.isEmpty).keys.sorted().map {
+            "set \($0): there is no prefix in it, so that net @\($0) matches nothing"
+        }
         let expected = try compile(parts.flatMap(\.expectedRules), policy, interfaces)
         plan.steps = parts.flatMap(\.before)
         if expected != program || parts.contains(where: { !$0.before.isEmpty || !$0.after.isEmpty }) {
@@ -212,7 +222,7 @@ final class PolicyKeeper {
             problem = "\(error)"
             throw error
         }
-        policy = file.policy
+        (policy, places) = (file.policy, file.places)
         problem = nil
         return plan
     }
@@ -226,42 +236,51 @@ final class PolicyKeeper {
         for (name, text) in change.put {
             guard PolicyDirectory.isFileName(name) else {
                 throw AgentFailure(
-                    "apply the policy", "\"\(name)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
+                    "apply the policy", "\"\(name.visible)\" is no name for a policy file", hint: "letters and digits, ending in .yaml")
             }
             wanted[name] = Array(text.utf8)
         }
         var removed = change.remove
         if let odd = removed.first(where: { !PolicyDirectory.isFileName($0) }) {
-            throw AgentFailure("apply the policy", "\"\(odd)\" is no name for a policy file")
+            throw AgentFailure("apply the policy", "\"\(odd.visible)\" is no name for a policy file")
         }
-        if let rule = change.removeRule { removed.append(try fileOf(rule, wanted)) }
+        if let rule = change.removeRule { removed.append(try fileOf(rule, change.removeKind.flatMap { RuleKind(rawValue: $0) }, wanted)) }
         for name in removed { wanted[name] = nil }
-        let file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
+        var file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
+        file.places = file.places.mapValues { .init(file: "\(directory.path)/\($0.file)", line: $0.line) }
         if !isInForce && !change.dryRun { try shapes.settle() }
-        let plan = try plan(file.policy, mayReplace: change.replace)
+        var plan = try plan(file.policy, mayReplace: change.replace)
+        plan.remarks += unread
         guard !change.dryRun else { return plan.report(applied: false) }
         if let refusal = plan.refusals.first(where: { refusal in !self.refusals.contains(refusal) }), !change.put.isEmpty {
             // A rule that was just asked for and cannot be is not half taken in.
             throw AgentFailure("apply the policy", "\(refusal.rule): \(refusal.reason)", hint: refusal.hint)
         }
         guard pending == nil else { throw Self.unconfirmed }
-        let before = policy
+        let (before, placesBefore) = (policy, places)
         try carryOut(plan)
-        policy = file.policy
+        (policy, places) = (file.policy, file.places)
         let put = change.put.map { PolicyDirectory.File(name: $0.key, bytes: Array($0.value.utf8)) }
-        if let seconds = change.confirmWithinSeconds {
-            pending = Pending(before: before, put: put, remove: removed, until: .now + .seconds(seconds))
+        // Where nothing changes there is nothing to be cut off by.
+        let confirm = plan.steps.isEmpty && put.isEmpty && removed.isEmpty ? nil : change.confirmWithinSeconds
+        if let seconds = confirm {
+            pending = Pending(before: before, placesBefore: placesBefore, put: put, remove: removed, until: .now + .seconds(seconds))
         } else {
             do { try store(put, removed) } catch {
                 // What the folder does not say is not to be in force.
-                policy = before
+                (policy, places) = (before, placesBefore)
                 try carryOut(try self.plan(before, mayReplace: false))
                 throw AgentFailure("keep the policy", "\(error); nothing was changed")
             }
         }
         files = wanted.keys.sorted()
         problem = nil
-        return plan.report(applied: true, confirmWithinSeconds: change.confirmWithinSeconds)
+        return plan.report(applied: true, confirmWithinSeconds: confirm)
+    }
+
+    /// Files of the folder that are passed over, a line each.
+    var unread: [String] {
+        do { return try directory.unread() } catch { return ["\(error)"] }
     }
 
     /// Brings the folder to what is in force: all of it, or nothing.
@@ -279,11 +298,18 @@ final class PolicyKeeper {
     }
 
     /// The file that holds a rule and no other.
-    private func fileOf(_ rule: String, _ files: [String: [UInt8]]) throws -> String {
+    /// - Parameter kind: that it has to be of.
+    private func fileOf(_ rule: String, _ kind: RuleKind?, _ files: [String: [UInt8]]) throws -> String {
         // All of them together: a filter of one file may name a set of another.
         let all = try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         guard let name = all.places[rule]?.file else {
-            throw AgentFailure("remove rule \(rule)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+            throw AgentFailure(
+                "remove rule \(rule.visible)", "there is no such rule", hint: "nilo mirror, nilo sample and nilo shape list them")
+        }
+        if let kind, let its = all.policy.kind(of: rule), its != kind {
+            throw AgentFailure(
+                "remove rule \(rule)", "it is a \(its.rawValue) rule, not a \(kind.rawValue) rule",
+                hint: "nilo \(its.rawValue) remove \(rule)")
         }
         let bystanders = all.places.count { $0.value.file == name } - 1
         // Sets and capacities would go with it as silently.
@@ -292,7 +318,8 @@ final class PolicyKeeper {
         let isAlone = rest.map { $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets } ?? false
         guard bystanders == 0, isAlone else {
             throw AgentFailure(
-                "remove rule \(rule)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply")
+                "remove rule \(rule.visible)", "it stands with others in \(directory.path)/\(name)", hint: "edit the file, then: nilo apply"
+            )
         }
         return name
     }
@@ -307,22 +334,27 @@ final class PolicyKeeper {
 
     /// Looks whether the kernel still is as the policy says, and mends it. Once a second, and when netlink tells of a change.
     func turn(now: Timestamp) {
-        if let held = pending, ContinuousClock.now >= held.until {
-            pending = nil
-            // Also when it fails now: from here on that is what is kept.
-            policy = held.before
-            files = (try? directory.read().map(\.name)) ?? []
-            do {
-                try carryOut(try plan(policy, mayReplace: false))
-                log.warning("policy not confirmed; taken back")
-            } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
-        }
+        // Its timer stands still while the machine sleeps.
+        takeBack()
         // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
         turns += 1
         if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
         samples.turn(now: now)
     }
     private var turns = 0
+
+    /// Brings the earlier policy back when nobody has confirmed the change in time.
+    func takeBack() {
+        guard let held = pending, ContinuousClock.now >= held.until else { return }
+        pending = nil
+        // Also when it fails now: from here on that is what is kept.
+        (policy, places) = (held.before, held.placesBefore)
+        files = (try? directory.read().map(\.name)) ?? []
+        do {
+            try carryOut(try plan(policy, mayReplace: false))
+            log.warning("policy not confirmed; taken back")
+        } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
+    }
 
     /// Nothing is asked for, and nothing of ours is there that was.
     private var isIdle: Bool {

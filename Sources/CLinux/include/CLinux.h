@@ -25,7 +25,7 @@ uint64_t lx_netns_cookie(void);
 void lx_stdout_line_buffered(void);
 int lx_gettid(void);
 int lx_pipe_cloexec(int ends[2]);
-/* Pins the calling thread to one CPU. */
+/* Pins the calling thread to one CPU; to the one that it is on where `cpu` is negative. */
 int lx_pin_to_cpu(int cpu);
 /* bpf(2), for what libbpf 1.1 has no words for (tcx anchors). */
 long lx_bpf(int command, union bpf_attr *attr, unsigned int size);

@@ -1,6 +1,7 @@
 import Agent
 import Configuration
 import Glibc
+import NetworkTypes
 
 /// `nilo agent`: the configuration file, what the command line changes in it, and the agent itself.
 public enum AgentVerb {
@@ -81,7 +82,7 @@ public enum AgentVerb {
             var values: [T] = []
             for text in arguments.values(option) {
                 guard let value = parse(text) else {
-                    throw CommandFailure("agent", "--\(option) cannot be \"\(text)\"", hint: "it is \(wanted)", code: .usage)
+                    throw CommandFailure("agent", "--\(option) cannot be \"\(text.visible)\"", hint: "it is \(wanted)", code: .usage)
                 }
                 values.append(value)
             }

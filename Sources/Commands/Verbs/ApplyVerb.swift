@@ -64,12 +64,13 @@ public enum ApplyVerb {
     }
 
     /// What the options of a changing verb ask for.
-    static func change(_ arguments: ParsedArguments, put: [String: String] = [:], removeRule: String? = nil) throws(CommandFailure)
-        -> PolicyChange
-    {
+    static func change(
+        _ arguments: ParsedArguments, put: [String: String] = [:], removeRule: String? = nil, removeKind: String? = nil
+    ) throws(CommandFailure) -> PolicyChange {
         let confirm = try arguments.duration("confirm", in: .seconds(5)...Duration.seconds(86400))
         return PolicyChange(
-            put: put, removeRule: removeRule, replace: arguments.has("replace"), confirmWithinSeconds: confirm?.seconds,
+            put: put, removeRule: removeRule, removeKind: removeKind, replace: arguments.has("replace"),
+            confirmWithinSeconds: confirm?.seconds,
             dryRun: arguments.has("dry-run"))
     }
 
@@ -99,7 +100,7 @@ public enum ApplyVerb {
                 throw CommandFailure("read \(path)", "a policy file's name ends in .yaml", code: .usage)
             }
             guard files.updateValue(text, forKey: name) == nil else {
-                throw CommandFailure("read \(path)", "two of the files are called \(name)", code: .usage)
+                throw CommandFailure("read \(path)", "two of the files are called \(name.visible)", code: .usage)
             }
         }
         return files

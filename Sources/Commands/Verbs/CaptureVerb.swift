@@ -48,7 +48,9 @@ public enum CaptureVerb {
 
     private static func run(_ agent: AgentConnection, _ query: [(String, String)], to descriptor: Int32) throws {
         var failure: (any Error)?
+        var hasBegun = false
         try agent.capture(query) { piece in
+            hasBegun = true
             do {
                 try writeAll(piece, to: descriptor)
                 return true
@@ -58,6 +60,10 @@ public enum CaptureVerb {
             }
         }
         if let failure { throw failure }
+        guard hasBegun else {
+            throw CommandFailure(
+                "capture", "the agent ended it before it began", hint: "nilo mirror lists what runs; the agent's log: journalctl -u nilo")
+        }
     }
 
     /// Readable by its owner alone: a payload is sensitive. A file that is there is written over, but no link is followed.

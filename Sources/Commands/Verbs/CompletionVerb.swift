@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// `nilo completion bash|zsh|fish`: a script for the shell, from the specifications.
 enum CompletionVerb {
     static let specification = CommandSpecification(
@@ -15,7 +17,8 @@ enum CompletionVerb {
         Command(specification) { arguments, context in
             guard let shell = Shell(rawValue: arguments.operands[0]) else {
                 throw CommandFailure(
-                    "completion", "\"\(arguments.operands[0])\" is not a shell it is made for", hint: "bash, zsh or fish", code: .usage)
+                    "completion", "\"\(arguments.operands[0].visible)\" is not a shell it is made for", hint: "bash, zsh or fish",
+                    code: .usage)
             }
             try context.write(script(for: shell, specifications))
         }

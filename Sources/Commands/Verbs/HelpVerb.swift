@@ -26,7 +26,8 @@ enum HelpVerb {
     static func unknown(_ verb: String, among specifications: [CommandSpecification]) -> CommandFailure {
         let near = Suggestion.nearest(to: verb, among: specifications.map(\.name))
         return CommandFailure(
-            "\"\(verb)\"", "there is no such command", hint: near.map { "did you mean nilo \($0)?" } ?? "nilo help lists the commands",
+            "\"\(verb.visible)\"", "there is no such command",
+            hint: near.map { "did you mean nilo \($0)?" } ?? "nilo help lists the commands",
             code: .usage)
     }
 }

@@ -1,3 +1,4 @@
+import NetworkTypes
 import Reports
 
 /// `nilo interfaces`: what may be asked. The answer is an `InterfaceListReport`, shown by `InterfaceListView`.
@@ -46,7 +47,7 @@ extension InterfacesVerb {
     func run(_ agent: AgentConnection, _ context: CommandContext) throws {
         // The agent takes several patterns with commas between them: a name with a comma would be two.
         if let odd = names.first(where: { $0.contains(",") }) {
-            throw CommandFailure("interfaces", "\"\(odd)\" is not a name", hint: "put blanks between names", code: .usage)
+            throw CommandFailure("interfaces", "\"\(odd.visible)\" is not a name", hint: "put blanks between names", code: .usage)
         }
         var query = [("closed", closed ? "1" : "0")]
         if !names.isEmpty { query.append(("name", names.joined(separator: ","))) }

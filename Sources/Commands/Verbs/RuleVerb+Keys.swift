@@ -1,3 +1,4 @@
+import NetworkTypes
 import Policy
 
 // What `add` takes for each kind of rule, and how the verbs explain themselves.
@@ -59,7 +60,7 @@ extension RuleVerb {
         let words = ["interface": "", "vxlan": "remote", "erspan": "remote", "file": "path"]
         guard parts.count == 2, let first = words[parts[0]] else {
             throw CommandFailure(
-                "mirror add", "--to cannot be \"\(text)\"",
+                "mirror add", "--to cannot be \"\(text.visible)\"",
                 hint: "as interface:span0, vxlan:192.0.2.9,vni=16711681 or file:/tmp/web.pcapng",
                 code: .usage)
         }
@@ -71,7 +72,7 @@ extension RuleVerb {
             } else {
                 let pair = field.split(separator: "=", maxSplits: 1).map(String.init)
                 guard pair.count == 2 else {
-                    throw CommandFailure("mirror add", "--to has \"\(field)\" where KEY=VALUE belongs", code: .usage)
+                    throw CommandFailure("mirror add", "--to has \"\(field.visible)\" where KEY=VALUE belongs", code: .usage)
                 }
                 fields.append("\(scalar(pair[0])): \(scalar(pair[1]))")
             }
@@ -80,7 +81,8 @@ extension RuleVerb {
     }
 
     private static let operand = CommandSpecification.Operand(
-        "ACTION", count: 0...1000, choices: ["list", "add", "remove"], help: "list (the default), add NAME [FILTER…], remove NAME")
+        "ACTION", count: 0...1000, choices: ["list", "add", "remove"],
+        help: "list (the default), NAME, add NAME [FILTER…], remove NAME")
 
     private static let aboutFiles = """
         A rule that is added is a file of the policy folder and stays there until it is
@@ -95,11 +97,17 @@ extension RuleVerb {
                 Targets: interface:NAME; vxlan:ADDRESS,vni=N[,port=N][,local=ADDRESS];
                 erspan:ADDRESS,session=N; file:PATH[,size=BYTES][,files=N].
 
+                Each packet that MATCHED is in one of SKIPPED (--one-in, priority), CAPPED,
+                FAILED and COPIED, or in the mirror port. One that is cut into the packets
+                of the wire there is several in COPIED and FAILED. CUT and BYTES are of
+                COPIED and, of a file, what the disk did not take (FAILED).
+
                 \(aboutFiles)
                 """,
             options: (scopeKeys + mirrorKeys).map(\.option) + ApplyVerb.changing, operand: operand,
             examples: [
                 .init("nilo mirror", "every session with its counters"),
+                .init("nilo mirror web", "one in full: all counters, its file, its filter as compiled"),
                 .init("sudo nilo mirror add web --on eth0 --to interface:span0 tcp port 443", "HTTPS to a local port"),
                 .init("sudo nilo mirror add all --on eth0 --to vxlan:192.0.2.9,vni=16711681", "everything to a collector"),
                 .init("sudo nilo mirror remove web", "no more"),

@@ -95,17 +95,20 @@ struct RuleVerb: Sendable {
         var words = arguments.operands[...]
         let action = words.popFirst() ?? "list"
         if action != "add", let odd = keys.first(where: { arguments.has($0.option.name) }) {
-            throw CommandFailure("\(kind.rawValue) \(action)", "--\(odd.option.name) belongs to add", code: .usage)
+            throw CommandFailure("\(kind.rawValue) \(action.visible)", "--\(odd.option.name) belongs to add", code: .usage)
         }
         switch action {
         case "list":
-            guard words.isEmpty else { throw usage("list takes no name: \"\(words.first ?? "")\"") }
-            try list(arguments, context)
+            // A rule may have the name of an action.
+            guard let name = words.popFirst() else { return try list(arguments, context) }
+            guard words.isEmpty else { throw usage("list takes one name at most") }
+            try show(name, arguments, context)
         case "add":
             guard let name = words.popFirst() else { throw usage("a rule has a name") }
             guard Policy.isName(name) else {
                 throw CommandFailure(
-                    "\(kind.rawValue) add", "\"\(name)\" is no name for a rule", hint: "1 to 32 of a-z, 0-9, dot, dash and underscore",
+                    "\(kind.rawValue) add", "\"\(name.visible)\" is no name for a rule",
+                    hint: "1 to 32 of a-z, 0-9, dot, dash and underscore",
                     code: .usage)
             }
             let text = try text(name, filter: Array(words), arguments)
@@ -113,13 +116,31 @@ struct RuleVerb: Sendable {
                 ApplyVerb.change(arguments, put: ["\(kind.rawValue)-\(name).yaml": text]), arguments, context)
         case "remove":
             guard let name = words.popFirst(), words.isEmpty else { throw usage("remove takes the name of one rule") }
-            try ApplyVerb.run(ApplyVerb.change(arguments, removeRule: name), arguments, context)
+            try ApplyVerb.run(ApplyVerb.change(arguments, removeRule: name, removeKind: kind.rawValue), arguments, context)
         default:
-            let near = Suggestion.nearest(to: action, among: ["list", "add", "remove"])
-            throw CommandFailure(
-                kind.rawValue, "\"\(action)\" is not known here", hint: near.map { "did you mean \($0)?" } ?? "list, add or remove",
-                code: .usage)
+            let near = Suggestion.nearest(to: action, among: ["list", "add", "remove"]).map { "did you mean \($0)?" }
+            // Sessions of clients are called capture:N.
+            guard words.isEmpty, Policy.isName(action) || action.hasPrefix("capture:") else {
+                throw CommandFailure(
+                    kind.rawValue, "\"\(action.visible)\" is not known here", hint: near ?? "list, add, remove, or the name of a rule",
+                    code: .usage)
+            }
+            do { try show(action, arguments, context) } catch let error as CommandFailure {
+                var failure = error
+                if failure.code == .failed, let near { failure.hint = near }
+                throw failure
+            }
         }
+    }
+
+    /// One rule in full.
+    private func show(_ name: String, _ arguments: ParsedArguments, _ context: CommandContext) throws {
+        let report: RuleReport = try AgentConnection(arguments, context: context).ask(
+            "/v1/policy/rule", [("name", name)], for: "show rule \(name)")
+        guard report.kind == kind.rawValue else {
+            throw CommandFailure("show rule \(name)", "it is a \(report.kind) rule", hint: "nilo \(report.kind) \(name)")
+        }
+        try context.write(arguments.has("json") ? JSONOutput.text(report, pretty: true) : RuleView(output: context.output).text(report))
     }
 
     private func usage(_ why: String) -> CommandFailure {

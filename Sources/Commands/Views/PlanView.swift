@@ -51,11 +51,15 @@ public struct PlanView: Sendable {
 
     private func summary(_ report: PlanReport) -> String {
         func count(_ sign: PlanReport.Step.Sign) -> Int { report.steps.count { $0.sign == sign } }
-        if report.steps.isEmpty { return "nothing to change: the kernel is as the policy says" }
-        let counts = "\(count(.add)) to add, \(count(.change)) to change, \(count(.remove)) to remove"
-        guard report.applied else { return "plan: \(counts)" }
-        let done = "applied: \(count(.add)) added, \(count(.change)) changed, \(count(.remove)) removed"
-        guard let seconds = report.confirmWithinSeconds else { return done }
-        return done + "; taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm"
+        let pending = report.confirmWithinSeconds.map { "; taken back in \(Duration.seconds($0).short) unless you say: nilo confirm" } ?? ""
+        if report.steps.isEmpty { return "nothing to change: the kernel is as the policy says" + pending }
+        func number(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
+        // A rule may take many: classes and leaf classes are a step each.
+        let rules = Set(report.steps.compactMap(\.rule)).count
+        let total = (rules > 0 ? number(rules, "rule") + ", " : "") + number(report.steps.count, "step")
+        guard report.applied else {
+            return "plan: \(total): \(count(.add)) to add, \(count(.change)) to change, \(count(.remove)) to remove"
+        }
+        return "applied: \(total): \(count(.add)) added, \(count(.change)) changed, \(count(.remove)) removed" + pending
     }
 }

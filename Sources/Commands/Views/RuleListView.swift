@@ -10,15 +10,16 @@ public struct RuleListView: Sendable {
     func mirrorTable(_ report: PolicyReport) -> Table {
         var table = Table([
             .init("MIRROR", shrinksTo: 6), .init("ON", shrinksTo: 4), .init("TO", shrinksTo: 10), .init("MATCHED", right: true),
-            .init("COPIED", right: true), .init("BYTES", right: true, dropRank: 2), .init("CUT", right: true, dropRank: 1),
+            .init("SKIPPED", right: true, dropRank: 0), .init("COPIED", right: true), .init("BYTES", right: true, dropRank: 2),
+            .init("CUT", right: true, dropRank: 1),
             .init("CAPPED", right: true, dropRank: 3), .init("FAILED", right: true), .init("RATE", right: true),
         ])
         table.narrowGap = 1
         for rule in report.mirrors {
-            let failed = rule.failed.values.reduce(0, +)
+            let failed = rule.failedTotal
             table.append([
                 .init(rule.name, .bold), .init(Self.place(rule.interfaces, rule.direction)), .init(rule.target),
-                .init(Count(rule.matched).text.aligned), .init(Count(rule.mirroredPackets).text.aligned),
+                .init(Count(rule.matched).text.aligned), .init(Count(rule.skipped).text.aligned), .init(Count(rule.copied).text.aligned),
                 .init(ByteCount(rule.mirroredBytes).text.aligned), .init(String(rule.truncated), rule.truncated > 0 ? .yellow : nil),
                 .init(String(rule.capped), rule.capped > 0 ? .yellow : nil), .init(String(failed), failed > 0 ? .red : nil),
                 .init(rule.bitsPerSecond.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-"),
@@ -32,6 +33,7 @@ public struct RuleListView: Sendable {
             var notes = rule.problem.map { [(rule.name, $0)] } ?? []
             if let mtu = rule.pathMTU, rule.truncated > 0 { notes.append((rule.name, "frames are cut to fit the path's \(mtu) bytes")) }
             notes += rule.failed.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { (rule.name, "\($0.value) failed: \($0.key)") }
+            if rule.notWritten > 0 { notes.append((rule.name, "\(rule.notWritten) failed: not written")) }
             return notes
         }
         return finish(mirrorTable(report), report, problems, none: "no mirror sessions")
@@ -99,7 +101,7 @@ public struct RuleListView: Sendable {
         return depth
     }
 
-    private static func place(_ interfaces: [String], _ direction: String?) -> String {
+    static func place(_ interfaces: [String], _ direction: String?) -> String {
         let names = interfaces.isEmpty ? "-" : interfaces.count > 2 ? "\(interfaces.count) interfaces" : interfaces.joined(separator: ",")
         return direction.map { names + ($0 == "ingress" ? " in" : " out") } ?? names
     }

@@ -1,3 +1,5 @@
+import NetworkTypes
+
 extension FlowFilter {
     struct Token: Hashable {
         enum Kind: Hashable {
@@ -100,7 +102,7 @@ extension FlowFilter {
     /// Control characters are not repeated to a terminal.
     private static func printable(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
         var text = ""
-        for c in scalars { text.unicodeScalars.append(c.properties.generalCategory == .control ? "\u{FFFD}" : c) }
-        return text
+        text.unicodeScalars.append(contentsOf: scalars)
+        return text.visible
     }
 }

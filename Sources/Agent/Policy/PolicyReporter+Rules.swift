@@ -1,0 +1,219 @@
+import Datapath
+import Flows
+import Netlink
+import NetworkTypes
+import Policy
+import Reports
+
+/// What each rule was asked to do and what it does.
+extension PolicyReporter {
+    func mirrors(_ rule: MirrorRule, _ names: InterfaceNames) -> [MirrorReport] {
+        let places = keeper.book.tenants.filter { $0.key.kind == .mirror && $0.value.name == rule.name }.sorted {
+            $0.value.part < $1.value.part
+        }
+        return places.enumerated().map { index, held in
+            let (place, tenant) = held
+            let namespace = follower.namespaces.values.first { $0.namespace.cookie == tenant.part }
+            var report = MirrorReport(
+                name: rule.name, namespace: namespace?.owner,
+                interfaces: names.matching(rule.scope, namespaceCookie: tenant.part), direction: Self.text(rule.scope.direction),
+                filter: "\(rule.scope.filter)", target: MirrorActuator.text(rule.target), selection: Self.text(rule.selection),
+                snapLength: rule.snapLength, limit: Self.text(rule.limit ?? MirrorSession.standardLimit), priority: rule.priority,
+                segmentation: rule.segmentation.rawValue)
+            report.since = keeper.book.since[place]?.description
+            let session = keeper.mirrors.sessions[place]
+            report.problem = problem(of: rule, session)
+            if case .collector(_, let path)? = session?.target { report.pathMTU = path.mtu }
+            guard let counts = try? keeper.mirrors.tables.counts(of: Int(place.index)) else { return report }
+            Self.fill(&report, counts)
+            // One thread writes for all sessions of a rule.
+            if index == 0, let progress = captures?.progress(of: rule.name) { report.notWritten = progress.lost }
+            if let rate = rates[Self.key("m", rule.name, report.namespace)] {
+                (report.packetsPerSecond, report.bitsPerSecond) = (rate.packets, rate.bits)
+            }
+            return report
+        }
+    }
+
+    private static func fill(_ report: inout MirrorReport, _ counts: MirrorCounts) {
+        report.matched = counts.matched.skbs
+        report.matchedPackets = counts.matched.wirePackets
+        report.matchedBytes = counts.matched.wireBytes
+        report.outranked = counts.outranked
+        report.unselected = counts.unselected
+        report.selected = counts.selected
+        report.mirroredPackets = counts.mirroredPackets
+        report.mirroredBytes = counts.mirroredBytes
+        report.sent = counts.sent.skbs
+        report.queued = counts.queued.skbs
+        report.queuedPackets = counts.queued.wirePackets
+        report.arrived = counts.arrivedPackets
+        report.missing = counts.missing
+        report.truncated = counts.truncated
+        report.segmented = counts.segmented
+        report.capped = counts.capped.skbs
+        report.failed = Dictionary(uniqueKeysWithValues: counts.failed.map { ("\($0.key)", $0.value) })
+        report.failedOnTheWay = counts.arrivedFailed
+    }
+
+    func sampler(_ rule: SampleRule, _ names: InterfaceNames) -> SampleReport? {
+        guard let place = keeper.book.tenants.first(where: { $0.key.kind == .sampler && $0.value.name == rule.name })?.key else {
+            return nil
+        }
+        var report = SampleReport(
+            name: rule.name, namespace: nil, interfaces: names.matching(rule.scope), direction: Self.text(rule.scope.direction),
+            filter: "\(rule.scope.filter)", asked: SampleActuator.text(rule.rate), firstPackets: rule.firstPackets,
+            always: TCPFlags.names.filter { rule.always.contains($0.1) }.map(\.0), snapLength: rule.snapLength)
+        let number = Int(place.index)
+        let counters = keeper.samples.tables.counters(of: number)
+        report.since = keeper.book.since[place]?.description
+        report.oneIn = keeper.samples.tables[number].oneIn
+        Self.fill(&report, counters)
+        report.samplesPerSecond = keeper.samples.ratesPerSecond[number]
+        return report
+    }
+
+    private static func fill(_ report: inout SampleReport, _ counters: SamplerCounters) {
+        report.pool = counters.packets
+        report.hits = counters.hits
+        report.samples = ["random": counters.random, "first": counters.first, "flag": counters.flags]
+        report.lost = counters.ringFull + counters.unreadable
+        report.ringFull = counters.ringFull
+        report.unreadable = counters.unreadable
+        report.lostHits = counters.lostHits
+    }
+
+    func shapers(_ rule: ShapeRule, _ names: InterfaceNames, _ backlogs: [InterfaceID: [UInt16: UInt64]]) -> [ShapeReport] {
+        decisions(of: rule).map { name, decision in
+            var report = ShapeReport(
+                name: rule.name, namespace: follower.place(of: name.interface)?.namespace.owner,
+                interfaces: [names.name(name.interface)], direction: "\(name.direction)", filter: "\(rule.scope.filter)",
+                parent: rule.parent, mechanism: decision.mechanism.rawValue, priority: rule.priority,
+                per: Self.text(rule.aggregation))
+            report.rateBitsPerSecond = rule.rate?.bitsPerSecond
+            report.ceilingBitsPerSecond = rule.ceiling?.bitsPerSecond
+            report.burstBytes = rule.burst?.rawValue
+            report.dscp = rule.dscp.map { DSCPName.of($0) ?? String($0) }
+            if case .htb(let first, let count) = decision.shaper.action {
+                report.classID = "\(String(HTBTree.major, radix: 16)):\(String(first, radix: 16))"
+                report.backlogBytes = backlogs[name.interface].map { waiting in
+                    (Int(first)..<Int(first) + max(1, count)).reduce(0) { $0 + (waiting[UInt16($1)] ?? 0) }
+                }
+            }
+            guard let counters = keeper.shapes.tables.counters(name) else { return report }
+            Self.fill(&report, counters)
+            report.bitsPerSecond = rates[Self.key("s", rule.name, report.interfaces.first)]?.bits
+            return report
+        }
+    }
+
+    /// Bytes that wait in each of our classes; of interfaces whose classes cannot be read nothing.
+    func backlogs() -> [InterfaceID: [UInt16: UInt64]] {
+        var backlogs: [InterfaceID: [UInt16: UInt64]] = [:]
+        for (name, decision) in keeper.shapes.decisions where backlogs[name.interface] == nil {
+            guard case .htb = decision.shaper.action, let place = follower.place(of: name.interface),
+                let classes = try? place.namespace.socket.classes(of: place.index)
+            else { continue }
+            let pairs = classes.filter(\.isOurs).map { ($0.parameters.minor, UInt64($0.counters.backlog)) }
+            backlogs[name.interface] = Dictionary(pairs, uniquingKeysWith: +)
+        }
+        return backlogs
+    }
+
+    private func decisions(of rule: ShapeRule) -> [(key: ShaperName, value: ShapePlan.Decision)] {
+        keeper.shapes.decisions.filter { $0.key.rule == rule.name }
+            .sorted { ($0.key.interface, $0.key.direction.rawValue) < ($1.key.interface, $1.key.direction.rawValue) }
+    }
+
+    private static func fill(_ report: inout ShapeReport, _ counters: ShaperCounters) {
+        report.packets = counters.packets
+        report.bytes = counters.bytes
+        report.droppedPackets = counters.droppedPackets
+        report.droppedBytes = counters.droppedBytes
+        report.marked = counters.markedPackets
+        for failure in ShaperCounters.Failure.allCases where counters[failure] > 0 { report.exceptions["\(failure)"] = counters[failure] }
+    }
+
+    /// Of a rule whose prefixes have buckets.
+    func prefixes(of rule: ShapeRule, _ names: InterfaceNames) -> [RuleReport.Prefix] {
+        decisions(of: rule).flatMap { name, _ in
+            keeper.shapes.tables.members(name).map { member, counters in
+                RuleReport.Prefix(
+                    interface: names.name(name.interface), direction: "\(name.direction)", prefix: "\(member.prefix)",
+                    rateBitsPerSecond: member.rate.bitsPerSecond, packets: counters.packets, bytes: counters.bytes,
+                    droppedPackets: counters.droppedPackets, droppedBytes: counters.droppedBytes)
+            }
+        }
+    }
+
+    // MARK: An earlier agent's
+
+    /// Rules that act in the kernel while the files are refused: what the pinned tables tell of them.
+    func addEarlier(to report: inout PolicyReport) {
+        let reason = keeper.problem?.split(separator: "\n").first.map { "its files are refused: \($0)" } ?? "its files are not in force yet"
+        let problem = "of an earlier agent; \(reason)"
+        for (place, tenant) in keeper.book.tenants.sorted(by: { $0.key.index < $1.key.index }) {
+            let since = keeper.book.since[place]?.description
+            switch place.kind {
+            case .mirror:
+                var one = MirrorReport(
+                    name: tenant.name, namespace: follower.namespaces.values.first { $0.namespace.cookie == tenant.part }?.owner,
+                    interfaces: [], direction: nil, filter: "?", target: "?", selection: "?", snapLength: nil, limit: nil, priority: 0,
+                    segmentation: "?")
+                if let counts = try? keeper.mirrors.tables.counts(of: Int(place.index)) { Self.fill(&one, counts) }
+                (one.problem, one.since) = (problem, since)
+                report.mirrors.append(one)
+            case .sampler:
+                let there = keeper.samples.tables[Int(place.index)]
+                var one = SampleReport(
+                    name: tenant.name, namespace: nil, interfaces: [], direction: nil, filter: "?", asked: "?",
+                    firstPackets: there.firstPackets, always: TCPFlags.names.filter { there.always.contains($0.1) }.map(\.0),
+                    snapLength: there.snapLength)
+                one.oneIn = there.oneIn
+                Self.fill(&one, keeper.samples.tables.counters(of: Int(place.index)))
+                (one.problem, one.since) = (problem, since)
+                report.samplers.append(one)
+            case .shaper: break
+            }
+        }
+        for (number, counters) in keeper.shapes.tables.earlier {
+            var one = ShapeReport(
+                name: "#\(number)", namespace: nil, interfaces: [], direction: nil, filter: "?", parent: nil, mechanism: "?", priority: 0,
+                per: "?")
+            Self.fill(&one, counters)
+            one.problem = problem
+            report.shapers.append(one)
+        }
+    }
+
+    // MARK: Words
+
+    private static func text(_ direction: Direction?) -> String? { direction.map { $0 == .ingress ? "ingress" : "egress" } }
+
+    private static func text(_ selection: MirrorRule.Selection) -> String {
+        switch selection {
+        case .all: "all"
+        case .packets(let n): "1 packet in \(n)"
+        case .flows(let n): "1 flow in \(n)"
+        }
+    }
+
+    private static func text(_ limit: MirrorRule.Limit) -> String? {
+        switch limit {
+        case .bits(let rate): rate.description
+        case .packets(let rate): rate.description
+        case .unlimited: nil
+        }
+    }
+
+    private static func text(_ aggregation: ShapeRule.Aggregation) -> String {
+        switch aggregation {
+        case .aggregate: "all"
+        case .host(.source): "source host"
+        case .host(.destination): "destination host"
+        case .host(.either): "host"
+        case .flow: "flow"
+        case .prefixes(_, let list): "\(list.count) prefixes"
+        }
+    }
+}
