@@ -47,7 +47,7 @@ let edges: [Target] = [  // 4
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
-    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "Topology"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
     .target(name: "Terminal", dependencies: ["NetworkTypes"]),
 ]
@@ -57,7 +57,7 @@ let agent: [Target] = [  // 5
         name: "Agent",
         dependencies: [
             "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG",
-            "Policy", "Privileges", "Reports", "SFlow", "Sampling",
+            "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Topology",
         ])
 ]
 

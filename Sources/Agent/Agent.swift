@@ -9,6 +9,7 @@ import Netlink
 import NetworkTypes
 import Privileges
 import Reports
+import Topology
 
 /// The agent: owns the kernel side, keeps the flow table, answers questions.
 ///
@@ -27,6 +28,8 @@ final class Agent {
     private(set) var keeper: PolicyKeeper!
     private(set) var reporter: PolicyReporter!
     private(set) var consumer: SampleConsumer!
+    /// nil until the agent runs.
+    private(set) var topology: TopologyThread?
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -70,7 +73,13 @@ final class Agent {
                     if !changes.isEmpty { follower.synchronise(followed) }
                     if !changes.isEmpty || changes.qdiscs { keeper?.synchronise(isOurs: !changes.isEmpty) }
                 }
-            }, onUnwatch: { [unowned self] in loop.unwatch($0.monitor.descriptor) },
+                follow(followed)
+            },
+            onUnwatch: { [unowned self] followed in
+                loop.unwatch(followed.monitor.descriptor)
+                let cookie = followed.namespace.cookie
+                topology?.tell { $0.forget(cookie) }
+            },
             onAttach: { [unowned self] id, name in
                 if let interface = datapath.interfaces.first(where: { $0.id == id }) { try? drops?.attached(interface) }
                 note(
@@ -187,7 +196,18 @@ final class Agent {
         // Not before: connecting has threads of its own, which must start without the privileges.
         for target in targets { target.open(now: .now) }
         consumer.setCollectors(configuration.sflow)
+        topology = try TopologyThread(log)
+        for followed in follower.namespaces.values { follow(followed) }
+        collector.keepsGains = true
         try loop.run()
+        topology?.stop()
+    }
+
+    /// A namespace is part of the topology.
+    private func follow(_ followed: FollowedNamespace) {
+        let namespace = followed.namespace
+        let (name, owner) = (namespace.name ?? followed.owner ?? "init", followed.owner ?? "")
+        topology?.tell { $0.follow(namespace, name: name, owner: owner) }
     }
 
     private func read() throws { readTimer.fire(after: try collector.collect()) }
@@ -200,6 +220,7 @@ final class Agent {
         consumer.turn()
         measureRates()
         collector.turn(now: .now)
+        tellTopology()
         export()
         memory.giveBack()
         log.flushSuppressed()
@@ -214,6 +235,17 @@ final class Agent {
             Direction.allCases.reduce(sum) { $0 + (datapath.books(id, $1)?.overflowTotal ?? Totals()) }
         }
         for target in targets { target.send(due, interfaces: interfaces, overflow: overflow, now: .now) }
+    }
+
+    /// What flows did since the last turn, and where they were counted.
+    private func tellTopology() {
+        guard let topology else { return }
+        var gains: [FlowDelta] = []
+        collector.takeGains { record, totals, transport in
+            gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
+        }
+        let places = datapath.interfaces.map { ($0.id, TopologyKeeper.CountedPlace(index: Int32($0.ifindex), cookie: $0.namespaceCookie)) }
+        topology.tell { [gains] in $0.turn(gains, Dictionary(places) { $1 }) }
     }
 
     private func measureRates() {

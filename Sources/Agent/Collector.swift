@@ -71,6 +71,15 @@ final class Collector {
         due.append(FlowExport(record: entry.record, delta: entry.record.totals - entry.exported, end: end))
     }
 
+    /// Whether what flows gain is kept for ``takeGains(_:)``.
+    var keepsGains: Bool {
+        get { table.table.keepsGains }
+        set { table.table.keepsGains = newValue }
+    }
+
+    /// What each flow gained since the last call.
+    func takeGains(_ body: (FlowRecord, Totals, TransportCounts) -> Void) { table.table.takeGains(body) }
+
     func takeDue() -> [FlowExport] {
         defer { due = [] }
         return due

@@ -28,6 +28,7 @@ enum ControlRoutes {
         "/v1/flows": Route(method: "GET", fields: listFields) { query, _ throws(ControlQuery.Fault) in try flows(query) },
         "/v1/groups": Route(method: "GET", fields: listFields + ["by", "tuple"]) { query, _ throws(ControlQuery.Fault) in try groups(query)
         },
+        "/v1/topology": Route(method: "GET", fields: ["network", "top"]) { query, _ throws(ControlQuery.Fault) in try topology(query) },
         "/metrics": Route(method: "GET") { _, _ in
             { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
         },

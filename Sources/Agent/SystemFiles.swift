@@ -34,9 +34,14 @@ enum SystemFiles {
         return (line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { UInt64($0) } ?? 0) * 1024
     }
 
-    static var kernelRelease: String {
+    /// uname(2).
+    static var kernelRelease: String { systemName(\.release) }
+    /// uname(2): `hostname`.
+    static var hostName: String { systemName(\.nodename) }
+
+    private static func systemName<Field>(_ field: KeyPath<utsname, Field>) -> String {
         var name = utsname()
         uname(&name)
-        return withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return withUnsafeBytes(of: name[keyPath: field]) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 }

@@ -6,7 +6,7 @@ public enum NiloCommands {
     public static let table = CommandTable(
         version: AgentProcess.version,
         commands: [
-            TopVerb.command, FlowsVerb.command, InterfacesVerb.command, StatusVerb.command,
+            TopVerb.command, FlowsVerb.command, InterfacesVerb.command, TopologyVerb.command, StatusVerb.command,
             RuleVerb.mirror, RuleVerb.sample, RuleVerb.shape, CaptureVerb.command, ApplyVerb.plan, ApplyVerb.apply, ApplyVerb.confirm,
             // Here also: doctor and cleanup.
             AgentVerb.command, StopVerb.command,

@@ -26,6 +26,8 @@ public struct FlowTable: ~Copyable {
         var inTick = FlowRate()
         var beforeTick = FlowRate()
         var cell: UInt32
+        /// Number + 1 of the entry's gain that is still to be told; 0: none.
+        var gain: UInt32 = 0
         /// Where the latest packet that is known of was seen.
         var cpu: UInt16
         var isLive = true
@@ -54,6 +56,9 @@ public struct FlowTable: ~Copyable {
     private var capacity: Int
     private var used = 0
     private var free: [UInt32] = []
+    /// Whether what flows gain is kept for ``takeGains(_:)``.
+    public var keepsGains = false
+    var gains: [Gain] = []
     private var cells: UnsafeMutablePointer<Cell>
     private var mask: Int
     private var hand = 0
@@ -111,6 +116,7 @@ public struct FlowTable: ~Copyable {
         if isLatest { entry.pointee.cpu = observation.cpu }
         entry.pointee.exported += observation.exported
         entry.pointee.count(observation.totals, tick: tick)
+        if keepsGains { gain(UInt32(index), &entry.pointee, observation) }
         return UInt32(index)
     }
 
@@ -150,6 +156,7 @@ public struct FlowTable: ~Copyable {
         entry.exported = observation.exported
         entry.count(observation.totals, tick: tick)
         entry.cell = UInt32(place(Cell(hash: hash, entry: UInt32(index) + 1)))
+        if keepsGains { gain(UInt32(index), &entry, observation) }
         (entries + index).initialize(to: entry)
         count += 1
         return UInt32(index)
@@ -196,6 +203,7 @@ public struct FlowTable: ~Copyable {
 
     private mutating func remove(_ index: Int, _ end: FlowEnd) -> Closed {
         let entry = entries[index]
+        if entry.gain != 0 { gains[Int(entry.gain) - 1].closed = entry.record }
         closed[ObservationPoint(entry.record.key), default: Totals()] += entry.record.totals
         unplace(Int(entry.cell))
         entries[index].isLive = false
@@ -272,6 +280,8 @@ public struct FlowTable: ~Copyable {
         precondition(Int(number) < used && entries[Int(number)].isLive, "entry \(number) of \(used)")
         return body(entries[Int(number)])
     }
+
+    func settleGain(of number: UInt32) { entries[Int(number)].gain = 0 }
 
     public subscript(index: UInt32) -> FlowRecord? {
         Int(index) < used && entries[Int(index)].isLive ? entries[Int(index)].record : nil

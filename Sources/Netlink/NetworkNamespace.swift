@@ -28,7 +28,7 @@ public struct NamespaceID: Hashable, Sendable {
 ///
 /// The descriptor keeps the namespace alive after its last process and name are gone, and so does every socket made inside:
 /// let go of both when ``NamespaceFinder`` says that it vanished.
-public final class NetworkNamespace {
+public final class NetworkNamespace: Sendable {
     public let descriptor: Int32
     public let id: NamespaceID
     /// `SO_NETNS_COOKIE`: unique until the next boot, the same value that BPF programs read.

@@ -1,0 +1,113 @@
+import Flows
+import Glibc
+import Logging
+import Netlink
+import NetworkTypes
+import Topology
+
+/// Keeps the topology of the followed namespaces: listens to the kernel, takes what flows did, and makes a snapshot of it.
+///
+/// All of it runs on the topology's thread. What the kernel announces is in a snapshot within ``settling``.
+final class TopologyKeeper {
+    private let loop: EventLoop
+    private let log: Log
+    private var builder = TopologyBuilder()
+    private var watched: [UInt64: WatchedNamespace] = [:]
+    private var counted: [InterfaceID: CountedPlace] = [:]
+    private var commitTimer: LoopTimer!
+    private var isCommitDue = false
+    /// Told once each, until it went well again.
+    private var complaints: [UInt64: String] = [:]
+    /// Called with each snapshot.
+    var onCommit: (Snapshot) -> Void = { _ in }
+
+    /// A counted interface and where it is.
+    struct CountedPlace: Hashable, Sendable {
+        var index: Int32
+        var cookie: UInt64
+    }
+
+    /// For so long changes are gathered before they make a snapshot: one command of an administrator is several of the kernel's messages.
+    static let settling = Duration.milliseconds(20)
+
+    init(_ loop: EventLoop, _ log: Log) throws {
+        self.loop = loop
+        self.log = log
+        builder.observe(.host(name: SystemFiles.hostName, HostState(kernel: SystemFiles.kernelRelease)))
+        commitTimer = try loop.timer { [unowned self] in commit() }
+    }
+
+    // MARK: Namespaces
+
+    func follow(_ namespace: NetworkNamespace, name: String, owner: String) {
+        builder.observe(.namespace(NamespaceFact(cookie: namespace.cookie, name: name, owner: owner)))
+        do {
+            let one = try WatchedNamespace(namespace)
+            try loop.watch(one.monitor.descriptor) { [unowned self] in read(one) }
+            watched[namespace.cookie] = one
+            // Others may have peers in this one.
+            for other in watched.values { other.isStale = true }
+        } catch { complain(namespace.cookie, "namespace not watched", "\(error)") }
+        commitSoon()
+    }
+
+    func forget(_ cookie: UInt64) {
+        if let one = watched.removeValue(forKey: cookie) { loop.unwatch(one.monitor.descriptor) }
+        complaints[cookie] = nil
+        builder.observe(.namespaceGone(cookie: cookie))
+        for other in watched.values { other.isStale = true }
+        commitSoon()
+    }
+
+    private func read(_ one: WatchedNamespace) {
+        do { builder.observe(try one.changes()) } catch {
+            one.isStale = true
+            complain(one.cookie, "namespace not read", "\(error)")
+        }
+        commitSoon()
+    }
+
+    private func resynchronise() {
+        let all = watched.values.map(\.namespace)
+        for one in watched.values where one.isStale {
+            do {
+                builder.observe(.resynchronised(try one.dump(among: all), in: one.cookie))
+                complaints[one.cookie] = nil
+            } catch {
+                // The next second tries again.
+                complain(one.cookie, "namespace not read", "\(error)")
+            }
+        }
+    }
+
+    private func complain(_ cookie: UInt64, _ what: String, _ reason: String) {
+        guard complaints.updateValue(reason, forKey: cookie) != reason else { return }
+        log.warning(
+            "topology: \(what)", ["namespace": LogValue(watched[cookie]?.namespace.label ?? "\(cookie)"), "reason": LogValue(reason)])
+    }
+
+    // MARK: Snapshots
+
+    private func commitSoon() {
+        guard !isCommitDue else { return }
+        isCommitDue = true
+        commitTimer.fire(after: Self.settling)
+    }
+
+    private func commit() {
+        isCommitDue = false
+        resynchronise()
+        onCommit(builder.commit(at: .now))
+    }
+
+    /// A second has passed: what flows did in it, and the interfaces that are counted.
+    func turn(_ gains: [FlowDelta], _ places: [InterfaceID: CountedPlace]) {
+        for (id, place) in counted where places[id] != place { builder.observe(.uncounted(id)) }
+        for (id, place) in places where counted[id] != place {
+            builder.observe(.counted(id, interface: place.index, in: place.cookie))
+        }
+        counted = places
+        builder.observe(.traffic(gains))
+        commit()
+    }
+}
