@@ -14,7 +14,8 @@ public struct InterfaceAddress: Sendable, Hashable {
     public var isUsable: Bool
 
     public init(
-        interface: Int32, address: IPAddress, prefixLength: Int, peer: IPAddress? = nil, scope: AddressScope = .global, isUsable: Bool = true
+        interface: Int32, address: IPAddress, prefixLength: Int, peer: IPAddress? = nil, scope: AddressScope = .global,
+        isUsable: Bool = true
     ) {
         self.interface = interface
         self.address = address
