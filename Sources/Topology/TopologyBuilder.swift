@@ -123,7 +123,9 @@ public struct TopologyBuilder {
         verdicts = []
         traffic.expire(epoch: epoch, graph: &graph) { [claims] in claims.isClaimed(.link($0)) }
         applyNames()
-        snapshot = Snapshot(epoch: epoch, time: time, graph: graph, folded: traffic.counters)
+        let active = Set(traffic.active.filter { graph.isLive($0) }).sorted()
+        traffic.active = []
+        snapshot = Snapshot(epoch: epoch, time: time, graph: graph, folded: traffic.counters, active: active)
         return snapshot
     }
 
@@ -132,9 +134,9 @@ public struct TopologyBuilder {
         wiring = Wiring(host: host?.name ?? "", books: books, declarations: declarations)
         let isElsewhere = old.resolution != wiring.resolution
         for cookie in Set(old.namespaces.keys).union(wiring.namespaces.keys) {
-            // Addresses beyond the own links are resolved for tunnels only.
-            let hasTunnels = isElsewhere && books[cookie]?.links.values.contains { $0.vxlan != nil } == true
-            if areDeclarationsStale || hasTunnels || old.namespaces[cookie] != wiring.namespaces[cookie] {
+            // Addresses beyond the own links are resolved for tunnels and translations only.
+            let looksFar = isElsewhere && books[cookie]?.looksBeyondItsLinks == true
+            if areDeclarationsStale || looksFar || old.namespaces[cookie] != wiring.namespaces[cookie] {
                 staleNamespaces.insert(cookie)
                 staleFacts[cookie, default: []].formUnion(books[cookie]?.facts.keys.map { $0 } ?? [])
             }
@@ -160,7 +162,9 @@ public struct TopologyBuilder {
                 }
             }
         }
-        for reference in forwarding { stations.setForwarding(reference, isThere: books[reference.namespace]?.facts[reference.identity] != nil) }
+        for reference in forwarding {
+            stations.setForwarding(reference, isThere: books[reference.namespace]?.facts[reference.identity] != nil)
+        }
         forwarding.formUnion(stations.takeStale())
         for reference in forwarding { derive(reference.identity, in: reference.namespace) }
         staleFacts = [:]

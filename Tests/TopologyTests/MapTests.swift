@@ -121,7 +121,8 @@ struct MapTests {
 
     @Test func namesThatAreSharedStayApart() {
         var builder = TopologyBuilder()
-        builder.observe([.host(name: "a", HostState()), .namespace(NamespaceFact(cookie: 9, name: "x")), .namespace(NamespaceFact(cookie: 4, name: "x"))])
+        builder.observe(.host(name: "a", HostState()))
+        builder.observe([9, 4].map { .namespace(NamespaceFact(cookie: $0, name: "x")) })
         let snapshot = builder.commit(at: second(1))
         #expect(snapshot.keys(.namespace) == ["host/a/ns/x", "host/a/ns/x@9"])
     }
@@ -130,7 +131,7 @@ struct MapTests {
         var builder = TopologyBuilder()
         builder.observe(TopologyLab().observations)
         let snapshot = builder.commit(at: second(1))
-        let wanted = try #require(snapshot.id(of: NodeKey("host/lab/ns/h2/if/vx100")!))
+        let wanted = try #require(snapshot.id(of: .interface(NamespaceKey(host: "lab", name: "h2"), "vx100")))
         #expect(snapshot.find("h2/vx100") == .found(wanted))
         #expect(snapshot.find("h2/if/vx100") == .found(wanted))
         #expect(snapshot.find("nobody") == .nothing)

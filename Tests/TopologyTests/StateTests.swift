@@ -40,8 +40,8 @@ struct StateTests {
             }
             return .route(
                 RouteState(
-                    kind: random.pick(RouteKind.allCases), origin: UInt8(random.next() >> 56), scope: .link, preferredSource: maybe(address()),
-                    nexthops: hops))
+                    kind: random.pick(RouteKind.allCases), origin: UInt8(random.next() >> 56), scope: .link,
+                    preferredSource: maybe(address()), nexthops: hops))
         case 5:
             var rule = RoutingRule(family: random.pick([.ipv4, .ipv6]), priority: UInt32(random.next() >> 40))
             rule.action = random.pick(RoutingRule.Action.allCases)
@@ -73,7 +73,8 @@ struct StateTests {
         case 9: return .zone(Set((0..<3).map { _ in prefix() }).sorted())
         case 10:
             return .attachment(
-                AttachmentState(prefixLength: 24, peer: maybe(address()), scope: random.pick([.global, .link]), isUsable: random.once(in: 2)))
+                AttachmentState(
+                    prefixLength: 24, peer: maybe(address()), scope: random.pick([.global, .link]), isUsable: random.once(in: 2)))
         case 11: return .station(StationState(mac: maybe(mac()), vlan: maybe(7), isPermanent: random.once(in: 2)))
         default: return .wire(WireState(capacity: maybe(random.next()), latencyMicroseconds: maybe(UInt32(random.next() >> 32))))
         }

@@ -8,8 +8,11 @@ public struct Snapshot: Sendable {
     let graph: Graph
     /// What the bounds kept out of it, since the start.
     public let folded: FoldCounters
+    /// The links that carried something in this epoch: what the series get points of. Rising.
+    public let active: [LinkID]
 
-    init(epoch: UInt64, time: Timestamp, graph: Graph, folded: FoldCounters = FoldCounters()) {
+    init(epoch: UInt64, time: Timestamp, graph: Graph, folded: FoldCounters = FoldCounters(), active: [LinkID] = []) {
+        self.active = active
         self.epoch = epoch
         self.time = time
         self.graph = graph

@@ -57,7 +57,8 @@ extension Snapshot {
             }
         case .application:
             for index in 0..<graph.links.count where !graph.links[index].isFree {
-                if PackedQualifier.application(graph.links[index].qualifier) == node.rawValue { found.insert(LinkID(rawValue: UInt32(index))) }
+                let name = PackedQualifier.application(graph.links[index].qualifier)
+                if name == node.rawValue { found.insert(LinkID(rawValue: UInt32(index))) }
             }
         case .host, .namespace, .interface, .network, .zone:
             for end in endpoints(in: node) { add(end) }

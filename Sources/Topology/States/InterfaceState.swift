@@ -39,8 +39,8 @@ public struct InterfaceState: Sendable, Hashable {
 
     /// Kinds that need but a number; any other is written out after the number 0. Only ever grows at its end.
     private static let kinds = [
-        "", "veth", "bridge", "vxlan", "vlan", "bond", "tun", "macvlan", "ipvlan", "vrf", "gre", "gretap", "ipip", "sit", "wireguard", "dummy",
-        "ifb", "geneve", "macvtap", "team",
+        "", "veth", "bridge", "vxlan", "vlan", "bond", "tun", "macvlan", "ipvlan", "vrf", "gre", "gretap", "ipip", "sit", "wireguard",
+        "dummy", "ifb", "geneve", "macvtap", "team",
     ]
 
     func write(_ tag: UInt8, to writer: inout ByteWriter) {

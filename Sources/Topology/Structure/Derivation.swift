@@ -34,7 +34,8 @@ struct Derivation {
         if let peer = interface.peer { claims[.link(LinkKey(.veth, interface.key, peer))] = wire }
         if let master = interface.master { claims[.link(LinkKey(.port, interface.key, master))] = wire }
         if let lower = interface.lower {
-            claims[.link(LinkKey(.stacked, interface.key, lower))] = .wire(WireState(capacity: interface.master == nil ? interface.capacity : nil))
+            let capacity = interface.master == nil ? interface.capacity : nil
+            claims[.link(LinkKey(.stacked, interface.key, lower))] = .wire(WireState(capacity: capacity))
         }
         if let vxlan = link.vxlan, let vtep = interface.vtep {
             let qualifier = vxlan.vni.map(LinkQualifier.vni) ?? .none
@@ -55,18 +56,18 @@ struct Derivation {
     }
 
     private func claims(of address: InterfaceAddress) -> ClaimBook.Claims {
-        guard let interface = interface(address.interface), let link = book.links[address.interface] else { return [:] }
+        guard let interface = interface(address.interface) else { return [:] }
         let network = wiring.resolution.declaredNetwork(of: address.address) ?? interface.network
         let endpoint = NodeKey.endpoint(network, address.address)
         let attachment = AttachmentState(
             prefixLength: UInt8(truncatingIfNeeded: address.prefixLength), peer: address.peer, scope: address.scope,
             isUsable: address.isUsable)
         var claims: ClaimBook.Claims = [
-            .node(endpoint): .endpoint(EndpointState(mac: link.mac, isLocal: true)),
+            .node(endpoint): .endpoint(EndpointState(mac: interface.mac, isLocal: true)),
             .link(LinkKey(.attached, endpoint, interface.key)): .attachment(attachment),
         ]
         if let prefix = address.connected, !address.address.isSpecial, network == interface.network {
-            claims[.node(.network(network))] = .network(NetworkState(isKernelMade: link.isLoopback, prefixes: [prefix]))
+            claims[.node(.network(network))] = .network(NetworkState(isKernelMade: interface.isLoopback, prefixes: [prefix]))
         }
         return claims
     }
@@ -132,7 +133,7 @@ struct Derivation {
             return target == interface.key ? [:] : [.link(LinkKey(.forwards, interface.key, target)): state]
         }
         let vteps = entry.vtep.map { [$0] } ?? entry.nexthopObject.map { object($0, []).compactMap(\.gateway) } ?? []
-        guard let vni = entry.vni ?? book.links[entry.interface]?.vxlan?.vni else { return [:] }
+        guard let vni = entry.vni ?? interface.vni else { return [:] }
         var claims: ClaimBook.Claims = [:]
         for vtep in vteps {
             guard let far = tunnel(interface, to: vtep, vni, &claims), entry.mac.rawValue != 0, !entry.mac.isGroup else { continue }

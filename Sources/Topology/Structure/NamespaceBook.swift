@@ -12,6 +12,8 @@ struct NamespaceBook {
     private(set) var addresses: [Int32: [InterfaceAddress]] = [:]
     private(set) var nexthops: [UInt32: NexthopObject] = [:]
 
+    var looksBeyondItsLinks: Bool { !translations.isEmpty || links.values.contains { $0.vxlan != nil } }
+
     /// False when the fact was known already, as it is.
     mutating func put(_ fact: Fact) -> Bool {
         let identity = fact.identity

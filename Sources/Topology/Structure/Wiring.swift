@@ -14,6 +14,10 @@ struct Wiring: Sendable {
     struct Interface: Sendable, Hashable {
         var key: NodeKey
         var network: NetworkKey
+        // Of the link itself, for facts that are on it.
+        var mac: MACAddress?
+        var vni: UInt32?
+        var isLoopback: Bool
         /// Of a veth.
         var peer: NodeKey?
         /// The bridge, bond or VRF.
@@ -51,12 +55,15 @@ struct Wiring: Sendable {
             var interfaces: [Int32: Interface] = [:]
             for link in book.links.values {
                 guard let network = networks.interfaces[InterfacePlace(namespace: cookie, index: link.index)] else { continue }
-                var interface = Interface(key: Self.node(key, link), network: network)
+                var interface = Interface(
+                    key: Self.node(key, link), network: network, mac: link.mac, vni: link.vxlan?.vni, isLoopback: link.isLoopback)
                 join(&interface, link, cookie, keys, books, networks.interfaces)
                 interfaces[link.index] = interface
                 if let mac = link.mac, !link.isLoopback, link.kind != "bridge" {
                     let known = stations[mac]?[network]
-                    if known == nil || interface.key.description < known!.description { stations[mac, default: [:]][network] = interface.key }
+                    if known == nil || interface.key.description < known!.description {
+                        stations[mac, default: [:]][network] = interface.key
+                    }
                 }
             }
             namespaces[cookie] = Namespace(key: key, interfaces: interfaces)

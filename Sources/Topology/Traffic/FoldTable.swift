@@ -4,7 +4,9 @@ import NetworkTypes
 ///
 /// Quotas instead of merging: a network has so many /24, then so many /16, then so many /8, then one for all (IPv6: /64, /48, /32). An address
 /// goes under the longest prefix that is there and has it, else under a new one of the longest length with room. So nothing ever moves from
-/// one prefix to another, and a flood of any size makes at most 337 nodes a family. A prefix goes when nothing is under it any more.
+/// one prefix to another, and a flood of any size makes at most 337 nodes a family. A prefix goes when nothing is under it any more. One that
+/// is as old as ``TopologyLimits/unfoldEpochs`` takes in nothing new while there is room (a quarter of the quota) for the longest length, so
+/// that a short prefix does not outlive its flood on what trickles in.
 struct FoldTable {
     static let quotas = [256, 64, 16, 1]
     static func lengths(of address: IPAddress) -> [Int] { address.isV4 ? [24, 16, 8, 0] : [64, 48, 32, 0] }
@@ -14,6 +16,7 @@ struct FoldTable {
         var level: Int
         var isV4: Bool
         var born: UInt32
+        var made: UInt64
     }
 
     private struct Level: Hashable {
@@ -25,9 +28,15 @@ struct FoldTable {
     private var folds: [NodeID: Fold] = [:]
     private var counts: [Level: Int] = [:]
 
-    mutating func node(of address: IPAddress, in network: NetworkKey, graph: inout Graph) -> NodeID {
+    /// - Parameter oldest: prefixes made before that epoch are old.
+    mutating func node(of address: IPAddress, in network: NetworkKey, epoch: UInt64, oldest: UInt64, graph: inout Graph) -> NodeID {
         let prefixes = Self.lengths(of: address).compactMap { IPPrefix(address, length: $0) }
-        for prefix in prefixes { if let known = graph.node(.prefix(network, prefix)) { return known } }
+        let used = counts[Level(network: network, level: 0, isV4: address.isV4), default: 0]
+        for (level, prefix) in prefixes.enumerated() {
+            guard let known = graph.node(.prefix(network, prefix)) else { continue }
+            let isOld = (folds[known]?.made ?? epoch) < oldest
+            if level == 0 || !isOld || used * 4 >= Self.quotas[0] * 3 { return known }
+        }
         for (level, prefix) in prefixes.enumerated() {
             let place = Level(network: network, level: level, isV4: address.isV4)
             // The one for all is never refused: one that has gone may still be counted.
@@ -35,7 +44,8 @@ struct FoldTable {
             counts[place, default: 0] += 1
             let node = graph.ensure(.prefix(network, prefix))
             if let gone = folds[node] { giveBack(gone) }
-            folds[node] = Fold(network: network, level: level, isV4: address.isV4, born: graph.nodes[Int(node.rawValue)].born)
+            let born = graph.nodes[Int(node.rawValue)].born
+            folds[node] = Fold(network: network, level: level, isV4: address.isV4, born: born, made: epoch)
             return node
         }
         preconditionFailure("no prefix for \(address) in \(network), not even the one for all")

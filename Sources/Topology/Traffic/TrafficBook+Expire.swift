@@ -89,6 +89,7 @@ extension TrafficBook {
         let isGone = talks < before
         place(number, isAnswered: true, 0, epoch, &graph)
         guard isGone else { return }
+        if counts.epoch == epoch { active.append(LinkID(rawValue: conversations[number].link)) }
         graph.traffic[Int(graph.links[Int(conversations[number].link)].traffic)].absorb(counts)
     }
 }

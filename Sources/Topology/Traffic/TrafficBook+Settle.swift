@@ -88,16 +88,17 @@ extension TrafficBook {
 
     /// Whether ends that are under a prefix could have nodes of their own: well below the bound, or they would be back at once.
     private func hasRoom(_ number: UInt32, _ graph: Graph) -> Bool {
+        guard graph.nodeCount * 4 < limits.nodes * 3, talks * 4 < limits.communications * 3 else { return false }
         let key = conversations[number].key
         return (0...1).allSatisfy { side in
             let network = graph.node(.network(network(key[side].network)))
             let count = network.map { Int(graph.nodes[Int($0.rawValue)].degree) } ?? 0
-            return count * 4 < limits.endpointsPerNetwork * 3 && graph.nodeCount * 4 < limits.nodes * 3 && talks * 4 < limits.communications * 3
+            return count * 4 < limits.endpointsPerNetwork * 3
         }
     }
 
     /// The node of one end: its own, or the prefix that it is under.
-    private mutating func node(_ party: Party, isAnswered: Bool, _ graph: inout Graph) -> (NodeID, isFolded: Bool) {
+    private mutating func node(_ party: Party, isAnswered: Bool, _ epoch: UInt64, _ graph: inout Graph) -> (NodeID, isFolded: Bool) {
         let name = network(party.network)
         let key = NodeKey.endpoint(name, party.address)
         if let known = graph.node(key) { return (known, false) }
@@ -108,7 +109,8 @@ extension TrafficBook {
             return (node, false)
         }
         counters.foldedEnds += 1
-        return (folds.node(of: party.address, in: name, graph: &graph), true)
+        let oldest = epoch > limits.unfoldEpochs ? epoch - limits.unfoldEpochs : 0
+        return (folds.node(of: party.address, in: name, epoch: epoch, oldest: oldest, graph: &graph), true)
     }
 
     mutating func place(_ number: UInt32, isAnswered: Bool, _ fanIn: Int, _ epoch: UInt64, _ graph: inout Graph) {
@@ -119,8 +121,8 @@ extension TrafficBook {
         // A port that neither a name nor several clients vouch for may be any: all such of a pair are one link.
         let isService = isAnswered && (ServerSide.rank(serverPort) < 2 || ServerSide.rank(serverPort) == 2 && fanIn >= 3)
         let port = isService ? serverPort : 0
-        var (a, aFolded) = node(key[1 - server], isAnswered: isAnswered, &graph)
-        var (b, bFolded) = node(key[server], isAnswered: isAnswered, &graph)
+        var (a, aFolded) = node(key[1 - server], isAnswered: isAnswered, epoch, &graph)
+        var (b, bFolded) = node(key[server], isAnswered: isAnswered, epoch, &graph)
         let application = isAnswered && conversation.application > 0 ? applications[Int(conversation.application) - 1] : nil
         var qualifier = graph.packed(.flow(IPProtocol(rawValue: key.transport), port: port, application: application))
         var link = graph.link(.talks, a, b, qualifier)
@@ -160,8 +162,8 @@ extension TrafficBook {
     private mutating func settleTunnel(_ number: UInt32, _ epoch: UInt64, _ graph: inout Graph) {
         if !isPlaced(number, graph) {
             let key = conversations[number].key
-            let (a, _) = node(key.parties.0, isAnswered: true, &graph)
-            let (b, _) = node(key.parties.1, isAnswered: true, &graph)
+            let (a, _) = node(key.parties.0, isAnswered: true, epoch, &graph)
+            let (b, _) = node(key.parties.1, isAnswered: true, epoch, &graph)
             let names = (graph.nodes[Int(a.rawValue)].key, graph.nodes[Int(b.rawValue)].key)
             let isSwapped = LinkKey(.tunnel, names.0, names.1).a != names.0
             let qualifier = PackedQualifier.vni(key.tunnel - 1)
@@ -181,7 +183,9 @@ extension TrafficBook {
     private mutating func flush(_ number: UInt32, _ epoch: UInt64, _ graph: inout Graph) {
         let server = conversations[number].server!
         let halves = (conversations[number][1 - server], conversations[number][server])
-        let place = Int(graph.links[Int(conversations[number].link)].traffic)
+        let link = LinkID(rawValue: conversations[number].link)
+        let place = Int(graph.links[Int(link.rawValue)].traffic)
+        if graph.traffic[place].epoch != epoch { active.append(link) }
         graph.traffic[place].add(
             forward: halves.0.held, backward: halves.1.held, from: min(halves.0.first, halves.1.first), to: conversations[number].last,
             epoch: epoch)

@@ -18,6 +18,8 @@ struct TrafficBook {
     /// Endpoints that came with traffic in this epoch.
     var made: [NodeID] = []
     var waiting: [UInt32] = []
+    /// Links that carried something in this epoch.
+    var active: [LinkID] = []
     var linkHand = 0
 
     private(set) var resolution = AddressResolution()
