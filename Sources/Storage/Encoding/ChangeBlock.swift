@@ -109,15 +109,25 @@ struct ChangeBlockReader {
         return !reader.isBroken
     }
 
-    /// Whether a payload speaks of an entity: only half of it has to be read.
-    static func mentions(_ entity: UInt32, _ payload: UnsafeRawBufferPointer) -> Bool {
+    /// The state that a payload gives an entity; nil when it does not speak of it. Nothing after it has to be read.
+    static func state(of entity: UInt32, _ payload: UnsafeRawBufferPointer) -> UInt32? {
         var reader = ByteReader(payload)
         let count = reader.count()
         var current: UInt32 = 0
-        for _ in 0..<count {
+        var found: Int?
+        for index in 0..<count {
             current &+= UInt32(truncatingIfNeeded: reader.varint())
-            if current >= entity { return current == entity }
+            if current == entity { found = index }
+            // States follow after all of the numbers.
+            if current > entity, found == nil { return nil }
         }
-        return false
+        guard let found else { return nil }
+        var state: Int64 = 0
+        for index in 0...found {
+            let code = reader.varint()
+            if index == found, code == 0 { return 0 }
+            if code > 0 { state &+= Int64(bitPattern: (code - 1) >> 1) ^ -Int64(bitPattern: (code - 1) & 1) }
+        }
+        return reader.isBroken ? nil : UInt32(truncatingIfNeeded: state)
     }
 }

@@ -117,7 +117,9 @@ struct SeriesBlock {
                 start &+= Int64(truncatingIfNeeded: reader.varint())
                 starts.append(start)
             }
-            for _ in 0..<reader.count() {
+            let rowCount = reader.count()
+            guard rowCount <= 256 else { return isSound = false }
+            for _ in 0..<rowCount {
                 let name = reader.varint()
                 let stream = reader.slice(reader.count())
                 let row = UInt8(truncatingIfNeeded: name >> 1)

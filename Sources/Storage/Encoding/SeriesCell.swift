@@ -23,10 +23,11 @@ struct SeriesCell: Equatable {
             self = other
             return
         }
-        count += other.count
+        count &+= other.count
         switch kind {
         case .counter:
-            sum = min(sum + other.sum, Self.counterLimit)
+            let (total, overflows) = sum.addingReportingOverflow(other.sum)
+            sum = overflows ? Self.counterLimit : min(total, Self.counterLimit)
             minimum = min(minimum, other.minimum)
             maximum = max(maximum, other.maximum)
         case .gauge:
@@ -38,7 +39,7 @@ struct SeriesCell: Equatable {
 
     func point(start: Int64, _ kind: SeriesKind) -> SeriesPoint {
         SeriesPoint(
-            start: Timestamp(nanoseconds: start * 1_000_000_000), count: count, sum: SeriesValue(bits: sum, kind),
+            start: Timestamp(nanoseconds: start &* 1_000_000_000), count: count, sum: SeriesValue(bits: sum, kind),
             minimum: SeriesValue(bits: minimum, kind), maximum: SeriesValue(bits: maximum, kind))
     }
 }

@@ -69,7 +69,6 @@ struct EntityReading {
         var spans: [(from: Int64, to: Int64?, state: UInt32)] = []
         var state: UInt32 = 0
         var since: Int64 = 0
-        var changes: [ChangeRecord] = []
         func becomes(_ next: UInt32, _ time: Int64) {
             guard next != state else { return }
             if state != 0, since < time { spans.append((since, time, state)) }
@@ -80,9 +79,7 @@ struct EntityReading {
         try forEachSection(after: first?.epoch ?? -1) { (_, time, payload) throws(StorageError) in
             // What is at the end itself closes the version before it.
             guard time <= end else { return false }
-            guard ChangeBlockReader.mentions(entity, payload) else { return true }
-            guard ChangeBlockReader.decode(payload, into: &changes) else { throw connection.corrupt("a block of changes") }
-            for change in changes where change.entity == entity { becomes(change.state, time) }
+            if let next = ChangeBlockReader.state(of: entity, payload) { becomes(next, time) }
             return true
         }
         if state != 0 { spans.append((since, nil, state)) }
@@ -212,6 +209,7 @@ struct EntityReading {
             repeat {
                 guard try statement.step() else { throw connection.corrupt("the table of keys") }
             } while statement.integer(0) < Int64(entity)
+            guard statement.integer(0) == Int64(entity) else { throw connection.corrupt("the table of keys") }
             keys.append(statement.text(1))
         }
         return keys

@@ -127,7 +127,9 @@ struct SQLiteRetention {
                 weights.append((level, bytes))
             }
             var topology: Int64 = 0
-            for table in ["change", "state", "checkpoint"] { topology += try connection.integer("SELECT SUM(LENGTH(body)) FROM \(table)") ?? 0 }
+            for table in ["change", "state", "checkpoint"] {
+                topology += try connection.integer("SELECT SUM(LENGTH(body)) FROM \(table)") ?? 0
+            }
             weights.append((4, topology))
             var progressed = false
             for (level, _) in weights.sorted(by: { $0.bytes > $1.bytes }) where !progressed {

@@ -57,7 +57,8 @@ enum SQLiteSchema {
 
     private static func configure(_ connection: SQLiteConnection) throws(StorageError) {
         try connection.execute(
-            "PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF; PRAGMA cache_size=-16384; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY")
+            "PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF; PRAGMA cache_size=-16384; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY"
+        )
     }
 
     private static func migrate(_ connection: SQLiteConnection) throws(StorageError) {
@@ -111,7 +112,8 @@ enum SQLiteSchema {
         let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             if errno == ENOENT { return false }
-            throw StorageError("open \(path)", errno == EACCES ? .notPermitted : .inputOutput, code: errno, String(cString: strerror(errno)))
+            throw StorageError(
+                "open \(path)", errno == EACCES ? .notPermitted : .inputOutput, code: errno, String(cString: strerror(errno)))
         }
         defer { close(file) }
         var header = [UInt8](repeating: 0, count: 100)

@@ -56,7 +56,8 @@ struct SeriesReading {
         let high = min(SeriesLayout.block(level, place.shard, min(end, (1 << 40) - 1)), SeriesLayout.block(level, place.shard + 1, 0) - 1)
         // The block in which `start` lies begins before it.
         let from = try connection.integer(
-            "SELECT MAX(place) FROM block WHERE place BETWEEN ? AND ?", low, SeriesLayout.block(level, place.shard, min(start, (1 << 40) - 1)))
+            "SELECT MAX(place) FROM block WHERE place BETWEEN ? AND ?", low,
+            SeriesLayout.block(level, place.shard, min(start, (1 << 40) - 1)))
         let rows = try connection.statement("SELECT body FROM block WHERE place BETWEEN ? AND ? AND stop > ? ORDER BY place")
         defer { rows.reset() }
         rows.bind(1, from ?? low)
@@ -79,10 +80,12 @@ struct SeriesReading {
         while try rows.step() {
             let second = rows.integer(0) / 1_000_000_000
             guard second >= start, second < end else { continue }
-            let isSound = SeriesTail.decode(rows.blob(1)) { slot, kind, bits in
-                if slot == place.slot { run.append(second, SeriesCell(one: bits), kind) }
+            let isSound = compressor.unpack(rows.blob(1))?.withUnsafeBytes { row in
+                SeriesTail.decode(row) { slot, kind, bits in
+                    if slot == place.slot { run.append(second, SeriesCell(one: bits), kind) }
+                }
             }
-            guard isSound else { throw connection.corrupt("a row of samples") }
+            guard isSound == true else { throw connection.corrupt("a row of samples") }
         }
     }
 }

@@ -68,7 +68,7 @@ final class SeriesWriter {
             while end < numbered.count, numbered[end].series / SeriesLayout.shardSize == shard { end += 1 }
             insert.bind(1, SeriesLayout.tail(Int64(shard), epoch))
             insert.bind(2, time)
-            try insert.run(3, SeriesTail.encode(numbered[start..<end]))
+            try insert.run(3, compressor.seal(SeriesTail.encode(numbered[start..<end])))
             if shards[Int(shard)].tail == nil { shards[Int(shard)].tail = time / 1_000_000_000 }
             start = end
         }
@@ -127,7 +127,9 @@ final class SeriesWriter {
                 shards[index].tail = second
                 break
             }
-            guard gathered.add(rows.blob(2), second: second) else { throw connection.corrupt("a row of samples") }
+            guard let plain = compressor.unpack(rows.blob(2)), gathered.add(plain, second: second) else {
+                throw connection.corrupt("a row of samples")
+            }
             last = rows.integer(0)
         }
         rows.reset()
@@ -143,7 +145,9 @@ final class SeriesWriter {
         rows.bind(2, high)
         var pieces: [SeriesBlock] = []
         while try rows.step() {
-            guard let plain = compressor.unpack(rows.blob(0)), let piece = SeriesBlock(plain) else { throw connection.corrupt("a block of points") }
+            guard let plain = compressor.unpack(rows.blob(0)), let piece = SeriesBlock(plain) else {
+                throw connection.corrupt("a block of points")
+            }
             pieces.append(piece)
         }
         rows.reset()
@@ -182,10 +186,10 @@ private struct GatheredTail {
     private var starts: [Int64] = []
     private var samples: [(slot: UInt8, kind: SeriesKind, start: Int, bits: UInt64)] = []
 
-    mutating func add(_ body: UnsafeRawBufferPointer, second: Int64) -> Bool {
+    mutating func add(_ row: [UInt8], second: Int64) -> Bool {
         if starts.last != second { starts.append(second) }
         let start = starts.count - 1
-        return SeriesTail.decode(body) { slot, kind, bits in samples.append((slot, kind, start, bits)) }
+        return row.withUnsafeBytes { SeriesTail.decode($0) { slot, kind, bits in samples.append((slot, kind, start, bits)) } }
     }
 
     var block: SeriesBlock {
@@ -207,7 +211,8 @@ extension SeriesBlock {
         var offset = 0
         for piece in pieces {
             for row in piece.rows {
-                var joined = rows.removeValue(forKey: row.slot)
+                var joined =
+                    rows.removeValue(forKey: row.slot)
                     ?? Row(slot: row.slot, kind: row.kind, cells: [SeriesCell](repeating: SeriesCell(), count: starts.count))
                 for (index, cell) in row.cells.enumerated() { joined.cells[offset + index] = cell }
                 rows[row.slot] = joined

@@ -11,7 +11,9 @@ struct TopologySweep {
         var first: Int64 = -1
         if try checkpoints.step() {
             first = checkpoints.integer(0)
-            guard let plain = compressor.unpack(checkpoints.blob(1)), let live = LiveSet(plain) else { throw connection.corrupt("a checkpoint") }
+            guard let plain = compressor.unpack(checkpoints.blob(1)), let live = LiveSet(plain) else {
+                throw connection.corrupt("a checkpoint")
+            }
             for (entity, state) in live.states {
                 entities.insert(entity)
                 states.insert(state)
@@ -41,7 +43,8 @@ struct TopologySweep {
             guard try rows.step() else { break }
             let (first, count) = (rows.integer(0), rows.integer(1))
             last = first
-            guard let plain = compressor.unpack(rows.blob(2)), let block = StateBlock(plain, first: UInt32(truncatingIfNeeded: first)) else {
+            guard let plain = compressor.unpack(rows.blob(2)), let block = StateBlock(plain, first: UInt32(truncatingIfNeeded: first))
+            else {
                 throw connection.corrupt("a block of states")
             }
             rows.reset()

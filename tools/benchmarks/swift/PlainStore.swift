@@ -89,9 +89,12 @@ final class PlainStore {
     func sum(of key: String, from start: Timestamp, to end: Timestamp) throws -> (points: Int, sum: Int64) {
         var result = (points: 0, sum: Int64(0))
         let number = try number(key)
-        try step("SELECT time, value FROM sample WHERE series = ? AND time >= ? AND time < ?", {
-            bind($0, number, start.nanoseconds, end.nanoseconds)
-        }) { statement in
+        try step(
+            "SELECT time, value FROM sample WHERE series = ? AND time >= ? AND time < ?",
+            {
+                bind($0, number, start.nanoseconds, end.nanoseconds)
+            }
+        ) { statement in
             result.points += 1
             result.sum += sqlite3_column_int64(statement, 1)
         }

@@ -38,7 +38,9 @@ func measureSeriesHistory(_ plan: Plan, _ results: Results) throws {
         var plainSum: Int64 = 0
         fine.append(try timed { points = try reader.points(of: workload.keys[7], from: start, to: end, resolution: .second) } * 1e3)
         plainFine.append(try timed { plainSum = try plain.sum(of: workload.keys[7], from: start, to: end).sum } * 1e3)
-        guard points.count == seconds, total(points) == sum, plainSum == sum else { throw BenchError("the series has \(points.count) points") }
+        guard points.count == seconds, total(points) == sum, plainSum == sum else {
+            throw BenchError("the series has \(points.count) points")
+        }
         coarse.append(try timed { points = try reader.points(of: workload.keys[7], from: start, to: end, resolution: .minute) } * 1e3)
         guard total(points) == sum else { throw BenchError("the minutes of the series do not add up") }
     }
