@@ -86,7 +86,7 @@ import Testing
             let long = String(repeating: "k", count: 513)
             for epoch in [
                 StoredEpoch(3, 20, "a=2"), StoredEpoch(2, 20, "a=2"), StoredEpoch(0, 20, "a=2"), StoredEpoch(1 << 40, 20, "a=2"),
-                StoredEpoch(4, -1, "a=2"), StoredEpoch(4, 20, "a=2", "\(long)=1"),
+                StoredEpoch(4, -1, "a=2"), StoredEpoch(4, 20, "a=2", "zero\0byte=1"), StoredEpoch(4, 20, "a=2", "\(long)=1"),
                 StoredEpoch(number: 4, time: at(20), changes: [.init(key: "a", state: bytes("2")), .init(key: "", state: [])]),
                 StoredEpoch(number: 4, time: at(20), changes: [.init(key: "a", state: [UInt8](repeating: 0, count: (1 << 20) + 1))]),
                 StoredEpoch(4, 20, "a=2", samples: sample(.gauge(1))), StoredEpoch(4, 20, "a=2", samples: sample(.counter(1 << 63))),

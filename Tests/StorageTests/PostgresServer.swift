@@ -10,12 +10,8 @@ struct PostgresServer: Sendable {
     let target: String
     let folder: String
 
-    /// Why there is none, or the server; started once.
-    static let shared: Task<Result<PostgresServer, Absence>, Never> = Task {
-        do { return .success(try await onOwnThread { try start() }) } catch let absence as Absence { return .failure(absence) } catch {
-            return .failure(Absence(reason: "\(error)"))
-        }
-    }
+    /// Started once. It fails with `Absence` where PostgreSQL is not installed, with anything else where it does not start.
+    static let shared = Task { try await onOwnThread { try start() } }
 
     struct Absence: Error {
         var reason: String

@@ -39,10 +39,11 @@ func withStore(_ kind: StoreKind, _ test: String = #function, _ body: @escaping 
             try body(StoreSite(kind: kind, target: folder.path + "/history.db", tenant: ""))
         }
     case .postgres:
-        switch await PostgresServer.shared.value {
-        case .failure(let absence): Skips.note("StorageTests/\(test)", absence.reason)
-        case .success(let server):
+        do {
+            let server = try await PostgresServer.shared.value
             try await onOwnThread { try body(StoreSite(kind: kind, target: server.target, tenant: "test/\(UUID())")) }
+        } catch let absence as PostgresServer.Absence {
+            Skips.note("StorageTests/\(test)", absence.reason)
         }
     }
 }

@@ -112,7 +112,8 @@ final class SQLiteConnection {
             default: .failed
             }
         var detail = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(result))
-        if system != 0, reason != .busy { detail += ": \(String(cString: strerror(system)))" }
+        // Older trouble's errno stands there otherwise.
+        if system != 0, [SQLITE_IOERR, SQLITE_CANTOPEN].contains(result & 0xff) { detail += ": \(String(cString: strerror(system)))" }
         return StorageError(operation, reason, code: result, detail)
     }
 }

@@ -101,7 +101,7 @@ struct SQLiteRetention {
         try connection.run("UPDATE progress SET kept_from = ?, unswept = unswept + ?", time, removed)
         let kept = try connection.integer("SELECT SUM(count) FROM change") ?? 0
         // Sweeping reads all of it, so it waits until an eighth is gone.
-        if try connection.integer("SELECT unswept FROM progress") ?? 0 > kept / 8 {
+        if (try connection.integer("SELECT unswept FROM progress") ?? 0) > kept / 8 {
             try TopologySweep(connection: connection, compressor: writer.compressor).run()
             try connection.run("UPDATE progress SET unswept = 0")
         }
@@ -110,7 +110,7 @@ struct SQLiteRetention {
 
     // MARK: Size
 
-    func isOverBound() -> Bool { (try? usedPages()) ?? 0 > pageLimit / 16 * 15 }
+    func isOverBound() throws(StorageError) -> Bool { try usedPages() > pageLimit / 16 * 15 }
 
     private func usedPages() throws(StorageError) -> Int64 {
         (try connection.integer("PRAGMA page_count") ?? 0) - (try connection.integer("PRAGMA freelist_count") ?? 0)

@@ -53,7 +53,7 @@ public final class SQLiteStore: SQLiteReader, HistoryStore {
             throw StorageError("", .invalid, "epoch \(epoch.number) is not after epoch \(last.epoch)")
         }
         let time = max(epoch.time.nanoseconds, last.time)
-        if isFull || retention.isOverBound() { try retention.shrink(entityWriter()) }
+        if try isFull || retention.isOverBound() { try retention.shrink(entityWriter()) }
         try entityWriter().append(epoch, time: time)
         let samples = try seriesWriter()
         try samples.append(epoch.samples, epoch: Int64(epoch.number), time: time)
@@ -70,7 +70,7 @@ public final class SQLiteStore: SQLiteReader, HistoryStore {
         let last = try progress()
         try retention.keepCheckpoints(writer, epoch: last.epoch, time: last.time)
         if try retention.clear(now: now, writer) { samples = nil }
-        if retention.isOverBound() { try retention.shrink(writer) }
+        if try retention.isOverBound() { try retention.shrink(writer) }
     }
 
     private func entityWriter() throws(StorageError) -> EntityWriter {
@@ -106,12 +106,17 @@ extension StoredEpoch {
         func refuse(_ what: String) -> StorageError { StorageError("", .invalid, what) }
         guard number > 0, number < Self.numberLimit else { throw refuse("epoch \(number) is not a number from 1 to 2^40 - 1") }
         guard time.nanoseconds >= 0 else { throw refuse("epoch \(number) is before 1970") }
+        func check(_ key: String) throws(StorageError) {
+            guard 1...Self.keyLimit ~= key.utf8.count else { throw refuse("a key of \(key.utf8.count) bytes") }
+            // PostgreSQL's texts end there.
+            guard !key.utf8.contains(0) else { throw refuse("a key with a zero byte") }
+        }
         for change in changes {
-            guard 1...Self.keyLimit ~= change.key.utf8.count else { throw refuse("a key of \(change.key.utf8.count) bytes") }
+            try check(change.key)
             guard change.state?.count ?? 0 <= Self.stateLimit else { throw refuse("the state of \(change.key) is over 1 MiB") }
         }
         for sample in samples {
-            guard 1...Self.keyLimit ~= sample.key.utf8.count else { throw refuse("a key of \(sample.key.utf8.count) bytes") }
+            try check(sample.key)
             switch sample.value {
             case .counter(let value):
                 guard value <= SeriesCell.counterLimit else { throw refuse("\(sample.key) grew by \(value), over 2^63 - 1") }
