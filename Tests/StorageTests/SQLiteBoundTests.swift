@@ -50,7 +50,7 @@ import Topology
             do {
                 try store.append(huge)
                 Issue.record("it fitted")
-            } catch let error as StorageError {
+            } catch {
                 #expect(error.reason == .full && error.mayPass, "\(error)")
             }
             #expect(try store.picture(9) == "a=1" && store.lastEpoch()?.number == 1)
