@@ -53,7 +53,8 @@ public final class SQLiteStore: SQLiteReader, HistoryStore {
             throw StorageError("", .invalid, "epoch \(epoch.number) is not after epoch \(last.epoch)")
         }
         let time = max(epoch.time.nanoseconds, last.time)
-        if try isFull || retention.isOverBound() { try retention.shrink(entityWriter()) }
+        let isOverBound = try retention.isOverBound()
+        if isFull || isOverBound { try retention.shrink(entityWriter()) }
         try entityWriter().append(epoch, time: time)
         let samples = try seriesWriter()
         try samples.append(epoch.samples, epoch: Int64(epoch.number), time: time)
