@@ -5,7 +5,9 @@ import Glibc
     typealias Measurement = (name: String, run: @Sendable (Plan, Results) throws -> Void)
 
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
-    static let suites: [String: [Measurement]] = ["datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape]
+    static let suites: [String: [Measurement]] = [
+        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "store": store,
+    ]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
         ("reading", measureReading), ("collecting", measureCollecting), ("idle", measureIdleAgent), ("veth", measureVethPackets),
@@ -19,6 +21,9 @@ import Glibc
     static let shape: [Measurement] = [
         ("rates", measureRates), ("fairness", measureFairness), ("classes", measureClasses), ("unrelated", measureUnrelated),
         ("updates", measureUpdates),
+    ]
+    static let store: [Measurement] = [
+        ("topology", measureTopologyHistory), ("series", measureSeriesHistory), ("postgres", measurePostgres),
     ]
 
     static func main() {
