@@ -21,6 +21,8 @@ let kernelAndLibraries: [Target] = [  // 0
     .systemLibrary(name: "CCurses", providers: [.apt(["libncurses-dev"])]),
     library("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
     library("CCapNG", pkgConfig: "libcap-ng", apt: "libcap-ng-dev"),
+    library("CNDPI", pkgConfig: "libndpi", apt: "libndpi-dev"),
+    library("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
 ]
 
 let types: [Target] = [  // 1
@@ -32,6 +34,7 @@ let observations: [Target] = [  // 2
 ]
 
 let intent: [Target] = [  // 3
+    .target(name: "Dissection", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Sampling"),
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
@@ -39,13 +42,14 @@ let intent: [Target] = [  // 3
 
 let edges: [Target] = [  // 4
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
+    .target(name: "Applications", dependencies: ["CLinux", "CNDPI", "Dissection", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "NetworkTypes", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
-    .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
+    .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
     .target(name: "Terminal"),
