@@ -59,8 +59,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG",
-            "Policy", "Privileges", "Reports", "SFlow", "Sampling",
+            "API", "Applications", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
+            "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling",
         ])
 ]
 
@@ -70,9 +70,13 @@ let commands: [Target] = [  // 6
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Policy", "Reports", "Terminal"]),
     .executableTarget(
         name: "nilo-bench",
-        dependencies: ["CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy", "Sampling"],
+        dependencies: [
+            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Dissection", "Flows", "Netlink", "NetworkTypes",
+            "Policy", "Sampling",
+        ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
+    .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]
 
@@ -91,6 +95,9 @@ let tests: [Target] = [
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(
+        name: "ApplicationsTests",
+        dependencies: ["classifier-probe", "Applications", "CLinux", "Dissection", "Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(
         name: "CommandsTests",
         dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(
@@ -101,6 +108,7 @@ let tests: [Target] = [
             "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "FlowSupport", "Netlink", "NetworkTypes", "Policy", "SFlow", "Sampling",
             "TestSupport",
         ]),
+    .testTarget(name: "DissectionTests", dependencies: ["Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(

@@ -27,6 +27,23 @@ public struct ClassifierCounters: Sendable, Hashable {
 
     public init() {}
 
+    /// In the order of messages between processes.
+    static var paths: [WritableKeyPath<ClassifierCounters, UInt64>] {
+        [
+            \.packets, \.inspected, \.afterVerdict, \.elsewhere, \.withoutConversation, \.unreadable, \.noMemory, \.partialAnswers,
+            \.conversations, \.evicted, \.forgotten, \.identified, \.guessed, \.unknown,
+        ]
+    }
+
+    /// Sums; they may wrap where a process says nonsense.
+    func adding(_ other: ClassifierCounters) -> ClassifierCounters {
+        var sum = self
+        for path in Self.paths { sum[keyPath: path] &+= other[keyPath: path] }
+        return sum
+    }
+
+    func isAtLeast(_ other: ClassifierCounters) -> Bool { Self.paths.allSatisfy { self[keyPath: $0] >= other[keyPath: $0] } }
+
     mutating func count(_ verdict: ApplicationVerdict) {
         if verdict.application == nil {
             unknown += 1

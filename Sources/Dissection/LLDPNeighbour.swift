@@ -31,6 +31,19 @@ public struct LLDPNeighbour: Sendable, Hashable {
 
     private static let mostElements = 64
 
+    public init(
+        chassis: Identifier, port: Identifier, timeToLive: UInt16, portDescription: String? = nil, systemName: String? = nil,
+        systemDescription: String? = nil, managementAddress: IPAddress? = nil
+    ) {
+        self.chassis = chassis
+        self.port = port
+        self.timeToLive = timeToLive
+        self.portDescription = portDescription
+        self.systemName = systemName
+        self.systemDescription = systemDescription
+        self.managementAddress = managementAddress
+    }
+
     /// nil for what is malformed in one of the three mandatory elements. What is cut off behind them gives what is there.
     /// - Parameter unit: the LLDPDU, behind the Ethernet type.
     public init?(_ unit: ArraySlice<UInt8>) {
