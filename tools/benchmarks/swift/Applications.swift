@@ -9,7 +9,7 @@ func measureApplications(_ plan: Plan, _ results: Results) throws {
     guard let folder = plan.captures else { throw BenchError("which captures? --captures DIR, with *.pcap and *.pcapng in it") }
     try measureStart(results)
     var tallies: [String: AgreementTally] = [:]
-    var disagreements: [String] = []
+    var disagreements = Disagreements()
     let captures = try captureFiles(in: folder)
     guard !captures.isEmpty else { throw BenchError("no captures in \(folder)") }
     var expectations = AgreementTally()
@@ -21,7 +21,7 @@ func measureApplications(_ plan: Plan, _ results: Results) throws {
             for (flow, stack) in expected.stacks {
                 let found = full.verdicts[flow]?.stack
                 expectations.add(found == stack)
-                if found != stack { disagreements.append("\(file): \(flow.text): full: \(found ?? "no flow"), expected \(stack)") }
+                if found != stack { disagreements.add("full: \(found ?? "no flow"), expected \(stack)", "\(file) \(flow.text)") }
             }
         }
         for way in ClassificationWay.capped {
@@ -31,7 +31,7 @@ func measureApplications(_ plan: Plan, _ results: Results) throws {
                 let found = capped.verdicts[flow]
                 tally.add(found?.stack == verdict.stack)
                 if found?.stack != verdict.stack {
-                    disagreements.append("\(file): \(flow.text): \(way.name): \(found?.stack ?? "no flow"), full: \(verdict.stack)")
+                    disagreements.add("\(way.name): \(found?.stack ?? "no flow"), full: \(verdict.stack)", "\(file) \(flow.text)")
                 }
                 if let name = verdict.name { tally.names.add(found?.name == name) }
             }
@@ -41,11 +41,23 @@ func measureApplications(_ plan: Plan, _ results: Results) throws {
     if expectations.flows > 0 { results.add("full, as expected beside the captures, percent", expectations.percent) }
     for way in ClassificationWay.capped {
         guard let tally = tallies[way.name] else { continue }
-        results.add("\(way.name): same as full, percent", tally.percent, way.isDefault ? .atLeast(98) : nil)
+        results.add("\(way.name): same as full, percent", tally.percent, way.hasTarget ? .atLeast(98) : nil)
         results.add("\(way.name): same name, percent", tally.names.percent)
     }
     try measureCost(captures, plan, results)
-    for line in disagreements { results.remark(line) }
+    for line in disagreements.lines(most: 60) { results.remark(line) }
+}
+
+/// What was told differently, by kind.
+private struct Disagreements {
+    private var kinds: [String: (count: Int, example: String)] = [:]
+
+    mutating func add(_ kind: String, _ example: String) { kinds[kind, default: (0, example)].count += 1 }
+
+    func lines(most: Int) -> [String] {
+        kinds.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }.prefix(most)
+            .map { "\($0.value.count) x \($0.key) (\($0.value.example))" }
+    }
 }
 
 /// What is fed of each conversation.
@@ -55,17 +67,17 @@ private struct ClassificationWay {
     /// Bytes of a frame.
     var snap: Int
     var filledUpTo: Int?
-    var isDefault = false
+    var hasTarget = false
 
     static let full = ClassificationWay(name: "full", packets: 80, snap: 65535, filledUpTo: 2048)
     static let capped = [
-        ClassificationWay(name: "8 x 256", packets: 8, snap: 256, filledUpTo: 2048, isDefault: true),
+        ClassificationWay(name: "8 x 256", packets: 8, snap: 256, filledUpTo: 2048, hasTarget: true),
         ClassificationWay(name: "8 x 256 as shorter ones", packets: 8, snap: 256, filledUpTo: nil),
         ClassificationWay(name: "16 x 256", packets: 16, snap: 256, filledUpTo: 2048),
         ClassificationWay(name: "8 x 512", packets: 8, snap: 512, filledUpTo: 2048),
         wholePackets,
     ]
-    static let wholePackets = ClassificationWay(name: "8 x 2048", packets: 8, snap: 2048, filledUpTo: 2048)
+    static let wholePackets = ClassificationWay(name: "8 x 2048", packets: 8, snap: 2048, filledUpTo: 2048, hasTarget: true)
 
     var limits: ClassifierLimits {
         var limits = ClassifierLimits()
@@ -105,7 +117,9 @@ private func classified(_ packets: [CaptureReader.Packet], _ way: Classification
     for packet in packets { classifier.feed(packet.bytes.prefix(way.snap), packet.note) }
     classifier.finishAll()
     var result = Classified()
-    for case .application(let verdict) in classifier.takeFindings() where verdict.isFinal { result.verdicts[verdict.conversation] = verdict }
+    for case .application(let verdict) in classifier.takeFindings() where verdict.isFinal {
+        result.verdicts[verdict.conversation] = verdict
+    }
     return result
 }
 
