@@ -25,6 +25,8 @@ let kernelAndLibraries: [Target] = [  // 0
     library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
     library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
     library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    library("CNDPI", pkgConfig: "libndpi", apt: "libndpi-dev"),
+    library("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
 ]
 
 let types: [Target] = [  // 1
@@ -36,6 +38,7 @@ let observations: [Target] = [  // 2
 ]
 
 let intent: [Target] = [  // 3
+    .target(name: "Dissection", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Sampling"),
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
@@ -43,13 +46,14 @@ let intent: [Target] = [  // 3
 
 let edges: [Target] = [  // 4
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd", "NetworkTypes"]),
+    .target(name: "Applications", dependencies: ["CLinux", "CNDPI", "Dissection", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
-    .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSystemd"]),
+    .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "Topology"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
     .target(name: "Storage", dependencies: ["CPostgres", "CSQLite", "CZstd", "NetworkTypes", "Topology"]),
@@ -60,8 +64,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG",
-            "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Topology",
+            "API", "Applications", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
+            "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Topology",
         ])
 ]
 
@@ -72,11 +76,12 @@ let commands: [Target] = [  // 6
     .executableTarget(
         name: "nilo-bench",
         dependencies: [
-            "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Flows", "Netlink", "NetworkTypes", "Policy",
-            "Sampling", "Storage", "Topology",
+            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows", "Netlink",
+            "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
+    .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
     .executableTarget(
         name: "storage-probe", dependencies: ["CLinux", "NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
@@ -97,6 +102,9 @@ let tests: [Target] = [
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(
+        name: "ApplicationsTests",
+        dependencies: ["classifier-probe", "Applications", "CLinux", "Dissection", "Flows", "NetworkTypes", "TestSupport"]),
+    .testTarget(
         name: "CommandsTests",
         dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
     .testTarget(
@@ -107,6 +115,7 @@ let tests: [Target] = [
             "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "FlowSupport", "Netlink", "NetworkTypes", "Policy", "SFlow", "Sampling",
             "TestSupport",
         ]),
+    .testTarget(name: "DissectionTests", dependencies: ["Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(

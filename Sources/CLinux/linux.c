@@ -25,6 +25,7 @@ int lx_setns_net(int fd) { return setns(fd, CLONE_NEWNET); }
 int lx_unshare_net(void) { return unshare(CLONE_NEWNET); }
 int lx_unshare_mount_private(void) { return unshare(CLONE_NEWNS) ?: mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL); }
 int lx_gettid(void) { return (int)syscall(SYS_gettid); }
+int lx_close_from(unsigned int first) { return (int)syscall(SYS_close_range, first, ~0U, 0U); }
 int lx_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 void lx_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 long lx_bpf(int command, union bpf_attr *attr, unsigned int size) { return syscall(SYS_bpf, command, attr, size); }

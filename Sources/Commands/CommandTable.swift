@@ -16,9 +16,12 @@ public struct Command: Sendable {
 public struct CommandTable: Sendable {
     public let version: String
     public let commands: [Command]
+    /// What the program starts of itself: run like any other, but in no help, list or completion.
+    private let hidden: [Command]
 
-    public init(version: String, commands: [Command]) {
+    public init(version: String, commands: [Command], hidden: [Command] = []) {
         self.version = version
+        self.hidden = hidden
         let own = commands.map(\.specification) + [HelpVerb.specification, CompletionVerb.specification]
         precondition(Set(own.map(\.name)).count == own.count, "two commands of one name: \(own.map(\.name))")
         for specification in own {
@@ -55,7 +58,7 @@ public struct CommandTable: Sendable {
         case "--version", "-V": return try context.write("nilo \(version)\n")
         default: break
         }
-        guard let command = commands.first(where: { $0.specification.name == verb }) else {
+        guard let command = (commands + hidden).first(where: { $0.specification.name == verb }) else {
             throw HelpVerb.unknown(verb, among: specifications)
         }
         let arguments = try ParsedArguments(words.dropFirst(), for: command.specification)

@@ -11,5 +11,6 @@ public enum NiloCommands {
             // Here also: doctor and cleanup.
             AgentVerb.command, StopVerb.command,
             DoctorVerb.command, CleanupVerb.command,
-        ])
+        ],
+        hidden: [ClassifyVerb.command])
 }

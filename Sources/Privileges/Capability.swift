@@ -9,6 +9,8 @@ public struct Capability: Sendable, Hashable, CustomStringConvertible {
     public static let bpf = Capability(number: UInt32(CAP_BPF))
     public static let netAdmin = Capability(number: UInt32(CAP_NET_ADMIN))
     public static let perfmon = Capability(number: UInt32(CAP_PERFMON))
+    public static let setgid = Capability(number: UInt32(CAP_SETGID))
+    public static let setuid = Capability(number: UInt32(CAP_SETUID))
     public static let sysAdmin = Capability(number: UInt32(CAP_SYS_ADMIN))
     public static let sysPtrace = Capability(number: UInt32(CAP_SYS_PTRACE))
 

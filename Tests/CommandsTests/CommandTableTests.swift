@@ -37,6 +37,14 @@ import Testing
         #expect(Self.run("--version").out == "nilo 1.2.3\n")
     }
 
+    /// What the agent starts of itself runs, and is in nothing that people read.
+    @Test func hiddenCommands() {
+        #expect(!NiloCommands.table.specifications.contains { $0.name == "classify" })
+        let screen = Screen()
+        #expect(NiloCommands.table.run(["classify"], context: screen.context()) == .failed)
+        #expect(screen.complaints == "nilo: classify: the agent starts this command, with settings and a socket\nhint: nilo agent\n")
+    }
+
     @Test func aReaderThatLeavesIsNoFailure() {
         let screen = Screen()
         #expect(Self.table.run(["flows"], context: screen.context(closesAfter: 0)) == .success)

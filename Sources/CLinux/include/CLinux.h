@@ -24,6 +24,8 @@ int lx_unshare_mount_private(void);
 uint64_t lx_netns_cookie(void);
 void lx_stdout_line_buffered(void);
 int lx_gettid(void);
+/* close_range(2): closes every descriptor from that one on; -1 and errno. */
+int lx_close_from(unsigned int first);
 int lx_pipe_cloexec(int ends[2]);
 /* Pins the calling thread to one CPU; to the one that it is on where `cpu` is negative. */
 int lx_pin_to_cpu(int cpu);

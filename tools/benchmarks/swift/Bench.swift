@@ -6,7 +6,7 @@ import Glibc
 
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
     static let suites: [String: [Measurement]] = [
-        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "store": store,
+        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "store": store, "applications": applications,
     ]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
@@ -18,6 +18,7 @@ import Glibc
         ("countdown", measureCountdown), ("consumer", measureConsumers), ("events", measureEvents), ("coverage", measureCoverage),
     ]
 
+    static let applications: [Measurement] = [("captures", measureApplications)]
     static let shape: [Measurement] = [
         ("rates", measureRates), ("fairness", measureFairness), ("classes", measureClasses), ("unrelated", measureUnrelated),
         ("updates", measureUpdates),
@@ -28,6 +29,7 @@ import Glibc
 
     static func main() {
         var plan = Plan()
+        var captures: String?
         var json = false
         var only: [String] = []
         var measurements = datapath
@@ -36,6 +38,7 @@ import Glibc
             switch argument {
             case "--json": json = true
             case "--quick": plan = .quick
+            case "--captures": captures = arguments.popFirst()
             case "--only": only += arguments.popFirst().map { [$0] } ?? []
             case IdleAgent.argument: exit(IdleAgent.run(seconds: arguments.popFirst().flatMap { Int($0) } ?? 1))
             default:
@@ -46,6 +49,7 @@ import Glibc
         if let unknown = only.first(where: { name in !measurements.contains { $0.name == name } }) {
             complain("no measurement \(unknown)", status: 2)
         }
+        plan.captures = captures
         let results = Results()
         for measurement in measurements where only.isEmpty || only.contains(measurement.name) {
             let start = wallSeconds()

@@ -13,6 +13,8 @@ struct Plan {
     var frames: UInt64 = 60_000
     /// Whether to measure what takes seconds for one figure.
     var isThorough = true
+    /// A folder of capture files.
+    var captures: String?
 
     static let quick = Plan(rounds: 3, longRounds: 2, pairs: 3, idleSeconds: 2, frames: 30_000, isThorough: false)
 
