@@ -37,7 +37,11 @@ let intent: [Target] = [  // 3
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
-let edges: [Target] = [  // 4
+let computation: [Target] = [  // 4
+    .target(name: "PathComputation", dependencies: ["NetworkTypes", "Topology"])
+]
+
+let edges: [Target] = [  // 5
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
@@ -51,7 +55,7 @@ let edges: [Target] = [  // 4
     .target(name: "Terminal"),
 ]
 
-let agent: [Target] = [  // 5
+let agent: [Target] = [  // 6
     .target(
         name: "Agent",
         dependencies: [
@@ -60,7 +64,7 @@ let agent: [Target] = [  // 5
         ])
 ]
 
-let commands: [Target] = [  // 6
+let commands: [Target] = [  // 7
     .target(
         name: "Commands",
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Policy", "Reports", "Terminal"]),
@@ -72,7 +76,7 @@ let commands: [Target] = [  // 6
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]
 
-let executables: [Target] = [  // 7
+let executables: [Target] = [  // 8
     .executableTarget(name: "nilo", dependencies: ["Commands"])
 ]
 
@@ -106,6 +110,7 @@ let tests: [Target] = [
     .testTarget(
         name: "NetlinkTests", dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(name: "PathComputationTests", dependencies: ["NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
@@ -133,6 +138,7 @@ let build: [Target] = [
 let package = Package(
     name: "nilometer",
     products: [.executable(name: "nilo", targets: ["nilo"])],
-    targets: kernelAndLibraries + types + observations + intent + edges + agent + commands + executables + tests + fuzzing + build,
+    targets: kernelAndLibraries + types + observations + intent + computation + edges + agent + commands + executables + tests + fuzzing
+        + build,
     swiftLanguageModes: [.v6]
 )
