@@ -5,7 +5,7 @@ import Testing
 import Topology
 
 /// Changes predicted on what was read from a kernel, made there, and read again.
-@Suite(.requires(.root)) struct ConsequenceTests {
+@Suite(.requires(.root), .serialized) struct ConsequenceTests {
     struct Step: Sendable, CustomTestStringConvertible {
         /// For the parser; `here:` is the namespace, `far:` the one with the other ends.
         var changes: [String]
@@ -22,7 +22,7 @@ import Topology
             changes: ["link down here:d1", "link up here:d1"], here: "ip link set dev d1 down; ip link set dev d1 up", there: ""),
         Step(
             changes: ["link down far:p2", "link up far:p2", "link down here:d0"], here: "ip link set dev d0 down",
-            there: "ip link set dev p2 down; sleep 0.5; ip link set dev p2 up"),
+            there: "ip link set dev p2 down; sleep 1.5; ip link set dev p2 up"),
         Step(changes: ["del address 192.168.2.77/24 dev here:d2"], here: "ip addr del 192.168.2.77/24 dev d2", there: ""),
         Step(changes: ["del address 192.168.2.1/24 dev here:d2"], here: "ip addr del 192.168.2.1/24 dev d2", there: ""),
         Step(changes: ["add address 10.77.0.1/16 dev here:d3"], here: "ip addr add 10.77.0.1/16 dev d3", there: ""),
@@ -66,7 +66,7 @@ import Topology
         let expected = Self.comparable(predicted.namespaces["here"]!)
         // A carrier comes and goes a moment later.
         var found = Self.comparable(try await read().namespaces["here"]!)
-        let settled = try await eventually(within: .seconds(3)) {
+        let settled = try await eventually(within: .seconds(4)) {
             let state = try await read().namespaces["here"]!
             found = Self.comparable(state)
             return found.routes == expected.routes && found.addresses == expected.addresses && found.objects == expected.objects

@@ -23,12 +23,12 @@ struct DiamondLab: Sendable {
 
     init(weights: (Int, Int) = (1, 1)) async throws {
         var lab = try await PathLab("t1", "h1", "r1", "r2", "r3", "r4", "h2", "t2")
-        try await lab.join("h1", "up", "r1", "h1", network: 1)
+        try await lab.join("h1", "u0", "r1", "h1", network: 1)
         try await lab.join("r1", "r2", "r2", "r1", network: 2)
         try await lab.join("r1", "r3", "r3", "r1", network: 3)
         try await lab.join("r2", "r4", "r4", "r2", network: 4)
         try await lab.join("r3", "r4", "r4", "r3", network: 5)
-        try await lab.join("r4", "h2", "h2", "up", network: 6)
+        try await lab.join("r4", "h2", "h2", "u0", network: 6)
         try await lab.join("t1", "eth0", "h1", "t1", network: nil)
         try await lab.join("t2", "eth0", "h2", "t2", network: nil)
         for router in ["r1", "r2", "r3", "r4"] {

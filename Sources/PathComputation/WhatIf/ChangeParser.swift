@@ -104,7 +104,11 @@ public enum ChangeParser {
         while let word = words.peek, let equals = word.firstIndex(of: "=") {
             let key = String(word[..<equals])
             let value = String(word[word.index(after: equals)...])
-            guard selectors.contains(key) else { throw words.failure(selectors.map { $0 + "=" }, candidates: selectors.map { $0 + "=" }) }
+            guard selectors.contains(key) else {
+                var error = words.failure(selectors.map { $0 + "=" })
+                error.suggestion = Suggestion.nearest(to: key, among: selectors).map { $0 + "=" }
+                throw error
+            }
             guard !value.isEmpty, set(key, value, &selector) else { throw words.failure([expectation(key)]) }
             _ = words.take(word)
         }

@@ -31,9 +31,15 @@ extension ChangingNetwork {
             state.namespaces[place.namespace]?.addresses[n].isUsable = true
             addRoutesV6(of: address, in: place.namespace)
         }
-        guard link.generatesLinkLocal, link.kind != .loopback, link.master == nil, let mac = link.mac,
+        // Where the loopback interface has no ::1, IPv6 is off.
+        guard link.kind != .loopback, namespace.addresses.contains(where: { !$0.address.isV4 }),
             let multicast = IPPrefix(.v6(high: 0xFF << 56, low: 0), length: 8)
         else { return }
+        let group = Route(
+            table: localTable, destination: multicast, metric: 256, kind: .multicast, origin: kernelOrigin,
+            nexthops: [Nexthop(interface: place.interface)])
+        if !namespace.routes.contains(group) { add(group, in: place.namespace) }
+        guard link.generatesLinkLocal, link.master == nil, let mac = link.mac else { return }
         // EUI-64 (RFC 4291, appendix A): the bytes around ff:fe, the universal bit turned over.
         let raw = mac.rawValue ^ 0x0200_0000_0000
         let low = (raw >> 24) << 40 | 0xFF_FE00_0000 | (raw & 0xFF_FFFF)
@@ -44,10 +50,6 @@ extension ChangingNetwork {
             note(.addressAdded(namespace: place.namespace, address))
             addRoutesV6(of: address, in: place.namespace)
         }
-        let group = Route(
-            table: localTable, destination: multicast, metric: 256, kind: .multicast, origin: kernelOrigin,
-            nexthops: [Nexthop(interface: place.interface)])
-        if !namespace.routes.contains(group) { add(group, in: place.namespace) }
     }
 
     mutating func addAddress(_ text: AddressText, to place: LinkPlace) throws(ChangeRefusal) {
@@ -91,10 +93,8 @@ extension ChangingNetwork {
         restorePromoted(after: address, at: place)
         let left = state.namespaces[place.namespace]?.addresses.contains { $0.interface == place.interface && $0.address.isV4 } ?? false
         if address.address.isV4, !left {
-            // Without any address IPv4 is off on the interface: every route out of it goes.
-            removeRoutes(in: place.namespace) { route in
-                route.destination.address.isV4 && route.nexthops.contains { $0.interface == place.interface }
-            }
+            // Without any address IPv4 is off on the interface.
+            killRoutes(on: place) { $0.destination.address.isV4 }
         }
     }
 

@@ -26,7 +26,7 @@ struct ChangingNetwork {
         }
         note(.linkDown(place))
         removeNexthopObjects(on: place)
-        killRoutes(on: place)
+        killRoutes(on: place) { !$0.isHostScope }
         dropIPv6(on: place)
         dropNeighbours(on: place, keepingPermanent: false)
         dropLearntEntries(on: place)
@@ -159,14 +159,13 @@ struct ChangingNetwork {
         removeRoutes(in: place.namespace) { route in route.nexthopObject.map { gone.contains($0) } ?? false }
     }
 
-    /// Routes with one nexthop go, those with several keep the others. IPv4 keeps the namespace's own addresses.
-    private mutating func killRoutes(on place: LinkPlace) {
+    /// Of the routes that are meant, those go that have no other nexthop; the others keep it, marked.
+    mutating func killRoutes(on place: LinkPlace, where isMeant: (Route) -> Bool) {
         guard let routes = state.namespaces[place.namespace]?.routes else { return }
         var kept: [Route] = []
         kept.reserveCapacity(routes.count)
         for var route in routes {
-            let isHost = route.destination.address.isV4 && route.scope == .host && route.kind == .local
-            guard !isHost, route.nexthops.contains(where: { $0.interface == place.interface }) else {
+            guard route.nexthops.contains(where: { $0.interface == place.interface && !$0.isDead }), isMeant(route) else {
                 kept.append(route)
                 continue
             }
@@ -228,4 +227,9 @@ struct ChangingNetwork {
         state.namespaces[namespace]?.routes.append(route)
         note(.routeAdded(namespace: namespace, route))
     }
+}
+
+extension Route {
+    /// An IPv4 address of the namespace itself: it stays while the interface is down.
+    fileprivate var isHostScope: Bool { destination.address.isV4 && scope == .host && kind == .local }
 }
