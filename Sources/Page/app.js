@@ -37,7 +37,9 @@ function show() {
     const name = Object.keys(views).find(view => fields.has(view)) ?? 'map';
     for (const [view, part] of Object.entries(views)) {
         byId(view).hidden = view !== name;
-        document.querySelector(`[data-view=${view}]`).toggleAttribute('aria-current', view === name);
+        const link = document.querySelector(`nav [data-view=${view}]`);
+        if (view === name) link.setAttribute('aria-current', 'page');
+        else link.removeAttribute('aria-current');
         if (view !== name) part?.stop();
     }
     document.body.dataset.view = name;

@@ -1,15 +1,13 @@
 // One small chart of a rate over time: what goes forward above the line, what comes back below it, the capacity as a bed.
-import { fitted } from './dom.js';
+import { face, fitted } from './dom.js';
 import { clock, day } from './format.js';
 import { colours } from './theme.js';
 
-const face = size => `${size}px system-ui, Cantarell, "Noto Sans", sans-serif`;
-
-/** The next of 1, 2, 5, 10, … that is not under a value. */
+/** The next round number that is not under a value. */
 export function ceiling(value) {
     if (!(value > 0)) return 1;
     const decade = 10 ** Math.floor(Math.log10(value));
-    return [1, 2, 5, 10].map(step => step * decade).find(step => step >= value * 0.999);
+    return [1, 1.5, 2, 3, 4, 5, 7.5, 10].map(step => step * decade).find(step => step >= value * 0.999);
 }
 
 /** Moments for the axis: full minutes, hours or days, at most `most`. */
@@ -32,7 +30,7 @@ export function drawChart(canvas, series, { top, hover = null, format, compact =
     const { context } = fitted(canvas, w, h);
     const colour = colours();
     context.clearRect(0, 0, w, h);
-    const [left, right, upper, lower] = compact ? [0, w, 3, h - 3] : [0, w, 6, h - 16];
+    const [left, right, upper, lower] = compact ? [0, w, 3, h - 3] : [0, w, 15, h - 16];
     const hasReverse = series.reverse?.some(value => value > 0);
     const most = (hasReverse ? Math.max(...series.reverse.map(v => v ?? 0)) : 0) / top;
     const line = hasReverse ? lower - (lower - upper) * Math.min(0.5, Math.max(0.18, most / (1 + most))) : lower;
@@ -102,7 +100,7 @@ function axis(context, colour, series, x, left, right, h, text, upper) {
     context.strokeStyle = colour.rule;
     context.font = face(10);
     context.textBaseline = 'alphabetic';
-    for (const mark of marks(series.from, series.to, Math.max(2, (right - left) / 80))) {
+    for (const mark of marks(series.from, series.to, Math.max(2, (right - left) / 62))) {
         const at = x(mark.at);
         if (at < left + 14 || at > right - 14) continue;
         context.beginPath();
@@ -114,5 +112,5 @@ function axis(context, colour, series, x, left, right, h, text, upper) {
     }
     context.textAlign = 'left';
     rule(context, colour.rule, left, right, upper, [1, 3]);
-    context.fillText(text, left + 1, upper + 10);
+    context.fillText(text, left + 1, upper - 4);
 }

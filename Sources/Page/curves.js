@@ -16,7 +16,7 @@ export function course(kind, a, b, curved, spreadBy) {
     }
     const distance = Math.hypot(x2 - x1, y2 - y1);
     if (kind === 'talk' || kind === 'tunnel') {
-        const lift = (kind === 'talk' ? -1 : 1) * clamp(24 + distance * 0.16, 30, kind === 'talk' ? 150 : 90) * (1 + spreadBy);
+        const lift = (kind === 'talk' ? -1 : 1) * clamp(24 + distance * 0.14, 30, kind === 'talk' ? 170 : 90) * (1 + spreadBy);
         return [x1, y1, x1 + (x2 - x1) * 0.12, y1 + lift, x2 - (x2 - x1) * 0.12, y2 + lift, x2, y2];
     }
     const middle = (y1 + y2) / 2;

@@ -42,4 +42,7 @@ export function fitted(canvas, width, height) {
     return { context, density };
 }
 
+/** A font for canvases, which see no custom properties: that of --sans in style.css. */
+export const face = size => `${size}px Inter, Cantarell, Ubuntu, "Noto Sans", "DejaVu Sans Condensed", system-ui, sans-serif`;
+
 export const prefersStillness = () => matchMedia('(prefers-reduced-motion: reduce)').matches;

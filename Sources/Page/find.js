@@ -3,6 +3,7 @@ import { byId, h } from './dom.js';
 import { describe } from './words.js';
 
 const most = 12;
+const kinds = ['endpoint', 'service', 'application', 'host', 'namespace', 'interface'];
 
 export function startFind(model, choose) {
     const [field, list] = [byId('find'), byId('found')];
@@ -40,7 +41,7 @@ export function startFind(model, choose) {
             return Object.values(entity.attributes).some(value => String(value).toLowerCase().includes(text)) ? 3 : 9;
         };
         found = [...model.entities.values()].map(entity => [rank(entity), entity]).filter(([r]) => r < 9)
-            .sort((a, b) => a[0] - b[0] || a[1].name.localeCompare(b[1].name, 'en', { numeric: true })).slice(0, most).map(pair => pair[1]);
+            .sort((a, b) => a[0] - b[0] || kinds.indexOf(a[1].kind) - kinds.indexOf(b[1].kind) || a[1].name.localeCompare(b[1].name, 'en', { numeric: true })).slice(0, most).map(pair => pair[1]);
         active = found.length ? 0 : -1;
         show();
     };

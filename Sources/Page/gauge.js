@@ -1,11 +1,9 @@
 // The gauge: a staff as it stands in a river, with all traffic as the water's level. Its scale is the map's: a link is as wide as the wedge
 // beside the staff at the height of its load, and what is under the pointer is marked on it.
-import { byId, fitted } from './dom.js';
+import { byId, face, fitted } from './dom.js';
 import { bitRate, bitRateParts } from './format.js';
 import { busier, height, highest, lowest, width } from './level.js';
 import { colours, onTheme } from './theme.js';
-
-const face = size => `${size}px system-ui, Cantarell, "Noto Sans", sans-serif`;
 
 export class Gauge {
     #canvas = byId('gauge');
@@ -40,30 +38,30 @@ export class Gauge {
 
     #standing(context, w, h) {
         const colour = colours();
-        const [top, bottom, left, staff] = [30, h - 14, 8, 26];
+        const [top, bottom, left, staff] = [58, h - 24, 10, 26];
         const y = bits => bottom - height(bits) * (bottom - top);
         context.fillStyle = colour.raised;
         context.strokeStyle = colour.ink;
         context.lineWidth = 1.2;
-        context.beginPath();
-        context.roundRect(left, top - 12, staff, bottom - top + 18, 3);
-        context.fill();
+        const outline = new Path2D();
+        outline.roundRect(left, top - 8, staff, bottom - top + 18, 3);
+        context.fill(outline);
         const level = y(this.#total);
         context.save();
-        context.clip();
+        context.clip(outline);
         context.fillStyle = colour['water-2'];
         context.globalAlpha = 0.85;
         context.beginPath();
         context.moveTo(left, level);
         context.bezierCurveTo(left + staff * 0.3, level - 4, left + staff * 0.6, level + 4, left + staff, level - 1);
-        context.lineTo(left + staff, h);
-        context.lineTo(left, h);
+        context.lineTo(left + staff, bottom + 12);
+        context.lineTo(left, bottom + 12);
         context.fill();
         context.restore();
-        context.stroke();
+        context.stroke(outline);
         this.#ticks(context, colour, left, staff, y);
         this.#wedge(context, colour, left + staff + 5, y);
-        this.#reading(context, colour, w, left, level, top);
+        this.#reading(context, colour, left, staff, level);
         if (this.#load) this.#pointer(context, colour, left + staff, y);
     }
 
@@ -106,21 +104,25 @@ export class Gauge {
             const { number, unit } = bitRateParts(decade);
             context.fillText(`${Number(number)}${unit.replace('b/s', '')}`, x + 15, y(decade));
         }
-        context.fillText('b/s', x + 15, y(highest) - 16);
     }
 
-    #reading(context, colour, w, left, level, top) {
+    #reading(context, colour, left, staff, level) {
         context.strokeStyle = colour['water-4'];
         context.lineWidth = 2;
         context.beginPath();
         context.moveTo(left - 6, level);
-        context.lineTo(left + 30, level);
+        context.lineTo(left + staff + 4, level);
         context.stroke();
+        const { number, unit } = bitRateParts(this.#total);
         context.fillStyle = colour.ink;
-        context.font = `700 ${face(11.5)}`;
+        context.font = `650 ${face(19)}`;
         context.textAlign = 'left';
         context.textBaseline = 'alphabetic';
-        context.fillText(bitRate(this.#total), left - 4, top - 18);
+        context.fillText(number, left - 1, 30);
+        const wide = context.measureText(number).width;
+        context.fillStyle = colour.muted;
+        context.font = face(11.5);
+        context.fillText(unit, left + wide + 3, 30);
     }
 
     #pointer(context, colour, x, y) {
@@ -143,19 +145,19 @@ export class Gauge {
         const [left, right] = [10, w - 84];
         const x = bits => left + height(bits) * (right - left);
         const [top, staff] = [5, h - 22];
-        context.beginPath();
-        context.roundRect(left - 4, top, right - left + 8, staff, 3);
+        const outline = new Path2D();
+        outline.roundRect(left - 4, top, right - left + 8, staff, 3);
         context.fillStyle = colour.raised;
-        context.fill();
+        context.fill(outline);
         context.save();
-        context.clip();
+        context.clip(outline);
         context.fillStyle = colour['water-2'];
         context.globalAlpha = 0.85;
         context.fillRect(0, 0, x(this.#total), h);
         context.restore();
         context.strokeStyle = colour.ink;
         context.lineWidth = 1.2;
-        context.stroke();
+        context.stroke(outline);
         context.textAlign = 'center';
         context.textBaseline = 'alphabetic';
         context.font = face(10);

@@ -69,8 +69,12 @@ export class Labels {
             if (sx < -40 || sx > size.width + 40 || sy < -20 || sy > size.height + 20) continue;
             const width = widthOf(context, font, node.entity.name);
             const above = node.entity.kind === 'service';
-            const y = above ? sy - radius(node) * k - 5 : sy + radius(node) * k + 11;
-            if (!this.claim(sx - width / 2, y - 9, width, 10)) continue;
+            let y = above ? sy - radius(node) * k - 5 : sy + radius(node) * k + 11;
+            if (!this.claim(sx - width / 2, y - 9, width, 10)) {
+                // One line further off there may be room.
+                y += above ? -12 : 12;
+                if (!this.claim(sx - width / 2, y - 9, width, 10)) continue;
+            }
             context.strokeStyle = colours.surface;
             context.strokeText(node.entity.name, sx, y);
             context.fillStyle = node.rank <= 2 ? colours.ink : colours.muted;

@@ -10,7 +10,7 @@ export function height(bits) {
 }
 
 /** Of a link, in pixels at scale 1. */
-export const width = bits => 1 + 10 * height(bits) ** 1.7;
+export const width = bits => 0.8 + 11 * height(bits) ** 3;
 
 /** The busier direction, which is the one that the capacity of a link bounds. */
 export const busier = load => Math.max(load?.bitsPerSecond ?? 0, load?.reverseBitsPerSecond ?? 0);
@@ -28,5 +28,5 @@ export function colour(load) {
     if (share !== null && share >= flood) return 5;
     if (share !== null && share >= silt) return 4;
     const bits = busier(load);
-    return bits < 1e5 ? 0 : bits < 1e7 ? 1 : bits < 3e8 ? 2 : 3;
+    return bits < 1e5 ? 0 : bits < 1e7 ? 1 : bits < 1e9 ? 2 : 3;
 }

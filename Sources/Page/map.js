@@ -12,6 +12,9 @@ import { onTheme } from './theme.js';
 import { showTip, speak } from './words.js';
 
 const tween = 320;
+/** Milliseconds: a drawing that takes longer is dear; a camera that has not moved for so long rests. */
+const dear = 16;
+const resting = 120;
 
 export class MapView extends EventTarget {
     layers = new Set(['physical', 'layer2', 'tunnel', 'communication']);
@@ -31,11 +34,19 @@ export class MapView extends EventTarget {
     #visible = null;
     #tween = null;
     #stale = true;
+    /** Of the latest whole drawing, milliseconds, and the camera it was made with. */
+    #cost = 0;
+    #drawn = null;
+    #movedAt = 0;
+    #settle = null;
 
     constructor(model) {
         super();
         this.model = model;
-        this.camera = new Camera(() => this.#size, () => this.#request(true));
+        this.camera = new Camera(() => this.#size, () => {
+            this.#movedAt = performance.now();
+            this.#request(true);
+        });
         this.free = new FreeArrangement(arrangement => this.#show(arrangement), why => this.#withoutLibrary(why));
         model.addEventListener('change', event => this.#modelChanged(event.detail));
         new ResizeObserver(() => this.#resized()).observe(byId('ground'));
@@ -59,11 +70,23 @@ export class MapView extends EventTarget {
         if (!keepCamera) this.camera.follows = true;
         this.#notice(this.#visible.nodes.length ? null : this.model.entities.size ? 'Nothing to show: choose another layer or network.' : 'Waiting for the agent…');
         const aspect = this.#size.width / Math.max(200, this.#size.height);
-        if (this.arrangement === 'free') this.free.arrange(this.model, this.#visible, aspect);
+        if (this.arrangement === 'free') {
+            // Links come and go all the time: the nodes stay where they are.
+            if (keepCamera && this.#isPlaced()) this.#show(this.scene.arrangement);
+            else this.free.arrange(this.model, this.#visible, aspect);
+        }
         else {
             this.free.stop();
-            this.#move(sections(this.model, this.#visible, aspect));
+            this.#move(sections(this.model, this.#visible, this.#size));
         }
+    }
+
+    /** Every node that is to be seen has its place in the free arrangement already. */
+    #isPlaced() {
+        const arrangement = this.scene?.arrangement;
+        if (!arrangement || arrangement.curved) return false;
+        const parents = new Set(this.#visible.nodes.map(node => node.parent));
+        return this.#visible.nodes.every(node => arrangement.place.has(node.key) || node.kind === 'namespace' || parents.has(node.key));
     }
 
     #modelChanged(what) {
@@ -196,12 +219,34 @@ export class MapView extends EventTarget {
         if (this.#tween) this.#advance();
         const { width, height } = this.#size;
         if (!width) return;
-        if (base) {
-            const { context, density } = fitted(this.#base, width, height);
-            this.#painter.draw(context, density, this.camera, this.#size);
-        }
+        if (base && !this.#drawDraft()) this.#drawWhole();
         const { context, density } = fitted(this.#over, width, height);
         this.#painter.drawOver(context, density, this.camera, this.#size, this);
+    }
+
+    #drawWhole() {
+        const { width, height } = this.#size;
+        const start = performance.now();
+        const { context, density } = fitted(this.#base, width, height);
+        this.#painter.draw(context, density, this.camera, this.#size);
+        this.#cost = performance.now() - start;
+        this.#drawn = { x: this.camera.x, y: this.camera.y, k: this.camera.k, width };
+        this.#base.style.transform = '';
+    }
+
+    /** While the camera moves over a drawing that takes long, the one there is is moved along, and made anew when the camera rests. */
+    #drawDraft() {
+        const drawn = this.#drawn;
+        const isMoving = performance.now() - this.#movedAt < resting;
+        if (!isMoving || this.#cost < dear || !drawn || drawn.width !== this.#size.width) return false;
+        const { x, y, k } = this.camera;
+        const s = k / drawn.k;
+        const { width, height } = this.#size;
+        this.#base.style.transformOrigin = '0 0';
+        this.#base.style.transform = `translate(${(drawn.x - x) * k + (1 - s) * width / 2}px, ${(drawn.y - y) * k + (1 - s) * height / 2}px) scale(${s})`;
+        clearTimeout(this.#settle);
+        this.#settle = setTimeout(() => this.#request(true), resting + 10);
+        return true;
     }
 
     #advance() {

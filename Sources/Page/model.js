@@ -11,6 +11,8 @@ export class Model extends EventTarget {
     at = null;
     /** Key → {change, until}; without `until` it stays, as in a comparison. */
     marks = new Map();
+    /** The marks are a comparison's. */
+    isCompared = false;
     /** Links that the agent left out of its answer. */
     omitted = 0;
 
@@ -22,6 +24,7 @@ export class Model extends EventTarget {
         this.at = answer.at;
         this.omitted = answer.omitted?.links ?? 0;
         this.marks = new Map();
+        this.isCompared = false;
         this.#tell('things');
     }
 
@@ -49,6 +52,7 @@ export class Model extends EventTarget {
     /** Adds what a comparison says: vanished things come back as ghosts. */
     compare(diff) {
         this.marks = new Map();
+        this.isCompared = true;
         for (const change of diff.changes) {
             if (change.change === 'vanished') {
                 const things = change.subject === 'entity' ? this.entities : this.links;
@@ -83,7 +87,16 @@ export class Model extends EventTarget {
         const entity = this.entities.get(key);
         if (entity) return entity.name;
         const link = this.links.get(key);
-        return link ? link.name ?? `${this.title(link.from)} – ${this.title(link.to)}` : key;
+        return link ? link.name ?? `${this.qualified(link.from)} – ${this.qualified(link.to)}` : key;
+    }
+
+    /** An interface with its namespace, or its host where that is the host's own: `web-1:eth0`, `aswan:eth0`. */
+    qualified(key) {
+        const entity = this.entities.get(key);
+        if (entity?.kind !== 'interface') return this.title(key);
+        const space = this.entities.get(entity.parent);
+        const place = space?.attributes.initial ? this.entities.get(space.parent) : space;
+        return place ? `${place.name}:${entity.name}` : entity.name;
     }
 
     /** The entity's parents, nearest first. */

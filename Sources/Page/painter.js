@@ -1,10 +1,10 @@
 // Draws a scene on a canvas. Paths are built once for a scene and its loads, one for each look, and only stroked again when the camera moves.
+import { face } from './dom.js';
 import { colours } from './theme.js';
 import { addGlyph, form, isDown, radius } from './glyphs.js';
 import { cut, Labels, sorted } from './labels.js';
-import { busier, colour, colourNames, width } from './level.js';
+import { busier, colour as shadeOf, colourNames, width } from './level.js';
 
-const font = size => `${size}px system-ui, Cantarell, "Noto Sans", sans-serif`;
 export const signs = { appeared: '+', vanished: '−', changed: '~' };
 
 export class Painter {
@@ -66,8 +66,8 @@ export class Painter {
                 else path.bezierCurveTo(c[2], c[3], c[4], c[5], c[6], c[7]);
             };
             const mark = this.#model.mark(drawn.key);
-            if (mark) add(bucket(`2${mark}`, { order: 0, colour: mark, width: 7, alpha: 0.35 }));
-            if (mark === 'vanished') add(bucket('ghost', { order: 2, colour: 'vanished', width: 1.3, dash: [4, 4] }));
+            if (mark && mark !== 'vanished') add(bucket(`2${mark}`, { order: 9, colour: mark, width: 5, alpha: this.#model.isCompared ? 0.85 : 0.5, isMark: true }));
+            if (mark === 'vanished') add(bucket('ghost', { order: 2, colour: 'vanished', width: 1.3, dash: [4, 4], isMark: true }));
             else if (!link.load) add(bucket(`0${link.layer}`, { order: 1, colour: 'faint', width: 1, dash: link.layer === 'layer3' ? [1.5, 4] : [] }));
             else this.#addLoaded(link, add, bucket);
         }
@@ -84,7 +84,7 @@ export class Painter {
         }
         if (link.kind === 'tunnel') add(bucket('tunnel', { order: 0, colour: 'bed', width: width(bits) + 5, dash: [7, 4] }));
         if (bits < 1) return add(bucket('idle', { order: 1, colour: 'faint', width: 0.8 }));
-        const shade = colour(load);
+        const shade = shadeOf(load);
         // Steps of half a pixel: some dozens of looks, however many links.
         const wide = Math.round(width(bits) * 2) / 2;
         const alpha = link.kind === 'talk' ? (shade === 0 ? 0.45 : 0.75) : 1;
@@ -175,7 +175,8 @@ export class Painter {
         context.lineCap = 'round';
         for (const bucket of this.#buckets) {
             context.strokeStyle = colour[bucket.colour];
-            context.globalAlpha = bucket.alpha ?? 1;
+            // In a comparison the differences stand out, and the loads stand back.
+            context.globalAlpha = (bucket.alpha ?? 1) * (this.#model.isCompared && !bucket.isMark ? 0.3 : 1);
             context.lineWidth = Math.max(0.6, bucket.width * thinner) / k;
             context.setLineDash((bucket.dash ?? []).map(length => length / k));
             context.stroke(bucket.path);
@@ -224,14 +225,14 @@ export class Painter {
             this.#name(context, colour, hull.name, x - 20, y - 4, 200);
         }
         this.#drawLevelNames(context, colour, camera);
-        if (camera.k > 0.3) this.#labels.draw(context, this.#order, camera, size, colour, font(camera.k < 0.7 ? 10 : 11));
+        if (camera.k > 0.3) this.#labels.draw(context, this.#order, camera, size, colour, face(camera.k < 0.7 ? 10 : 11));
     }
 
     #name(context, colour, text, x, y, room) {
-        const face = `600 ${font(12.5)}`;
-        const shown = cut(context, face, text, room);
+        const bold = `600 ${face(13)}`;
+        const shown = cut(context, bold, text, room);
         if (!shown || !this.#labels.claim(x, y - 11, Math.min(room, shown.length * 8), 12)) return;
-        context.font = face;
+        context.font = bold;
         context.textAlign = 'left';
         context.fillStyle = colour.ink;
         context.fillText(shown, x, y);
@@ -239,7 +240,7 @@ export class Painter {
 
     #drawLevelNames(context, colour, camera) {
         if (camera.k < 0.55) return;
-        context.font = font(10.5);
+        context.font = face(10.5);
         context.textAlign = 'right';
         context.fillStyle = colour.muted;
         for (const level of this.#scene.levels) {
@@ -251,7 +252,7 @@ export class Painter {
     /** What changed carries a sign too, for eyes that do not tell the colours apart. */
     #drawMarks(context, colour, camera) {
         if (camera.k < 0.3) return;
-        context.font = `700 ${font(12)}`;
+        context.font = `700 ${face(12)}`;
         context.textAlign = 'center';
         for (const node of this.#scene.nodes) {
             const mark = this.#model.mark(node.key);
@@ -289,7 +290,7 @@ export class Painter {
         context.setTransform(density, 0, 0, density, 0, 0);
         if (lit) {
             this.#labels.clear();
-            this.#labels.draw(context, lit.order, { ...camera, k: Math.max(camera.k, 1), toScreen: (x, y) => camera.toScreen(x, y) }, size, colour, font(11));
+            this.#labels.draw(context, lit.order, { ...camera, k: Math.max(camera.k, 1), toScreen: (x, y) => camera.toScreen(x, y) }, size, colour, face(11));
         }
     }
 
@@ -298,11 +299,20 @@ export class Painter {
         if (!selected) return null;
         const found = this.#scene.linksOf.get(selected);
         const node = this.#scene.index.get(selected);
+        if (this.#scene.blockIndex.has(selected)) return this.#litInside(selected);
         if (!found && !node) return null;
-        const links = Array.isArray(found) ? found : found ? [found] : [];
-        const nodes = new Set(node ? [node] : []);
+        const nodes = new Set(node ? [node, ...this.#scene.stems.filter(([, parent]) => parent === node).map(([service]) => service)] : []);
+        const links = found && !Array.isArray(found) ? [found] : [...nodes].flatMap(one => this.#scene.linksOf.get(one.key) ?? []);
         for (const drawn of links) for (const end of [drawn.a, drawn.b]) if (!end.isBlock) nodes.add(end);
         return { links, nodes: [...nodes], order: sorted([...nodes]) };
+    }
+
+    /** What stands in a host or namespace, and the links that lead out of it. */
+    #litInside(key) {
+        const nodes = new Set(this.#scene.nodes.filter(node => [...this.#model.ancestors(node.key)].includes(key)));
+        const links = new Set([...nodes].flatMap(node => this.#scene.linksOf.get(node.key) ?? []));
+        for (const drawn of links) for (const end of [drawn.a, drawn.b]) if (!end.isBlock) nodes.add(end);
+        return { links: [...links], nodes: [...nodes], order: sorted([...nodes]) };
     }
 
     #strokeLink(context, colour, k, drawn, grown) {
@@ -315,7 +325,7 @@ export class Painter {
         const lines = [];
         if (grown) lines.push([colour.focus, width(busier(load)) * thinner + grown + 3, 0.35]);
         if (load?.capacityBitsPerSecond) lines.push([colour.bed, (width(load.capacityBitsPerSecond) + 3) * thinner, 1]);
-        lines.push([load ? colour[colourNames[colourOf(load)]] : colour.muted, Math.max(1.4, width(busier(load)) * thinner), 1]);
+        lines.push([load ? colour[colourNames[shadeOf(load)]] : colour.muted, Math.max(1.4, width(busier(load)) * thinner), 1]);
         for (const [style, wide, alpha] of lines) {
             context.strokeStyle = style;
             context.lineWidth = wide / k;
@@ -349,5 +359,3 @@ export class Painter {
         context.stroke(path);
     }
 }
-
-const colourOf = colour;

@@ -110,17 +110,17 @@ export class Panel {
         fill.style.width = `${Math.min(100, 100 * (share ?? Math.min(1, Math.log10(1 + busier(link.load)) / 11)))}%`;
         meter.append(fill);
         return h('li', {}, this.#press(link.key,
-            h('span', { class: 'name' }, title), measured(bitRateParts(busier(link.load))),
+            h('span', { class: 'name' }, title), link.load ? measured(bitRateParts(busier(link.load))) : h('span', {}),
             h('span', { class: 'quiet' }, kind(link.kind), link.attributes?.application ? ` · ${link.attributes.application}` : ''),
-            h('span', { class: 'quiet share' }, share === null ? '' : percent(share)), meter));
+            h('span', { class: 'quiet share' }, share === null ? '' : percent(share)), link.load ? meter : ''));
     }
 
-    #changeRow(change) {
+    #changeRow(change, isCompared = false) {
         const words = change.attributes?.map(a => `${a.name} ${attribute(a.before)} → ${attribute(a.after)}`).join(', ');
         return h('li', {}, this.#press(change.key,
             h('span', { class: 'name' }, h('span', { class: `sign ${change.change}`, 'aria-hidden': 'true' }), change.name),
-            h('span', { class: 'quiet' }, clock(change.at)),
-            h('span', { class: 'quiet wide' }, `${kind(change.kind)} ${change.change}${words ? `: ${words}` : ''}`)));
+            h('span', { class: 'quiet' }, isCompared ? kind(change.kind) : clock(change.at)),
+            isCompared && !words ? '' : h('span', { class: 'quiet wide' }, isCompared ? words : `${kind(change.kind)} ${change.change}${words ? `: ${words}` : ''}`)));
     }
 
     // MARK: a thing
@@ -134,7 +134,7 @@ export class Panel {
         this.#place.replaceChildren(...[
             h('header', {}, h('div', {}, h('h2', {}, this.model.title(key)), h('p', { class: 'quiet' }, describe(thing), mark ? h('span', { class: `mark ${mark}` }, mark) : '')), close),
             thing.load ? this.#filled.load : null, this.#filled.chart, isLink ? this.#ends(thing) : null, this.#facts(thing),
-            isLink ? null : this.#links(key), this.#filled.flows, this.#filled.history,
+            isLink ? null : this.#inside(key), isLink ? null : this.#links(key), this.#filled.flows, this.#filled.history,
             h('p', { class: 'key quiet', title: 'key' }, key),
         ].filter(Boolean));
         this.#place.scrollTop = 0;
@@ -179,11 +179,20 @@ export class Panel {
         return facts.length ? h('dl', { class: 'facts' }, ...facts.flat()) : null;
     }
 
+    #inside(key) {
+        const inside = [...this.model.entities.values()].filter(entity => entity.parent === key);
+        if (!inside.length) return null;
+        inside.sort((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name, 'en', { numeric: true }));
+        return h('div', {}, h('h3', {}, `In it (${inside.length})`), h('ul', { class: 'rows' }, ...inside.slice(0, 40).map(entity =>
+            h('li', {}, this.#press(entity.key, h('span', { class: 'name' }, entity.name), h('span', { class: 'quiet' }, describe(entity)))))));
+    }
+
     #links(key) {
-        const links = [...this.model.links.values()].filter(link => link.from === key || link.to === key);
+        const own = new Set([key, ...[...this.model.entities.values()].filter(e => e.parent === key && e.kind === 'service').map(e => e.key)]);
+        const links = [...this.model.links.values()].filter(link => own.has(link.from) || own.has(link.to));
         if (!links.length) return null;
         links.sort((a, b) => busier(b.load) - busier(a.load));
-        const other = link => this.model.title(link.from === key ? link.to : link.from);
+        const other = link => this.model.qualified(own.has(link.from) ? link.to : link.from);
         return h('div', {}, h('h3', {}, `Links (${links.length})`), h('ul', { class: 'rows' }, ...links.slice(0, 12).map(link => this.#linkRow(link, other(link)))));
     }
 
@@ -231,7 +240,7 @@ export class Panel {
             const found = changes.filter(change => change.change === what);
             if (!found.length) continue;
             parts.push(h('h3', {}, h('span', { class: `sign ${what}`, 'aria-hidden': 'true' }), `${what[0].toUpperCase()}${what.slice(1)} (${found.length})`));
-            parts.push(h('ul', { class: 'rows' }, ...found.slice(0, 60).map(change => this.#changeRow(change))));
+            parts.push(h('ul', { class: 'rows' }, ...found.slice(0, 60).map(change => this.#changeRow(change, true))));
         }
         if (!changes.length) parts.push(h('p', {}, 'The same nodes and links, with the same attributes.'));
         if (traffic.length) {

@@ -35,7 +35,7 @@ export class Scene {
             const pair = link.from < link.to ? `${link.from} ${link.to}` : `${link.to} ${link.from}`;
             const nth = pairs.get(pair) ?? 0;
             pairs.set(pair, nth + 1);
-            const side = this.arrangement.curved ? 0.16 * nth : (nth % 2 ? -1 : 1) * (0.06 + 0.08 * Math.floor(nth / 2));
+            const side = this.arrangement.curved ? 0.16 * nth : (nth % 2 ? -1 : 1) * (0.04 + 0.07 * Math.floor(nth / 2));
             const drawn = { key: link.key, link, a, b, course: course(link.kind, a, b, this.arrangement.curved, side) };
             this.links.push(drawn);
             this.linksOf.set(link.key, drawn);
@@ -73,6 +73,10 @@ export class Scene {
         };
         for (const block of this.blocks) add(block.x, block.y, block.x + block.w, block.y + block.h);
         for (const node of this.nodes) add(node.x - node.w / 2 - 24, node.y - 24, node.x + node.w / 2 + 24, node.y + 24);
+        // Curves reach about three quarters of the way to their control points.
+        for (const { course: c } of this.links) {
+            add(c[0], c[1] + 0.75 * (Math.min(c[3], c[5]) - c[1]), c[0], c[1] + 0.75 * (Math.max(c[3], c[5]) - c[1]));
+        }
         return this.nodes.length || this.blocks.length ? { x: left, y: top, w: right - left, h: bottom - top } : { x: 0, y: 0, w: 1, h: 1 };
     }
 

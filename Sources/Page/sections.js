@@ -1,8 +1,10 @@
 // The map as a section drawing: every host a block, and in it the levels that a packet goes through, services at the top and uplinks at
 // the bottom. It follows from what is there alone, so the same network always looks the same.
 
-const slot = 60;
-const gap = 10;
+const slot = 54;
+const gap = 8;
+/** From one host to the next, its inner margin of 44 included. */
+const between = 72;
 const levelNames = ['services', 'addresses', 'interfaces', 'ports', 'bridges', 'overlays', 'uplinks'];
 const levelHeights = [46, 44, 62, 50, 54, 52, 30];
 const overlays = new Set(['vxlan', 'vlan', 'gre', 'geneve', 'wireguard', 'ipip', 'sit', 'tun', 'macsec']);
@@ -170,31 +172,37 @@ class Block {
     }
 }
 
-/** Heights of the levels that are in use, from the top of a block. */
-function heights(blocks) {
+/** Heights of the levels that are in use, from the top of a block; `stretch` pulls them apart. */
+function heights(blocks, stretch) {
     const used = levelNames.map((_, level) => blocks.some(block => block.items.some(item => item.level === level)));
     const ys = [];
-    let y = 62;
+    let y = 66;
     for (let level = 0; level < levelNames.length; level++) {
         ys.push(y);
-        if (used[level]) y += levelHeights[level];
+        if (used[level]) y += levelHeights[level] * stretch;
     }
-    return { ys, used, end: y + (used[6] ? 6 : -12) };
+    const last = used.lastIndexOf(true);
+    return { ys, used, end: (last < 0 ? 80 : ys[last]) + 30 };
 }
 
-function columnsFor(blocks, rowHeight, aspect) {
-    const mean = blocks.reduce((sum, block) => sum + block.w + 44, 0) / blocks.length;
-    let best = 1;
-    for (let columns = 1; columns <= blocks.length; columns++) {
-        const shape = n => Math.abs(Math.log(n * mean / (Math.ceil(blocks.length / n) * (rowHeight + 44)) / aspect));
-        if (shape(columns) < shape(best)) best = columns;
-    }
-    return best;
+/** How many hosts stand side by side, and how far their levels are pulled apart to fill the height there is. All in one row where they stay
+ *  legible so: then the levels run through. */
+function division(blocks, outsideHeight, { width, height }) {
+    const total = blocks.reduce((sum, block) => sum + block.w + between, 0);
+    const high = heights(blocks, 1).end + between;
+    const scale = n => Math.min(width / (total / Math.ceil(blocks.length / n) + 90), height / (Math.ceil(blocks.length / n) * high + outsideHeight));
+    const choices = blocks.map((_, index) => index + 1);
+    const best = choices.reduce((a, b) => (scale(b) > scale(a) ? b : a), 1);
+    const columns = width / (total + 90) >= 0.55 ? blocks.length : best;
+    const rows = Math.ceil(blocks.length / columns);
+    const k = Math.min(1.5, width / (total / rows + 90));
+    const stretch = Math.min(2, Math.max(1, (height / k - outsideHeight - 100) / rows / high));
+    return { columns, stretch };
 }
 
-/** @param aspect width by height of the place there is.
+/** @param size {width, height} of the place there is.
  *  @returns {{place: Map, blocks: object[], levels: object[]}} `place`: key → {x, y, w}; `w` for what is drawn as a bar. */
-export function sections(model, { nodes }, aspect) {
+export function sections(model, { nodes }, size) {
     const tops = new Map(nodes.map(node => [node.key, node]));
     const ties = new Map();
     for (const link of model.links.values()) {
@@ -218,24 +226,24 @@ export function sections(model, { nodes }, aspect) {
         } else outside.push(tops.get(key), ...inside);
     }
     blocks.sort((a, b) => byName(a.host, b.host));
-    return assemble(blocks, outside, aspect);
+    return assemble(blocks, outside, size);
 }
 
-function assemble(blocks, outside, aspect) {
+function assemble(blocks, outside, size) {
     const result = { place: new Map(), blocks: [], levels: [], curved: true };
-    const { ys, used, end } = heights(blocks);
-    const columns = blocks.length ? columnsFor(blocks, end, aspect) : 1;
+    const { columns, stretch } = blocks.length ? division(blocks, outside.length ? 90 : 0, size) : { columns: 1, stretch: 1 };
+    const { ys, used, end } = heights(blocks, stretch);
     let y = 0;
     let widest = 0;
     for (let start = 0; start < blocks.length; start += columns) {
         let x = 0;
         for (const block of blocks.slice(start, start + columns)) {
             put(block, x, y, result, ys, end);
-            x += block.w + 44 + 30;
+            x += block.w + between;
         }
         if (start === 0 || columns > 1) levelNames.forEach((name, level) => { if (used[level]) result.levels.push({ x: 0, y: y + ys[level], name }); });
-        widest = Math.max(widest, x - 30);
-        y += end + 44;
+        widest = Math.max(widest, x - between + 44);
+        y += end + between;
     }
     putOutside(outside, widest, y, result);
     return result;
@@ -244,9 +252,9 @@ function assemble(blocks, outside, aspect) {
 function put(block, x, y, result, ys, end) {
     const shift = x + 22 - block.left;
     result.blocks.push({ key: block.host.key, kind: 'host', name: block.host.name, x, y, w: block.w + 44, h: end });
-    const bottom = ys[3] - 32;
+    const bottom = (ys[2] + ys[3]) / 2;
     for (const space of block.spaces) {
-        result.blocks.push({ key: space.key, kind: 'namespace', x: space.x + shift, y: y + 32, w: space.w, h: bottom - 32 });
+        result.blocks.push({ key: space.key, kind: 'namespace', x: space.x + shift, y: y + 36, w: space.w, h: bottom - 36 });
     }
     for (const item of block.items) {
         result.place.set(item.key, { x: item.x + shift, y: y + ys[item.level] + (item.down ?? 0), w: item.w ?? 0 });
@@ -258,7 +266,7 @@ function putOutside(outside, widest, y, result) {
     const hosts = outside.filter(entity => entity.kind === 'host').sort(byName);
     const room = Math.max(widest, hosts.length * 160) / Math.max(1, hosts.length);
     hosts.forEach((entity, index) => {
-        result.place.set(entity.key, { x: room * (index + 0.5), y: y + 10, w: Math.min(220, room * 0.7) });
+        result.place.set(entity.key, { x: room * (index + 0.5), y: y + 22, w: Math.min(260, room * 0.7) });
     });
     const rest = outside.filter(entity => entity.kind !== 'host').sort(byName);
     const columns = Math.max(4, Math.floor(Math.max(widest, 600) / slot));

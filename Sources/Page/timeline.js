@@ -2,14 +2,12 @@
 // shows; a second slider for the moment it is compared with.
 import { get } from './api.js';
 import { marks } from './chart.js';
-import { byId, fitted, h } from './dom.js';
+import { byId, face, fitted, h } from './dom.js';
 import { moment, span, stamp, when } from './format.js';
 import { height } from './level.js';
 import { colours, onTheme } from './theme.js';
 
 const windows = [[900, '15 min'], [3600, '1 h'], [21600, '6 h'], [86400, '24 h']];
-const face = size => `${size}px system-ui, Cantarell, "Noto Sans", sans-serif`;
-
 /** Events: `at` with a moment in milliseconds, or null for now; `compare` with {from, to} or null; `history` with changes. */
 export class Timeline extends EventTarget {
     #length = 3600;
@@ -46,7 +44,7 @@ export class Timeline extends EventTarget {
             ...windows.map(([seconds, text]) => h('option', { value: seconds, selected: seconds === this.#length }, text)));
         this.track = h('div', { class: 'track', onpointerdown: event => this.#pressed(event) }, this.canvas, this.sinceSlider, this.slider);
         byId('timeline').replaceChildren(
-            h('div', { class: 'buttons' }, button('⏮', 'To the change before', () => this.#step(-1)), this.play, button('⏭', 'To the change after', () => this.#step(1))),
+            h('div', { class: 'buttons' }, button('‹', 'To the change before', () => this.#step(-1)), this.play, button('›', 'To the change after', () => this.#step(1))),
             this.track, h('div', { class: 'buttons' }, this.text, this.now, this.compareButton, choice));
         this.#show();
     }

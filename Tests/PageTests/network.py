@@ -94,7 +94,7 @@ class Network:
 
     def _host(self, name, number, uplink_rate, switch):
         host = self.entity(f"host/{name}", "host", name, kernel="6.1.0-18-amd64", agent=True)
-        root = self.entity(f"{host}/ns/root", "namespace", "root", host, routes=6 + number)
+        root = self.entity(f"{host}/ns/root", "namespace", "root", host, initial=True, routes=6 + number)
         uplink = self.entity(f"{root}/if/eth0", "interface", "eth0", root, device="physical", state="up", mtu=1600,
                              mac=f"52:54:00:00:{number >> 8:02x}:{number & 255:02x}", addresses=[f"192.0.2.{10 + number % 240}/24"],
                              filter="interface eth0")
@@ -177,7 +177,7 @@ class Network:
             "network/vni-4200": [("ingest", 0), ("encode-1", 1), ("encode-2", 2), ("encode-3", 1), ("store-1", 0), ("store-2", 2),
                                  ("catalog-db", 1), ("edge", 2), ("resolver", 0), ("probe", 2)],
         }
-        hosts = [(name, *self._host(name, i + 1, (10 if i else 2.5) * GIGABIT, switch)) for i, name in enumerate(["aswan", "luxor", "cairo"])]
+        hosts = [(name, *self._host(name, i + 1, (10 if i else 4) * GIGABIT, switch)) for i, name in enumerate(["aswan", "luxor", "cairo"])]
         at = {}
         for network, names in members.items():
             vni = self.networks[network]["vni"]
@@ -347,8 +347,15 @@ class Network:
                     result.append((moment, key, "changed", [{"name": name, "before": no if holds else yes, "after": yes if holds else no}]))
         return sorted(result, key=lambda change: (change[0], change[1]))
 
+    def qualified(self, key):
+        entity = self.entities[key]
+        if entity["kind"] != "interface":
+            return entity["name"]
+        space = self.entities[entity["parent"]]
+        return f"{self.entities[space['parent']]['name'] if space['attributes'].get('initial') else space['name']}:{entity['name']}"
+
     def title(self, key):
         if key in self.entities:
             return self.entities[key]["name"]
         link = self.links[key]
-        return f"{self.entities[link['from']]['name']} – {self.entities[link['to']]['name']}"
+        return f"{self.qualified(link['from'])} – {self.qualified(link['to'])}"
