@@ -72,11 +72,14 @@ class Agent:
 
     # MARK: answers, each from the query's fields
 
-    def topology(self, at=None, network=None, layer=None):
+    def topology(self, at=None, network=None, layer=None, top=5000):
         moment = at or time.time()
         entities, links = self.network.visible(moment, network, layer)
         loads = self.network.loads(moment)
-        return {"at": stamp(moment), "epoch": self.epoch(moment), "live": at is None,
+        talks = sorted((k for k in links if self.network.links[k]["layer"] == "communication"), key=lambda k: -loads.get(k, 0))
+        quieter = set(talks[top:])
+        links = [k for k in links if k not in quieter]
+        return {"at": stamp(moment), "epoch": self.epoch(moment), "live": at is None, "omitted": {"links": len(quieter)},
                 "entities": [self.stamped(self.network.thing(k, moment, loads)) for k in entities],
                 "links": [self.stamped(self.network.thing(k, moment, loads)) for k in links], "folded": []}
 
@@ -200,8 +203,8 @@ def mixed_gap(name):
 
 
 FIELDS = {
-    "/v1/topology": ("at", "network", "layer"), "/v1/topology/diff": ("from", "to", "network", "layer"),
-    "/v1/topology/history": ("from", "to", "key", "top"), "/v1/networks": (), "/v1/events": (), "/v1/status": (),
+    "/v1/topology": ("at", "network", "layer", "top"), "/v1/topology/diff": ("from", "to", "network", "layer"),
+    "/v1/topology/history": ("from", "to", "key", "top"), "/v1/networks": (), "/v1/events": ("network",), "/v1/status": (),
     "/v1/series": ("key", "kind", "from", "to", "step", "top", "network", "measure"), "/v1/flows": ("filter", "sort", "reverse", "top"),
 }
 
@@ -213,6 +216,8 @@ class Query:
         for name in self.values:
             if name not in FIELDS[path]:
                 raise Fault(400, f"{name}: there is no such field", field=name, reason="there is no such field")
+        if len(pairs) > len(self.values):
+            raise Fault(400, "query: a field is given more than once", field="query", reason="a field is given more than once")
 
     def text(self, name):
         return self.values.get(name)
@@ -278,7 +283,7 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/v1/events":
             return self.stream(agent.events())
         if path == "/v1/topology":
-            answer = agent.topology(query.moment("at"), network, layer)
+            answer = agent.topology(query.moment("at"), network, layer, query.number("top", 1, 1000000, 5000))
         elif path == "/v1/topology/diff":
             answer = agent.diff(start, end, network, layer)
         elif path == "/v1/topology/history":
@@ -307,7 +312,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.close_connection = True
+        begun = self.server.interruptions
         for name, event in events:
+            if self.server.interruptions != begun:
+                return
             text = f"event: {name}\nid: {event['epoch']}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n"
             self.wfile.write(text.encode())
             self.wfile.flush()
@@ -345,8 +353,12 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port=0, large=False, token=None, library=True, quiet=True):
         super().__init__(("127.0.0.1", port), Handler)
-        self.agent, self.quiet = Agent(large, token, library), quiet
+        self.agent, self.quiet, self.interruptions = Agent(large, token, library), quiet, 0
         self.address = f"http://127.0.0.1:{self.server_address[1]}/"
+
+    def interrupt(self):
+        """Ends the event streams that are open."""
+        self.interruptions += 1
 
     def handle_error(self, request, client_address):
         if not self.quiet:
