@@ -49,7 +49,7 @@ export function span(milliseconds) {
 }
 
 export const layerNames = {
-    physical: 'Hosts', layer2: 'Layer 2', layer3: 'Layer 3', tunnel: 'Tunnels', communication: 'Talk',
+    physical: 'Hosts', layer2: 'Layer 2', layer3: 'Layer 3', tunnel: 'Tunnels', communication: 'Traffic',
 };
 const kindNames = {
     fdb: 'forwarding entry', veth: 'veth pair', wire: 'wire', port: 'bridge port', talk: 'communication', stack: 'stacked on',

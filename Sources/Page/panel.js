@@ -52,8 +52,16 @@ export class Panel {
     #modelChanged(what) {
         if (this.#key && !this.model.get(this.#key)) return;
         if (what === 'loads' && this.#place.contains(document.activeElement) && document.activeElement.matches('button, a')) return this.#updateLoads();
-        if (what === 'loads') this.#updateLoads(true);
+        if (what === 'loads') return this.#updateLoads(true);
+        // Asking for its flows and history again is for when it is another than it was.
+        if (this.#key && this.#signature(this.#key) === this.#filled?.signature) this.#updateLoads();
         else this.#fill();
+    }
+
+    #signature(key) {
+        const thing = this.model.get(key);
+        const links = [...this.model.links.values()].filter(link => link.from === key || link.to === key).length;
+        return JSON.stringify([thing?.attributes, thing?.since, links, this.model.mark(key)]);
     }
 
     #fill() {
@@ -128,7 +136,7 @@ export class Panel {
     #fillThing(thing) {
         const key = this.#key;
         const isLink = this.model.isLink(key);
-        this.#filled = { load: h('dl', { class: 'facts' }), chart: h('div', {}), flows: h('div', {}), history: h('div', {}) };
+        this.#filled = { signature: this.#signature(key), load: h('dl', { class: 'facts' }), chart: h('div', {}), flows: h('div', {}), history: h('div', {}) };
         const mark = this.model.mark(key);
         const close = h('button', { type: 'button', class: 'plain close', 'aria-label': 'Close', onclick: () => { this.map.select(null); byId('over').focus(); } }, '×');
         this.#place.replaceChildren(...[
