@@ -54,7 +54,8 @@ toggles(byId('layers'), layers.map(layer => [layer, layerNames[layer]]), layer =
     if (!map.layers.delete(layer)) map.layers.add(layer);
     map.rearrange();
 });
-const showArrangement = toggles(byId('arrangement'), [['levels', 'Levels'], ['free', 'Free']], value => map.arrangement === value, value => {
+const arrangements = [['levels', 'Levels'], ['free', 'Free']];
+const showArrangement = toggles(byId('arrangement'), arrangements, value => map.arrangement === value, value => {
     map.arrangement = value;
     map.rearrange();
 });
@@ -63,8 +64,8 @@ byId('network').addEventListener('change', event => {
     map.network = event.target.value;
     map.rearrange();
 });
-byId('legend').append(
-    ...[['', 'of capacity'], ['under 50 %', colourNames[2]], ['to 80 %', 'silt'], ['over', 'flood']].map(([text, name]) => (text ? h('span', { class: `key ${name}` }, text) : h('span', {}, name))));
+const keys = [['under 50 %', colourNames[2]], ['to 80 %', 'silt'], ['over', 'flood']];
+byId('legend').append(h('span', {}, 'of capacity'), ...keys.map(([text, name]) => h('span', { class: `key ${name}` }, text)));
 map.addEventListener('select', event => panel.show(event.detail));
 map.addEventListener('spoken', event => speak(model, event.detail));
 startFind(model, key => map.reveal(key));
@@ -72,8 +73,9 @@ pageKeys();
 
 async function loadNetworks() {
     const { networks } = await get('networks').catch(() => ({ networks: [] }));
+    const text = network => (network.vni === undefined ? network.name : `${network.name} · VNI ${network.vni}`);
     byId('network').replaceChildren(h('option', { value: '' }, 'All networks'), ...networks.map(network =>
-        h('option', { value: network.key, selected: network.key === map.network }, `${network.name}${network.vni === undefined ? '' : ` · VNI ${network.vni}`}`)));
+        h('option', { value: network.key, selected: network.key === map.network }, text(network))));
     series.setNetworks(networks);
 }
 
@@ -111,7 +113,9 @@ async function showMoment(at) {
 
 async function showDifference({ from, to }) {
     isLive = false;
-    const [answer, diff] = await Promise.all([get('topology', { at: stamp(to) }), get('topology/diff', { from: stamp(from), to: stamp(to) })]);
+    const [answer, diff] = await Promise.all([
+        get('topology', { at: stamp(to) }), get('topology/diff', { from: stamp(from), to: stamp(to) }),
+    ]);
     model.replace(answer);
     model.compare(diff);
     panel.compare(diff);

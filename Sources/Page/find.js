@@ -23,7 +23,13 @@ export function startFind(model, choose) {
     };
     const show = () => {
         list.replaceChildren(...found.map((entity, index) =>
-            h('li', { role: 'option', id: `found-${index}`, 'aria-selected': String(index === active), onpointerdown: event => { event.preventDefault(); take(entity.key); } },
+            h('li', {
+                role: 'option', id: `found-${index}`, 'aria-selected': String(index === active),
+                onpointerdown: event => {
+                    event.preventDefault();
+                    take(entity.key);
+                },
+            },
                 h('span', { class: 'name' }, entity.name), h('span', { class: 'quiet' }, describe(entity)))));
         if (!found.length) list.append(h('li', { class: 'quiet', role: 'option', 'aria-disabled': 'true' }, 'nothing found'));
         list.hidden = false;
@@ -40,8 +46,10 @@ export function startFind(model, choose) {
             if (name.includes(text)) return 2;
             return Object.values(entity.attributes).some(value => String(value).toLowerCase().includes(text)) ? 3 : 9;
         };
-        found = [...model.entities.values()].map(entity => [rank(entity), entity]).filter(([r]) => r < 9)
-            .sort((a, b) => a[0] - b[0] || kinds.indexOf(a[1].kind) - kinds.indexOf(b[1].kind) || a[1].name.localeCompare(b[1].name, 'en', { numeric: true })).slice(0, most).map(pair => pair[1]);
+        const order = ([rankA, a], [rankB, b]) =>
+            rankA - rankB || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.name.localeCompare(b.name, 'en', { numeric: true });
+        found = [...model.entities.values()].map(entity => [rank(entity), entity]).filter(([r]) => r < 9).sort(order).slice(0, most)
+            .map(([, entity]) => entity);
         active = found.length ? 0 : -1;
         show();
     };

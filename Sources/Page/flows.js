@@ -1,16 +1,15 @@
 // The flow table, with the agent's own filter language. It asks again every two seconds while it is looked at.
 import { Latest } from './api.js';
 import { byId, h, measured } from './dom.js';
-import { bitRateParts, byteParts, count, microsecondParts, moment, packetRateParts, span, when } from './format.js';
+import { bitRateParts, byteParts, count, microsecondParts, moment, packetRateParts, place, span, when } from './format.js';
 import { filterField } from './filter.js';
 
 const every = 2000;
 const more = 100;
 const measures = [
-    ['rate', 'Rate'], ['pps', 'Packets/s'], ['bytes', 'Bytes'], ['rtt', 'Handshake'], ['retransmissions', 'Sent again'], ['last', 'Last seen'],
+    ['rate', 'Rate'], ['pps', 'Packets/s'], ['bytes', 'Bytes'], ['rtt', 'Handshake'], ['retransmissions', 'Sent again'],
+    ['last', 'Last seen'],
 ];
-
-const end = (address, port) => (port === undefined ? address ?? '' : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
 
 export class FlowTable {
     #place = byId('flows');
@@ -27,14 +26,16 @@ export class FlowTable {
         this.count = h('p', { class: 'quiet', role: 'status' });
         this.pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.#toggle() }, 'Hold still');
         this.heads = measures.map(([measure, text]) =>
-            h('th', { scope: 'col', class: 'numeric' }, h('button', { type: 'button', 'data-measure': measure, onclick: () => this.#order(measure) }, text)));
+            h('th', { scope: 'col', class: 'numeric' },
+                h('button', { type: 'button', 'data-measure': measure, onclick: () => this.#order(measure) }, text)));
         this.body = h('tbody', {});
         this.moreButton = h('button', { type: 'button', hidden: true, onclick: () => { this.#top += more; this.#ask(); } }, 'Show more');
         this.#place.append(
             h('div', { class: 'controls' }, this.field.element, h('div', { class: 'beside' }, this.count, this.pause)),
             h('div', { class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Flow table' },
                 h('table', { class: 'flows' }, h('caption', { class: 'unseen' }, 'Flows'),
-                    h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Flow'), h('th', { scope: 'col' }, 'Seen on'), ...this.heads)), this.body),
+                    h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Flow'), h('th', { scope: 'col' }, 'Seen on'), ...this.heads)),
+                    this.body),
                 h('p', { class: 'after' }, this.moreButton)));
         this.#showOrder();
     }
@@ -85,7 +86,9 @@ export class FlowTable {
 
     async #ask() {
         try {
-            const answer = await this.#asked.get('flows', { filter: this.field.value, sort: this.#sort, reverse: this.#reverse ? 1 : 0, top: this.#top });
+            const answer = await this.#asked.get('flows', {
+                filter: this.field.value, sort: this.#sort, reverse: this.#reverse ? 1 : 0, top: this.#top,
+            });
             if (!answer) return;
             this.field.failed(null);
             this.#show(answer);
@@ -95,7 +98,8 @@ export class FlowTable {
     }
 
     #show(answer) {
-        this.count.textContent = answer.matched === answer.known ? `${count(answer.known)} flows` : `${count(answer.matched)} of ${count(answer.known)} flows`;
+        const isPart = answer.matched !== answer.known;
+        this.count.textContent = `${isPart ? `${count(answer.matched)} of ` : ''}${count(answer.known)} flows`;
         this.moreButton.hidden = answer.flows.length >= answer.matched;
         const most = Math.max(1, ...answer.flows.map(flow => flow.bitsPerSecond ?? 0));
         const rows = new Map();
@@ -108,16 +112,22 @@ export class FlowTable {
         const wanted = [...rows.values()].flatMap(row => (this.#open.has(row.key) ? [row.element, row.more] : [row.element]));
         const held = document.activeElement;
         // Rows that stay keep their elements, so the keyboard's place is not lost.
-        wanted.forEach((element, index) => { if (this.body.children[index] !== element) this.body.insertBefore(element, this.body.children[index] ?? null); });
+        wanted.forEach((element, index) => {
+            const there = this.body.children[index];
+            if (there !== element) this.body.insertBefore(element, there ?? null);
+        });
         while (this.body.children.length > wanted.length) this.body.lastElementChild.remove();
         if (held !== document.activeElement && this.body.contains(held)) held.focus();
-        if (!answer.flows.length) this.body.replaceChildren(h('tr', {}, h('td', { colspan: 8, class: 'quiet empty' }, this.field.value ? 'No flow fits this filter.' : 'No flows yet.')));
+        if (!answer.flows.length) {
+            const words = this.field.value ? 'No flow fits this filter.' : 'No flows yet.';
+            this.body.replaceChildren(h('tr', {}, h('td', { colspan: 8, class: 'quiet empty' }, words)));
+        }
         this.#rows = rows;
     }
 
     #makeRow(key) {
         const button = h('button', { type: 'button', class: 'plain ends', 'aria-expanded': 'false' });
-        const cells = measures.map(([measure]) => h('td', { class: `numeric ${measure}`, 'data-label': measures.find(m => m[0] === measure)[1] }));
+        const cells = measures.map(([measure, text]) => h('td', { class: `numeric ${measure}`, title: text }));
         const seen = h('td', { class: 'seen' });
         const element = h('tr', {}, h('td', {}, button), seen, ...cells);
         const more = h('tr', { class: 'more' }, h('td', { colspan: 8 }));
@@ -146,10 +156,11 @@ function fillRow(button, seen, cells, flow, most, at) {
     const tuple = flow.inner ?? flow.tuple;
     const protocol = tuple.protocol ?? tuple.etherType;
     button.replaceChildren(
-        h('span', { class: 'from' }, end(tuple.source, tuple.sourcePort)), h('span', { class: 'arrow', 'aria-label': 'to' }, '→'),
-        h('span', { class: 'to' }, end(tuple.destination, tuple.destinationPort)),
+        h('span', { class: 'from' }, place(tuple.source, tuple.sourcePort)), h('span', { class: 'arrow', 'aria-label': 'to' }, '→'),
+        h('span', { class: 'to' }, place(tuple.destination, tuple.destinationPort)),
         h('span', { class: 'quiet' }, [protocol, flow.application, flow.vni === undefined ? null : `vni ${flow.vni}`].filter(Boolean).join(' · ')));
-    seen.replaceChildren(h('span', {}, `${flow.namespace ? `${flow.namespace.replace(/^netns /, '')}:` : ''}${flow.interface}`), ' ', h('span', { class: 'quiet' }, flow.direction));
+    const prefix = flow.namespace ? `${flow.namespace.replace(/^netns /, '')}:` : '';
+    seen.replaceChildren(h('span', {}, prefix + flow.interface), ' ', h('span', { class: 'quiet' }, flow.direction));
     const bar = h('span', { class: 'bar' });
     bar.style.width = `${Math.max(0, 100 * (flow.bitsPerSecond ?? 0) / most)}%`;
     const values = [
@@ -171,11 +182,13 @@ function ago(last, at) {
 function details(flow) {
     const facts = [
         ['first seen', when(flow.first)], ['packets', count(flow.totals.wirePackets)], ['bytes', count(flow.totals.wireBytes)],
-        ['packet sizes', `${flow.smallestPacket} to ${flow.largestPacket} B`], ['TTL', flow.ttlMinimum === flow.ttlMaximum ? flow.ttlMinimum : `${flow.ttlMinimum} to ${flow.ttlMaximum}`],
+        ['packet sizes', `${flow.smallestPacket} to ${flow.largestPacket} B`],
+        ['TTL', flow.ttlMinimum === flow.ttlMaximum ? flow.ttlMinimum : `${flow.ttlMinimum} to ${flow.ttlMaximum}`],
         ['DSCP', flow.dscp], ['ECN', `${flow.ecn.join(', ')}${flow.congestionMarks ? `, ${count(flow.congestionMarks)} marked` : ''}`],
         ['VLAN', [flow.vlan, flow.innerVLAN].filter(v => v !== undefined).join(' in ')], ['owner', flow.owner],
-        ['TCP', flow.tcp ? `${flow.tcp.flags.join(', ')}; ${count(flow.tcp.outOfOrder)} out of order, ${count(flow.tcp.zeroWindows)} zero windows` : null],
-        ['underlay', flow.inner ? `${end(flow.tuple.source, flow.tuple.sourcePort)} → ${end(flow.tuple.destination, flow.tuple.destinationPort)}` : null],
+        ['TCP flags', flow.tcp?.flags.join(', ')], ['out of order', flow.tcp ? count(flow.tcp.outOfOrder) : null],
+        ['zero windows', flow.tcp ? count(flow.tcp.zeroWindows) : null],
+        ['underlay', flow.inner ? `${place(flow.tuple.source, flow.tuple.sourcePort)} → ${place(flow.tuple.destination, flow.tuple.destinationPort)}` : null],
         ['notes', flow.notes.join(', ')],
     ].filter(([, value]) => value !== null && value !== undefined && value !== '');
     return h('dl', { class: 'facts wide' }, ...facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, String(value)))));

@@ -70,7 +70,8 @@ function begin({ start, nodes, links, aspect }) {
     const isKnown = nodes.filter(node => node.x !== undefined).length > nodes.length * 0.7;
     const flat = Math.min(2, Math.max(0.6, aspect));
     simulation = d3.forceSimulation(nodes)
-        .force('link', d3.forceLink(links).distance(link => (link.isStem ? 26 : 62)).strength(link => (link.isStem ? 0.9 : 0.4 / Math.min(link.weight, 12))))
+        .force('link', d3.forceLink(links).distance(link => (link.isStem ? 26 : 62))
+            .strength(link => (link.isStem ? 0.9 : 0.4 / Math.min(link.weight, 12))))
         .force('charge', d3.forceManyBody().strength(-150).theta(1.1).distanceMax(700))
         .force('collide', d3.forceCollide(node => node.radius).strength(0.8))
         .force('group', groupForce(0.3))

@@ -58,4 +58,7 @@ const kindNames = {
 export const kind = name => kindNames[name] ?? name;
 /** A value of an attribute as text. */
 export const attribute = value =>
-    Array.isArray(value) ? value.join(', ') : value === true ? 'yes' : value === false ? 'no' : value === null || value === undefined ? 'none' : String(value);
+    Array.isArray(value) ? value.join(', ') : value === true ? 'yes' : value === false ? 'no' : String(value ?? 'none');
+/** An address with its port, as RFC 3986 writes them. */
+export const place = (address, port) =>
+    (port === undefined ? address ?? '?' : address?.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);

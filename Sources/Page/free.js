@@ -36,14 +36,17 @@ export class FreeArrangement {
         this.#keys = inside.map(node => node.key);
         this.#start += 1;
         const pairs = links.map(link => [index.get(link.from), index.get(link.to)]);
-        for (const node of inside) if (node.kind === 'service' && index.has(node.parent)) pairs.push([index.get(node.key), index.get(node.parent), true]);
+        for (const node of inside) {
+            if (node.kind === 'service' && index.has(node.parent)) pairs.push([index.get(node.key), index.get(node.parent), true]);
+        }
         const wanted = pairs.filter(([a, b]) => a !== undefined && b !== undefined);
         const degrees = new Map();
         for (const [a, b] of wanted) for (const end of [a, b]) degrees.set(end, (degrees.get(end) ?? 0) + 1);
         this.#worker.postMessage({
             start: this.#start, aspect,
             nodes: inside.map(node => ({ ...this.#known.get(node.key), group: group(node), radius: node.kind === 'service' ? 18 : 24 })),
-            links: wanted.map(([source, target, isStem = false]) => ({ source, target, isStem, weight: Math.min(degrees.get(source), degrees.get(target)) })),
+            links: wanted.map(([source, target, isStem = false]) =>
+                ({ source, target, isStem, weight: Math.min(degrees.get(source), degrees.get(target)) })),
         });
     }
 

@@ -68,7 +68,8 @@ export class MapView extends EventTarget {
         this.#stale = false;
         this.#visible = choose(this.model, this.layers, this.network);
         if (!keepCamera) this.camera.follows = true;
-        this.#notice(this.#visible.nodes.length ? null : this.model.entities.size ? 'Nothing to show: choose another layer or network.' : 'Waiting for the agent…');
+        const why = this.model.entities.size ? 'Nothing to show: choose another layer or network.' : 'Waiting for the agent…';
+        this.#notice(this.#visible.nodes.length ? null : why);
         const aspect = this.#size.width / Math.max(200, this.#size.height);
         if (this.arrangement === 'free') {
             // Links come and go all the time: the nodes stay where they are.
@@ -137,7 +138,8 @@ export class MapView extends EventTarget {
         this.arrangement = 'levels';
         this.dispatchEvent(new CustomEvent('arrangement'));
         this.rearrange();
-        this.#notice('The free arrangement needs d3-force, which is not installed on the agent’s machine: apt install node-d3-force', why);
+        const words = 'The free arrangement needs d3-force, which is not installed on the agent’s machine: apt install node-d3-force';
+        this.#notice(words, why);
     }
 
     #notice(text, why = '') {
@@ -153,7 +155,8 @@ export class MapView extends EventTarget {
         if (!this.scene) return null;
         const [wx, wy] = this.camera.toWorld(x, y);
         const { k } = this.camera;
-        return (this.scene.nodeAt(wx, wy, Math.max(9, 11 / k)) ?? this.scene.linkAt(wx, wy, 7 / k) ?? this.scene.blockAt(wx, wy))?.key ?? null;
+        const found = this.scene.nodeAt(wx, wy, Math.max(9, 11 / k)) ?? this.scene.linkAt(wx, wy, 7 / k) ?? this.scene.blockAt(wx, wy);
+        return found?.key ?? null;
     }
 
     select(key) {
@@ -243,7 +246,8 @@ export class MapView extends EventTarget {
         const s = k / drawn.k;
         const { width, height } = this.#size;
         this.#base.style.transformOrigin = '0 0';
-        this.#base.style.transform = `translate(${(drawn.x - x) * k + (1 - s) * width / 2}px, ${(drawn.y - y) * k + (1 - s) * height / 2}px) scale(${s})`;
+        const [left, top] = [(drawn.x - x) * k + (1 - s) * width / 2, (drawn.y - y) * k + (1 - s) * height / 2];
+        this.#base.style.transform = `translate(${left}px, ${top}px) scale(${s})`;
         clearTimeout(this.#settle);
         this.#settle = setTimeout(() => this.#request(true), resting + 10);
         return true;

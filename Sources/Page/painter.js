@@ -1,4 +1,5 @@
-// Draws a scene on a canvas. Paths are built once for a scene and its loads, one for each look, and only stroked again when the camera moves.
+// Draws a scene on a canvas. Paths are built once for a scene and its loads, one for each look, and only stroked again when the camera
+// moves.
 import { face } from './dom.js';
 import { colours } from './theme.js';
 import { addGlyph, form, isDown, radius } from './glyphs.js';
@@ -66,10 +67,14 @@ export class Painter {
                 else path.bezierCurveTo(c[2], c[3], c[4], c[5], c[6], c[7]);
             };
             const mark = this.#model.mark(drawn.key);
-            if (mark && mark !== 'vanished') add(bucket(`2${mark}`, { order: 9, colour: mark, width: 5, alpha: this.#model.isCompared ? 0.85 : 0.5, isMark: true }));
+            if (mark && mark !== 'vanished') {
+                add(bucket(`2${mark}`, { order: 9, colour: mark, width: 5, alpha: this.#model.isCompared ? 0.85 : 0.5, isMark: true }));
+            }
             if (mark === 'vanished') add(bucket('ghost', { order: 2, colour: 'vanished', width: 1.3, dash: [4, 4], isMark: true }));
-            else if (!link.load) add(bucket(`0${link.layer}`, { order: 1, colour: 'faint', width: 1, dash: link.layer === 'layer3' ? [1.5, 4] : [] }));
-            else this.#addLoaded(link, add, bucket);
+            else if (!link.load) {
+                const dash = link.layer === 'layer3' ? [1.5, 4] : [];
+                add(bucket(`0${link.layer}`, { order: 1, colour: 'faint', width: 1, dash }));
+            } else this.#addLoaded(link, add, bucket);
         }
         return [...buckets.values()].sort((a, b) => a.order - b.order || a.width - b.width);
     }
@@ -286,11 +291,14 @@ export class Painter {
         const under = hovered && scene.linksOf.get(hovered);
         if (under && !Array.isArray(under)) this.#strokeLink(context, colour, camera.k, under, 4);
         if (lit) this.#drawLitNodes(context, colour, camera.k, lit.nodes);
-        for (const [key, name] of [[selected, 'ink'], [hovered, 'muted'], [focused, 'focus']]) this.#ring(context, colour[name], camera.k, key);
+        const rings = [[selected, 'ink'], [hovered, 'muted'], [focused, 'focus']];
+        for (const [key, name] of rings) this.#ring(context, colour[name], camera.k, key);
         context.setTransform(density, 0, 0, density, 0, 0);
         if (lit) {
             this.#labels.clear();
-            this.#labels.draw(context, lit.order, { ...camera, k: Math.max(camera.k, 1), toScreen: (x, y) => camera.toScreen(x, y) }, size, colour, face(11));
+            // As many names as when one is near.
+            const near = { k: Math.max(camera.k, 1), toScreen: (x, y) => camera.toScreen(x, y) };
+            this.#labels.draw(context, lit.order, near, size, colour, face(11));
         }
     }
 

@@ -115,7 +115,8 @@ export class Scene {
     blockAt(x, y) {
         let found = null;
         for (const block of this.blocks) {
-            if (x >= block.x && x <= block.x + block.w && y >= block.y && y <= block.y + block.h && (!found || block.w < found.w)) found = block;
+            const isIn = x >= block.x && x <= block.x + block.w && y >= block.y && y <= block.y + block.h;
+            if (isIn && (!found || block.w < found.w)) found = block;
         }
         return found;
     }

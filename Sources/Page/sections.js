@@ -190,11 +190,12 @@ function heights(blocks, stretch) {
 function division(blocks, outsideHeight, { width, height }) {
     const total = blocks.reduce((sum, block) => sum + block.w + between, 0);
     const high = heights(blocks, 1).end + between;
-    const scale = n => Math.min(width / (total / Math.ceil(blocks.length / n) + 90), height / (Math.ceil(blocks.length / n) * high + outsideHeight));
+    const rowsOf = n => Math.ceil(blocks.length / n);
+    const scale = n => Math.min(width / (total / rowsOf(n) + 90), height / (rowsOf(n) * high + outsideHeight));
     const choices = blocks.map((_, index) => index + 1);
     const best = choices.reduce((a, b) => (scale(b) > scale(a) ? b : a), 1);
     const columns = width / (total + 90) >= 0.55 ? blocks.length : best;
-    const rows = Math.ceil(blocks.length / columns);
+    const rows = rowsOf(columns);
     const k = Math.min(1.5, width / (total / rows + 90));
     const stretch = Math.min(2, Math.max(1, (height / k - outsideHeight - 100) / rows / high));
     return { columns, stretch };
@@ -241,7 +242,9 @@ function assemble(blocks, outside, size) {
             put(block, x, y, result, ys, end);
             x += block.w + between;
         }
-        if (start === 0 || columns > 1) levelNames.forEach((name, level) => { if (used[level]) result.levels.push({ x: 0, y: y + ys[level], name }); });
+        levelNames.forEach((name, level) => {
+            if (used[level]) result.levels.push({ x: 0, y: y + ys[level], name });
+        });
         widest = Math.max(widest, x - between + 44);
         y += end + between;
     }

@@ -6,6 +6,7 @@ import { bitRate, bitRateParts, moment, packetRate, packetRateParts, stamp, when
 import { onTheme } from './theme.js';
 
 const every = 5000;
+const kinds = [['link', 'Links'], ['network', 'Networks'], ['application', 'Applications']];
 const windows = [['900', '15 min'], ['3600', '1 h'], ['21600', '6 h'], ['86400', '24 h']];
 
 export class SeriesView {
@@ -32,7 +33,7 @@ export class SeriesView {
         this.said = h('p', { class: 'said', role: 'status' });
         this.#place.append(
             h('div', { class: 'controls' },
-                group('Series of', [['link', 'Links'], ['network', 'Networks'], ['application', 'Applications']], () => this.#kind, v => { this.#kind = v; }),
+                group('Series of', kinds, () => this.#kind, v => { this.#kind = v; }),
                 h('label', { class: 'field' }, h('span', { class: 'label' }, 'Network'), this.network),
                 group('Over', windows, () => this.#seconds, v => { this.#seconds = v; }),
                 group('Measure', [['bits', 'Bits'], ['packets', 'Packets']], () => this.#measure, v => { this.#measure = v; }),
@@ -43,7 +44,8 @@ export class SeriesView {
     }
 
     setNetworks(networks) {
-        this.network.replaceChildren(h('option', { value: '' }, 'All networks'), ...networks.map(network => h('option', { value: network.key, selected: network.key === this.#network }, network.name)));
+        this.network.replaceChildren(h('option', { value: '' }, 'All networks'), ...networks.map(network =>
+            h('option', { value: network.key, selected: network.key === this.#network }, network.name)));
     }
 
     start() {
@@ -78,15 +80,20 @@ export class SeriesView {
         for (const series of this.#answer.series) cards.set(series.key, this.#cards.get(series.key) ?? this.#makeCard(series));
         this.#cards = cards;
         const wanted = [...cards.values()].map(card => card.element);
-        if (wanted.length !== this.grid.children.length || wanted.some((element, i) => this.grid.children[i] !== element)) this.grid.replaceChildren(...wanted);
+        const isSame = wanted.length === this.grid.children.length && wanted.every((element, i) => this.grid.children[i] === element);
+        if (!isSame) this.grid.replaceChildren(...wanted);
         this.#draw();
     }
 
     #makeCard(series) {
-        const canvas = h('canvas', { tabindex: 0, role: 'img', onpointermove: event => this.#point(event), onpointerleave: () => this.#pointAt(null), onkeydown: event => this.#key(event) });
+        const canvas = h('canvas', {
+            tabindex: 0, role: 'img', onpointermove: event => this.#point(event), onpointerleave: () => this.#pointAt(null),
+            onkeydown: event => this.#key(event),
+        });
         const [now, reading] = [h('p', { class: 'value' }), h('p', { class: 'quiet reading' })];
         const words = series.name.match(/^(wire|veth|tunnel|port|stack|attachment) (.*)$/);
-        const title = h('h3', { title: series.key }, h('span', { class: 'name' }, words ? words[2] : series.name), words ? h('span', { class: 'quiet' }, words[1]) : '');
+        const kind = words ? h('span', { class: 'quiet' }, words[1]) : null;
+        const title = h('h3', { title: series.key }, h('span', { class: 'name' }, words ? words[2] : series.name), kind);
         return { canvas, now, reading, element: h('article', { class: 'card' }, h('header', {}, title, now), canvas, reading) };
     }
 
@@ -114,10 +121,15 @@ export class SeriesView {
         const place = Math.min(series.values.length - 1, Math.max(0, Math.floor((at - from) / (to - from) * series.values.length)));
         const [value, back] = [series.values[place], series.reverse?.[place]];
         card.now.replaceChildren(value === null ? 'not measured' : measured(this.#parts(value)));
-        const words = [this.#hover === null ? null : when(at), back === undefined || back === null ? null : `back ${format(back)}`, series.capacity ? `capacity ${bitRate(series.capacity)}` : null];
-        card.reading.textContent = words.filter(Boolean).join(' · ');
+        const words = [];
+        if (this.#hover !== null) words.push(when(at));
+        if (back !== undefined && back !== null) words.push(`back ${format(back)}`);
+        if (series.capacity) words.push(`capacity ${bitRate(series.capacity)}`);
+        card.reading.textContent = words.join(' · ');
         const most = Math.max(...series.values.map(v => v ?? 0));
-        card.canvas.setAttribute('aria-label', `${series.name}: ${value === null ? 'not measured' : format(value)}${this.#hover === null ? ' now' : ` at ${when(at)}`}, highest ${format(most)}`);
+        const told = value === null ? 'not measured' : format(value);
+        const then = this.#hover === null ? 'now' : `at ${when(at)}`;
+        card.canvas.setAttribute('aria-label', `${series.name}: ${told} ${then}, highest ${format(most)}`);
     }
 
     #point(event) {

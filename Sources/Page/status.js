@@ -57,7 +57,8 @@ export class Status {
         const doubt = report.interfacesInDoubt;
         this.books.textContent = doubt.length ? `${doubt.length} in doubt` : 'books closed';
         this.books.classList.toggle('doubt', doubt.length > 0);
-        this.books.title = doubt.length ? `The books of ${doubt.join(', ')} do not close` : `Every packet on ${report.interfaces} interfaces is accounted for`;
+        const closed = `Every packet on ${report.interfaces} interfaces is accounted for`;
+        this.books.title = doubt.length ? `The books of ${doubt.join(', ')} do not close` : closed;
         this.state.title = `nilo ${report.version}, up ${span(report.uptimeSeconds * 1000)}, ${count(report.flows)} flows`;
         this.more.hidden = !report.warnings.length;
         this.summary.textContent = `${report.warnings.length} ${report.warnings.length === 1 ? 'warning' : 'warnings'}`;

@@ -30,7 +30,9 @@ export class Timeline extends EventTarget {
     }
 
     #make() {
-        const slider = (name, label, input) => h('input', { type: 'range', class: name, min: 0, max: this.#length, step: 1, 'aria-label': label, oninput: input });
+        const slider = (name, label, input) => h('input', {
+            type: 'range', class: name, min: 0, max: this.#length, step: 1, 'aria-label': label, oninput: input,
+        });
         this.canvas = h('canvas', { 'aria-hidden': 'true' });
         this.slider = slider('moment', 'Moment that the map shows', () => this.goTo(this.#fromSlider(this.slider)));
         this.sinceSlider = slider('since', 'Moment that it is compared with', () => this.#compareWith(this.#fromSlider(this.sinceSlider)));
@@ -44,7 +46,8 @@ export class Timeline extends EventTarget {
             ...windows.map(([seconds, text]) => h('option', { value: seconds, selected: seconds === this.#length }, text)));
         this.track = h('div', { class: 'track', onpointerdown: event => this.#pressed(event) }, this.canvas, this.sinceSlider, this.slider);
         byId('timeline').replaceChildren(
-            h('div', { class: 'buttons' }, button('‹', 'To the change before', () => this.#step(-1)), this.play, button('›', 'To the change after', () => this.#step(1))),
+            h('div', { class: 'buttons' }, button('‹', 'To the change before', () => this.#step(-1)), this.play,
+                button('›', 'To the change after', () => this.#step(1))),
             this.track, h('div', { class: 'buttons' }, this.text, this.now, this.compareButton, choice));
         this.#show();
     }
