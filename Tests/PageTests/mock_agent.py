@@ -254,6 +254,15 @@ class Query:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_HEAD(self):
+        self.do_GET()
+
+    def refuse(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send(405, b'{"error":"this listener is for reading"}', "application/json", [("Allow", "GET, HEAD")])
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_QUERY = refuse
+
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         try:
@@ -341,7 +350,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in [("Content-Type", kind), ("Content-Length", str(len(body))), *headers]:
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format, *values):
         if not self.server.quiet:
