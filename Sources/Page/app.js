@@ -89,7 +89,6 @@ async function load(question) {
     asking = timeline.busy = true;
     try {
         await question();
-        byId('map-notice').hidden &&= true;
     } catch (failure) {
         const notice = byId('map-notice');
         notice.hidden = false;

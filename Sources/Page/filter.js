@@ -34,7 +34,8 @@ export function filterField(changed) {
         input.focus();
     };
     const help = h('details', { class: 'help' }, h('summary', {}, 'What can be asked'), h('ul', {}, ...examples.map(([text, words]) =>
-        h('li', {}, h('button', { type: 'button', class: 'example', onclick: () => take(text) }, text), h('span', { class: 'quiet' }, words)))));
+        h('li', {}, h('button', { type: 'button', class: 'example', onclick: () => take(text) }, text),
+            h('span', { class: 'quiet' }, words)))));
     return {
         element: h('div', { class: 'filter' }, h('label', { class: 'field' }, h('span', { class: 'label' }, 'Filter'), input), help, said),
         get value() { return input.value.trim(); },

@@ -154,21 +154,23 @@ const rowKey = flow => JSON.stringify([flow.interfaceID, flow.direction, flow.vl
 
 function fillRow(button, seen, cells, flow, most, at) {
     const tuple = flow.inner ?? flow.tuple;
-    const protocol = tuple.protocol ?? tuple.etherType;
+    const about = [tuple.protocol ?? tuple.etherType, flow.application, flow.vni === undefined ? null : `vni ${flow.vni}`];
     button.replaceChildren(
         h('span', { class: 'from' }, place(tuple.source, tuple.sourcePort)), h('span', { class: 'arrow', 'aria-label': 'to' }, '→'),
         h('span', { class: 'to' }, place(tuple.destination, tuple.destinationPort)),
-        h('span', { class: 'quiet' }, [protocol, flow.application, flow.vni === undefined ? null : `vni ${flow.vni}`].filter(Boolean).join(' · ')));
+        h('span', { class: 'quiet' }, about.filter(Boolean).join(' · ')));
     const prefix = flow.namespace ? `${flow.namespace.replace(/^netns /, '')}:` : '';
     seen.replaceChildren(h('span', {}, prefix + flow.interface), ' ', h('span', { class: 'quiet' }, flow.direction));
     const bar = h('span', { class: 'bar' });
     bar.style.width = `${Math.max(0, 100 * (flow.bitsPerSecond ?? 0) / most)}%`;
+    const none = () => h('span', { class: 'quiet' }, '–');
+    const handshake = flow.tcp?.handshakeMicroseconds;
     const values = [
-        flow.bitsPerSecond === undefined ? ['–'] : [bar, measured(bitRateParts(flow.bitsPerSecond))],
-        flow.packetsPerSecond === undefined ? ['–'] : [measured(packetRateParts(flow.packetsPerSecond))],
+        flow.bitsPerSecond === undefined ? [none()] : [bar, measured(bitRateParts(flow.bitsPerSecond))],
+        flow.packetsPerSecond === undefined ? [none()] : [measured(packetRateParts(flow.packetsPerSecond))],
         [measured(byteParts(flow.totals.wireBytes))],
-        flow.tcp?.handshakeMicroseconds ? [measured(microsecondParts(flow.tcp.handshakeMicroseconds))] : [h('span', { class: 'quiet' }, '–')],
-        flow.tcp ? [count(flow.tcp.retransmitted)] : [h('span', { class: 'quiet' }, '–')],
+        handshake ? [measured(microsecondParts(handshake))] : [none()],
+        flow.tcp ? [count(flow.tcp.retransmitted)] : [none()],
         [ago(flow.last, at)],
     ];
     values.forEach((value, index) => cells[index].replaceChildren(...value));
@@ -180,6 +182,7 @@ function ago(last, at) {
 }
 
 function details(flow) {
+    const outer = flow.tuple;
     const facts = [
         ['first seen', when(flow.first)], ['packets', count(flow.totals.wirePackets)], ['bytes', count(flow.totals.wireBytes)],
         ['packet sizes', `${flow.smallestPacket} to ${flow.largestPacket} B`],
@@ -188,7 +191,7 @@ function details(flow) {
         ['VLAN', [flow.vlan, flow.innerVLAN].filter(v => v !== undefined).join(' in ')], ['owner', flow.owner],
         ['TCP flags', flow.tcp?.flags.join(', ')], ['out of order', flow.tcp ? count(flow.tcp.outOfOrder) : null],
         ['zero windows', flow.tcp ? count(flow.tcp.zeroWindows) : null],
-        ['underlay', flow.inner ? `${place(flow.tuple.source, flow.tuple.sourcePort)} → ${place(flow.tuple.destination, flow.tuple.destinationPort)}` : null],
+        ['underlay', flow.inner ? `${outer.source} → ${outer.destination}` : null],
         ['notes', flow.notes.join(', ')],
     ].filter(([, value]) => value !== null && value !== undefined && value !== '');
     return h('dl', { class: 'facts wide' }, ...facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, String(value)))));

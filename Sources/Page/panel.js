@@ -102,7 +102,8 @@ export class Panel {
         for (const [what, title] of [['appeared', 'Appeared'], ['vanished', 'Vanished'], ['changed', 'Changed']]) {
             const found = changes.filter(change => change.change === what);
             if (!found.length) continue;
-            parts.push(h('h3', {}, sign(what), `${title} (${found.length})`), list(found.slice(0, 60).map(change => changeRow(map, change, true))));
+            const rows = found.slice(0, 60).map(change => changeRow(map, change, true));
+            parts.push(h('h3', {}, sign(what), `${title} (${found.length})`), list(rows));
         }
         if (!changes.length) parts.push(h('p', {}, 'The same nodes and links, with the same attributes.'));
         if (traffic.length) {

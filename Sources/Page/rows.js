@@ -12,7 +12,8 @@ export const list = rows => h('ul', { class: 'rows' }, ...rows);
 export function pressRow(map, key, ...children) {
     const [mark, unmark] = [() => map.highlight(key), () => map.highlight(null)];
     return h('li', {}, h('button', {
-        type: 'button', class: 'row', onclick: () => map.reveal(key), onpointerenter: mark, onpointerleave: unmark, onfocus: mark, onblur: unmark,
+        type: 'button', class: 'row', onclick: () => map.reveal(key),
+        onpointerenter: mark, onpointerleave: unmark, onfocus: mark, onblur: unmark,
     }, ...children));
 }
 
@@ -24,8 +25,8 @@ export function linkRow(map, link, title) {
     // Without a capacity: where the load stands on the gauge.
     meter.firstChild.style.width = `${Math.min(100, 100 * (share ?? Math.log10(1 + busier(link.load)) / 11))}%`;
     return pressRow(
-        map, link.key, name(title), measured(bitRateParts(busier(link.load))), quiet(about), quiet(share === null ? '' : percent(share), 'share'),
-        meter);
+        map, link.key, name(title), measured(bitRateParts(busier(link.load))), quiet(about),
+        quiet(share === null ? '' : percent(share), 'share'), meter);
 }
 
 export const changedWords = change =>

@@ -71,16 +71,19 @@ export class Thing {
         if (!load) return;
         const lines = [['forward', load.bitsPerSecond, load.packetsPerSecond]];
         if (load.reverseBitsPerSecond !== undefined) lines.push(['back', load.reverseBitsPerSecond, load.reversePacketsPerSecond]);
-        const rows = lines.map(([title, bits, packets]) => fact(title, measured(bitRateParts(bits)), measured(packetRateParts(packets), 'second')));
+        const rows = lines.map(([title, bits, packets]) =>
+            fact(title, measured(bitRateParts(bits)), measured(packetRateParts(packets), 'second')));
         const share = utilisation(load);
         if (share !== null) {
             const level = share >= flood ? 'flood' : share >= silt ? 'silt' : '';
-            rows.push(fact('capacity', measured(bitRateParts(load.capacityBitsPerSecond)), h('span', { class: `second used ${level}` }, `${percent(share)} used`)));
+            const used = h('span', { class: `second used ${level}` }, `${percent(share)} used`);
+            rows.push(fact('capacity', measured(bitRateParts(load.capacityBitsPerSecond)), used));
         }
         const trip = load.roundTripMicroseconds;
         if (trip) {
             const [p90, p99] = ['p90', 'p99'].map(part => microsecondParts(trip[part]));
-            rows.push(fact('round trip', measured(microsecondParts(trip.p50)), quiet(`p90 ${p90.number} ${p90.unit} · p99 ${p99.number} ${p99.unit}`, 'second')));
+            const worse = quiet(`p90 ${p90.number} ${p90.unit} · p99 ${p99.number} ${p99.unit}`, 'second');
+            rows.push(fact('round trip', measured(microsecondParts(trip.p50)), worse));
         }
         if (load.retransmissionRatio !== undefined) {
             rows.push(fact('sent again', measured({ number: (load.retransmissionRatio * 100).toFixed(2), unit: '%' })));
@@ -119,7 +122,8 @@ export class Thing {
         if (!links.length) return null;
         links.sort((a, b) => busier(b.load) - busier(a.load));
         const other = link => this.model.qualified(own.has(link.from) ? link.to : link.from);
-        return h('div', {}, h('h3', {}, `Links (${links.length})`), list(links.slice(0, 12).map(link => linkRow(this.map, link, other(link)))));
+        const rows = links.slice(0, 12).map(link => linkRow(this.map, link, other(link)));
+        return h('div', {}, h('h3', {}, `Links (${links.length})`), list(rows));
     }
 
     async #chartOf(capacity) {
@@ -127,7 +131,8 @@ export class Thing {
         const answer = await get('series', { key: this.key, from: stamp(to - charted), to: stamp(to), step: 5 });
         if (!answer.series.length) return;
         const [{ values, reverse }] = answer.series;
-        const canvas = h('canvas', { class: 'small-chart', role: 'img', 'aria-label': `The last 15 minutes of ${this.model.title(this.key)}` });
+        const words = `The last 15 minutes of ${this.model.title(this.key)}`;
+        const canvas = h('canvas', { class: 'small-chart', role: 'img', 'aria-label': words });
         this.#chart.replaceChildren(h('h3', {}, 'Last 15 minutes'), canvas);
         const most = Math.max(...values.map(v => v ?? 0), ...(reverse ?? []).map(v => v ?? 0));
         const shown = { from: moment(answer.from), to: moment(answer.to), values, reverse, capacity };
@@ -143,7 +148,8 @@ export class Thing {
             return h('li', { class: 'flow' }, name(ends), measured(bitRateParts(flow.bitsPerSecond)));
         });
         const all = h('a', { href: `#flows&filter=${encodeURIComponent(filter)}` }, 'All of them in the flow table');
-        this.#flows.replaceChildren(h('h3', {}, `Flows (${answer.matched})`), h('ul', { class: 'rows plain-rows' }, ...rows), h('p', {}, all));
+        this.#flows.replaceChildren(
+            h('h3', {}, `Flows (${answer.matched})`), h('ul', { class: 'rows plain-rows' }, ...rows), h('p', {}, all));
     }
 
     async #changesOf() {
