@@ -67,14 +67,20 @@ function send(start, done) {
 
 function begin({ start, nodes, links, aspect }) {
     simulation?.stop();
+    // In a crowd what goes from host to host would pull all hosts into one.
+    const far = links.length > 600 ? 0.01 : 0.4;
+    const strength = link => {
+        if (link.isStem) return 0.9;
+        return (link.source.group === link.target.group ? 0.5 : far) / Math.min(link.weight, 12);
+    };
     const isKnown = nodes.filter(node => node.x !== undefined).length > nodes.length * 0.7;
     const flat = Math.min(2, Math.max(0.6, aspect));
     simulation = d3.forceSimulation(nodes)
         .force('link', d3.forceLink(links).distance(link => (link.isStem ? 26 : 62))
-            .strength(link => (link.isStem ? 0.9 : 0.4 / Math.min(link.weight, 12))))
+            .strength(strength))
         .force('charge', d3.forceManyBody().strength(-150).theta(1.1).distanceMax(700))
         .force('collide', d3.forceCollide(node => node.radius).strength(0.8))
-        .force('group', groupForce(0.3))
+        .force('group', groupForce(nodes.length > 200 ? 0.5 : 0.3))
         .force('x', d3.forceX(0).strength(0.03 / flat))
         .force('y', d3.forceY(0).strength(0.03 * flat))
         .alpha(isKnown ? 0.25 : 1).alphaDecay(nodes.length > 400 ? 0.035 : 0.022).stop();

@@ -62,7 +62,8 @@ export class Labels {
         context.font = font;
         context.lineWidth = 3;
         let drawn = 0;
-        const least = k < 0.35 ? 1 : k < 0.6 ? 3 : k < 0.95 ? 5 : 9;
+        const near = order.length > 300 ? k * 0.7 : k;
+        const least = near < 0.35 ? 1 : near < 0.6 ? 3 : near < 0.95 ? 5 : 9;
         for (const node of order) {
             if (node.rank > least || drawn > 260) break;
             const [sx, sy] = camera.toScreen(node.x, node.y);

@@ -13,7 +13,7 @@ import { showTip, speak } from './words.js';
 
 const tween = 320;
 /** Milliseconds: a drawing that takes longer is dear; a camera that has not moved for so long rests. */
-const dear = 16;
+const dear = 34;
 const resting = 120;
 
 export class MapView extends EventTarget {
@@ -34,7 +34,7 @@ export class MapView extends EventTarget {
     #visible = null;
     #tween = null;
     #stale = true;
-    /** Of the latest whole drawing, milliseconds, and the camera it was made with. */
+    /** From the latest whole drawing to the frame after it, milliseconds, and the camera it was made with. */
     #cost = 0;
     #drawn = null;
     #movedAt = 0;
@@ -232,7 +232,8 @@ export class MapView extends EventTarget {
         const start = performance.now();
         const { context, density } = fitted(this.#base, width, height);
         this.#painter.draw(context, density, this.camera, this.#size);
-        this.#cost = performance.now() - start;
+        // Canvases only note what is to be drawn: what it took is known by the next frame.
+        requestAnimationFrame(() => { this.#cost = performance.now() - start; });
         this.#drawn = { x: this.camera.x, y: this.camera.y, k: this.camera.k, width };
         this.#base.style.transform = '';
     }

@@ -100,7 +100,8 @@ class Browser:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
-                if value := self.evaluate(expression):
+                # An element comes back as an empty object.
+                if value := self.evaluate(f"(found => found instanceof Node || found)({expression})"):
                     return value
             except PageError as error:
                 if "Cannot read properties of null" not in str(error) and "context" not in str(error):

@@ -195,7 +195,7 @@ def check_hostile_names():
         network.title = lambda key: hostile
         images = browser.evaluate("document.images.length")
         browser.open(browser.server.address)
-        time.sleep(1.5)
+        browser.wait_for("document.querySelectorAll('.panel .rows li').length > 5")
         browser.evaluate("document.getElementById('over').focus()")
         browser.key("ArrowRight")
         browser.key("Enter")
