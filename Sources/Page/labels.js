@@ -73,7 +73,7 @@ export class Labels {
             let y = above ? sy - radius(node) * k - 5 : sy + radius(node) * k + 11;
             if (!this.claim(sx - width / 2, y - 9, width, 10)) {
                 // One line further off there may be room.
-                y += above ? -12 : 12;
+                y += above ? -15 : 15;
                 if (!this.claim(sx - width / 2, y - 9, width, 10)) continue;
             }
             context.strokeStyle = colours.surface;
