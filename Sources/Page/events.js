@@ -26,11 +26,14 @@ async function read(body, take) {
     for (;;) {
         const { value, done } = await reader.read();
         if (done) return;
+        // What was searched before is not searched again: an event can be a megabyte, and comes in many pieces.
+        let from = Math.max(0, rest.length - 1);
         rest += value;
         let end;
-        while ((end = rest.indexOf('\n\n')) >= 0) {
+        while ((end = rest.indexOf('\n\n', from)) >= 0) {
             dispatch(rest.slice(0, end), take);
             rest = rest.slice(end + 2);
+            from = 0;
         }
     }
 }
