@@ -146,6 +146,22 @@ class Browser:
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         pathlib.Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
+    def longest_task(self, act):
+        """Runs `act`. The CPU time in milliseconds of the longest task that the page's main thread had meanwhile: what a frame takes at
+        least, whatever else the machine is busy with."""
+        self.call("Tracing.start", categories="toplevel", transferMode="ReportEvents")
+        act()
+        before = len(self.events)
+        self.call("Tracing.end")
+        messages = self.events[before:]
+        del self.events[before:]
+        while not messages or messages[-1]["method"] != "Tracing.tracingComplete":
+            messages.append(json.loads(self.socket.recv()))
+        traced = [e for m in messages + self.events if m["method"] == "Tracing.dataCollected" for e in m["params"]["value"]]
+        self.events += [m for m in messages if not m["method"].startswith("Tracing.")]
+        names = {(e["pid"], e["tid"]): e["args"]["name"] for e in traced if e.get("name") == "thread_name"}
+        return max(e["tdur"] / 1000 for e in traced if e.get("ph") == "X" and "tdur" in e and names.get((e["pid"], e["tid"])) == "CrRendererMain")
+
     # MARK: what went wrong
 
     def complaints(self):
