@@ -1,0 +1,71 @@
+import Reports
+import TestSupport
+import Testing
+
+/// The topology that a running agent keeps, beside what the test itself made.
+@Suite(.requires(.root, .clsact)) struct TopologyTests {
+    private func topology(_ site: AgentSite, _ place: String? = nil) async throws -> TopologyReport {
+        try await site.get("/v1/topology", place.map { [("network", $0)] } ?? [])
+    }
+
+    private func interfaces(_ report: TopologyReport) -> Set<String> {
+        Set(report.entities.filter { $0.kind == "interface" && $0.kernelMade == nil }.map(\.name))
+    }
+
+    /// Every interface and pair, none extra; what is plugged in, taken down or taken away is told within a second.
+    @Test func theMapIsTheLab() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        #expect(try await eventually(within: .seconds(1)) { interfaces(try await topology(site)) == ["va"] })
+        let first = try await topology(site)
+        let va = try #require(first.entities.first { $0.name == "va" && $0.kind == "interface" })
+        #expect(va.attributes["kind"] == "veth" && va.attributes["state"] == "up")
+        #expect(first.links.contains { $0.kind == "attached" && $0.from.hasSuffix(Pair.addressA) && $0.to == va.key }, "\(first.links)")
+
+        try await pair.a.sh(
+            "ip link add br0 type bridge\nip link add p0 type veth peer name p1\nip link set p0 master br0\nip link set br0 up")
+        #expect(
+            try await eventually(within: .seconds(1)) {
+                let now = try await topology(site)
+                return interfaces(now) == ["va", "br0", "p0", "p1"]
+                    && now.links.contains { $0.kind == "port" && $0.from.hasSuffix("p0") && $0.to.hasSuffix("br0") }
+                    && now.links.contains { $0.kind == "veth" && $0.from.hasSuffix("p0") && $0.to.hasSuffix("p1") }
+            })
+        try await pair.a.sh("ip link set va down")
+        #expect(
+            try await eventually(within: .seconds(1)) {
+                try await topology(site).entities.first { $0.key == va.key }?.attributes["state"] == "down"
+            })
+        try await pair.a.sh("ip link del br0\nip link del p0")
+        #expect(try await eventually(within: .seconds(1)) { interfaces(try await topology(site)) == ["va"] })
+        #expect(try await site.refusal("topology --network nowhere").contains("nothing in the topology is called nowhere"))
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Packets are counted once in the matrix, in both directions, whatever interfaces see them.
+    @Test func whoTalksToWhom() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        let transfer = try await TCPTransfer.run(100_000, from: pair.a, to: pair.b, Pair.addressB, port: 8080)
+        #expect(transfer.received == 100_000)
+        let device = try await site.interface("va")
+        var talk: TopologyReport.Talk?
+        let isTold = try await eventually(within: .seconds(4)) {
+            let links = try await topology(site).links
+            talk = links.first { $0.kind == "talks" && $0.from.hasSuffix(Pair.addressA) && $0.talk?.port == 8080 }?.talk
+            return talk.map { $0.sentPackets == device.egress.seen.wirePackets && $0.receivedPackets == device.ingress.seen.wirePackets }
+                ?? false
+        }
+        #expect(isTold, "\(String(describing: talk)) beside \(device)")
+        #expect(talk?.ipProtocol == "tcp" && (talk?.sentBytes ?? 0) > 100_000)
+        let text = try await site.nilo("topology")
+        #expect(text.contains("tcp/8080") && text.contains(Pair.addressB), "\(text)")
+        #expect(try await site.nilo("topology --format dot").hasPrefix("graph topology {"))
+        #expect(try await site.nilo("topology --format table").contains("attached"))
+        try await site.stop(agent, keep: false)
+    }
+}
