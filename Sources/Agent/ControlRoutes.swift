@@ -32,7 +32,7 @@ enum ControlRoutes {
         "/metrics": Route(method: "GET") { _, _ in
             { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
         },
-        "/v1/policy": Route(method: "GET") { _, _ in { try json($0.reporter.report(at: .now, withBacklog: true)) } },
+        "/v1/policy": Route(method: "GET") { _, _ in { try json($0.reporter.report(at: .now, withClasses: true)) } },
         "/v1/policy/rule": Route(method: "GET", fields: ["name"]) { query, _ throws(ControlQuery.Fault) in try rule(query) },
         "/v1/policy/apply": Route(method: "POST") { _, request throws(ControlQuery.Fault) in try applyPolicy(request) },
         "/v1/policy/confirm": Route(method: "POST") { _, request in { try confirmPolicy($0, request.peer) } },

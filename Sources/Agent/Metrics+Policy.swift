@@ -63,11 +63,17 @@ extension MetricsPage {
         func each(_ name: String, _ help: String, _ value: (ShapeReport) -> UInt64) {
             metric(name, "counter", help, rows.map { ($0.labels, Double(value($0.rule))) })
         }
-        each("nilo_shaper_packets_total", "Wire packets that passed.", \.packets)
+        each("nilo_shaper_packets_total", "Wire packets let through, with a class into its queue.", \.packets)
         each("nilo_shaper_bytes_total", "Their bytes, as the rate counts them.", \.bytes)
-        each("nilo_shaper_dropped_packets_total", "Wire packets that the rule dropped.", \.droppedPackets)
+        each("nilo_shaper_dropped_packets_total", "Wire packets that the rule dropped itself.", \.droppedPackets)
         each("nilo_shaper_dropped_bytes_total", "Their bytes.", \.droppedBytes)
         each("nilo_shaper_marked_packets_total", "Marked Congestion Experienced.", \.marked)
+        func queued(_ name: String, _ help: String, _ value: (ShapeReport) -> UInt64?) {
+            metric(name, "counter", help, rows.compactMap { row in value(row.rule).map { (row.labels, Double($0)) } })
+        }
+        queued("nilo_shaper_sent_packets_total", "Packets that the rule's classes sent since they were made.", \.sentPackets)
+        queued("nilo_shaper_sent_bytes_total", "Their bytes.", \.sentBytes)
+        queued("nilo_shaper_queue_drops_total", "skbs that found no room in the rule's classes since they were made.", \.queueDrops)
         func asked(_ name: String, _ help: String, _ value: (ShapeReport) -> Double?) {
             metric(name, "gauge", help, rows.compactMap { row in value(row.rule).map { (row.labels, $0 / 8) } })
         }

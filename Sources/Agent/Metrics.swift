@@ -75,7 +75,7 @@ extension Agent {
                 }
             })
         try agentMetrics(&page, interfaces)
-        if let reporter { page.policy(reporter.report(at: .now)) }
+        if let reporter { page.policy(reporter.report(at: .now, withClasses: true)) }
         return page.text
     }
 

@@ -15,7 +15,8 @@ public struct ConfigurationProblem: Sendable, Equatable {
 extension ConfigurationProblem: CustomStringConvertible {
     /// Key path, value and reason in one line, whatever they hold; without the hint.
     public var description: String {
-        (keyPath.isEmpty ? "" : "\(keyPath.visible): ") + (value.map { "\"\($0.visible)\": " } ?? "") + reason.visible
+        (keyPath.isEmpty ? "" : "\(keyPath.visible(most: 200)): ") + (value.map { "\"\($0.visible(most: 200))\": " } ?? "")
+            + reason.visible(most: 1000)
     }
 }
 
@@ -28,7 +29,7 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
     public var description: String {
         problems.map { problem in
             "\(file.visible):\(problem.line > 0 ? "\(problem.line):" : "") \(problem)"
-                + (problem.hint.map { "\nhint: \($0.visible)" } ?? "")
+                + (problem.hint.map { "\nhint: \($0.visible(most: 1000))" } ?? "")
         }.joined(separator: "\n")
     }
 }

@@ -120,11 +120,19 @@ struct PolicyReading {
         return value
     }
 
+    /// The most entries of a section of one file.
+    private static let mostItems = 4096
+
     /// The items of a section that is a list.
     mutating func items(_ section: String, _ file: Int) -> [(node: YAMLNode, path: String)] {
         guard let node = files[file].sections[section] else { return [] }
         guard case .sequence(let items) = node.content else {
             files[file].decoder.report(node, section, "expected a list, found \(node.kind)", hint: "start each one with \"- \"")
+            return []
+        }
+        // More than the kernel side can hold by far: each would only be a mistake of its own.
+        guard items.count <= Self.mostItems else {
+            files[file].decoder.report(node, section, "has \(items.count) entries; \(Self.mostItems) are read at most")
             return []
         }
         return items.enumerated().map { ($1, "\(section)[\($0)]") }

@@ -20,6 +20,14 @@ extension StringProtocol {
     }
 }
 
+extension StringProtocol {
+    /// ``visible``, and cut where it is longer than a person reads: with how long it is.
+    public func visible(most count: Int) -> String {
+        guard let end = index(startIndex, offsetBy: count, limitedBy: endIndex), end != endIndex else { return visible }
+        return String(self[..<end]).visible + "… (\(utf8.count) bytes)"
+    }
+}
+
 extension Unicode.Scalar {
     /// Control characters, line and paragraph separators, and the overrides and isolates of direction (UAX #9).
     fileprivate var isSteering: Bool {

@@ -3,6 +3,8 @@ import Glibc
 /// The files `PATH.0`, `PATH.1`, … that are there.
 struct CaptureFolder {
     private let path: String
+    /// Numbers from here on are none of ours: no folder comes so far, and anyone may have made a file of such a name.
+    static let end = 1 << 62
 
     init(_ path: String) { self.path = path }
 
@@ -16,9 +18,9 @@ struct CaptureFolder {
         while let entry = readdir(directory) {
             let start = UnsafeRawPointer(entry) + MemoryLayout<dirent>.offset(of: \.d_name)!
             let name = String(cString: start.assumingMemoryBound(to: CChar.self))
-            guard name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)), name == "\(prefix)\(number)", number >= 0 else {
-                continue
-            }
+            guard name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)), name == "\(prefix)\(number)",
+                (0..<Self.end).contains(number)
+            else { continue }
             numbers.append(number)
         }
         return numbers

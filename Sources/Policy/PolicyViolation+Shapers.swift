@@ -87,10 +87,11 @@ extension Policy {
 
     private func guaranteeViolations(_ byName: [String: Int]) -> [PolicyViolation] {
         var violations: [PolicyViolation] = []
+        // Rates are whole bits; sums of that many are exact.
+        var sums: [String: Double] = [:]
+        for rule in shapers { if let parent = rule.parent { sums[parent, default: 0] += rule.rate?.bitsPerSecond ?? 0 } }
         for (index, parent) in shapers.enumerated() {
-            guard byName[parent.name] == index, let most = parent.ceiling ?? parent.rate else { continue }
-            let sum = shapers.filter { $0.parent == parent.name }.reduce(0) { $0 + ($1.rate?.bitsPerSecond ?? 0) }
-            // Rates are whole bits; sums of that many are exact.
+            guard byName[parent.name] == index, let most = parent.ceiling ?? parent.rate, let sum = sums[parent.name] else { continue }
             if sum > most.bitsPerSecond {
                 violations.append(
                     .init(

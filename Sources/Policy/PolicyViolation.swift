@@ -55,7 +55,10 @@ extension Policy {
 
     /// Everything that is wrong with the policy by itself; whether this host can carry it out is another question. Empty: nothing.
     public func violations() -> [PolicyViolation] {
-        nameViolations() + setViolations() + linkViolations() + mirrors.enumerated().flatMap { $1.violations(.rule(.mirror, $0)) }
+        // Of too many rules no more is said: to compare each with the others would take long.
+        let tooMany = countViolations()
+        guard tooMany.isEmpty else { return tooMany }
+        return nameViolations() + setViolations() + linkViolations() + mirrors.enumerated().flatMap { $1.violations(.rule(.mirror, $0)) }
             + samplers.enumerated().flatMap { $1.violations(.rule(.sampler, $0)) }
             + shapers.enumerated().flatMap { $1.violations(.rule(.shaper, $0)) } + shareViolations()
     }
@@ -75,12 +78,15 @@ extension Policy {
                 owners[rule.name] = rule.subject
             }
         }
-        for (kind, count) in [(RuleKind.mirror, mirrors.count), (.sampler, samplers.count), (.shaper, shapers.count)]
-        where count > kind.kernelIndices.count {
-            let most = kind.kernelIndices.count
-            violations.append(.init(.rule(kind, most), "", "there are \(count) \(kind.rawValue) rules, \(most) are possible"))
-        }
         return violations
+    }
+
+    private func countViolations() -> [PolicyViolation] {
+        [(RuleKind.mirror, mirrors.count), (.sampler, samplers.count), (.shaper, shapers.count)].compactMap { kind, count in
+            let most = kind.kernelIndices.count
+            guard count > most else { return nil }
+            return .init(.rule(kind, most), "", "there are \(count) \(kind.rawValue) rules, \(most) are possible")
+        }
     }
 
     private func setViolations() -> [PolicyViolation] {

@@ -160,18 +160,24 @@ public struct ShapeReport: Codable, Hashable, Sendable {
     public var dscp: String?
     public var problem: String?
     public var since: String?
-    /// Wire packets and their bytes that passed, as the rate counts them.
+    /// Wire packets and their bytes, as the rate counts them, that the rule let through: to the wire, or with a class into its queue.
     public var packets: UInt64
     public var bytes: UInt64
+    /// Wire packets and bytes that the rule dropped itself (a policer).
     public var droppedPackets: UInt64
     public var droppedBytes: UInt64
+    /// What the rule's classes have sent since they were made: `tc -s class show`. nil where it has none, and where nobody asked.
+    public var sentPackets: UInt64?
+    public var sentBytes: UInt64?
+    /// skbs that did not fit into the queues of its classes, since these were made.
+    public var queueDrops: UInt64?
     /// Marked Congestion Experienced.
     public var marked: UInt64
     /// What did not go as the rule says, by reason: `notWritten`, `noRoom`, `contended`, `noDeparture`, `outside` (docs/shaping.md).
     public var exceptions: [String: UInt64] = [:]
     /// Waiting in the rule's classes; nil where it has none, and where nobody asked.
     public var backlogBytes: UInt64?
-    /// Over the last second.
+    /// Over the last second: of a rule with classes what they sent, of others what they let through.
     public var bitsPerSecond: Double?
 
     public init(

@@ -276,6 +276,16 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         #expect(lines.count == 1 && (lines.first == message || text == "a: [" && lines.first?.hasPrefix("p.yaml:") == true), "\(lines)")
     }
 
+    /// What is far too much is refused in one line, before anything is compared with anything.
+    @Test func tooMuchIsToldShortly() {
+        let many = "shape: [" + (0..<4000).map { "{name: s\($0), ceiling: 1 Mbit/s}" }.joined(separator: ", ") + "]"
+        #expect(refusal([("p.yaml", many)]) == ["p.yaml:1: shape[1023]: there are 4000 shape rules, 1023 are possible"])
+        let far = "shape: [" + String(repeating: "x,", count: 200_000) + "]"
+        #expect(refusal([("p.yaml", far)]) == ["p.yaml:1: shape: has 200000 entries; 4096 are read at most"])
+        let long = refusal([("p.yaml", "mirror: \(String(repeating: "x", count: 1_000_000))")])
+        #expect(long.count >= 1 && long.allSatisfy { $0.utf8.count < 1000 } && long[0].contains("… (1000000 bytes)"), "\(long)")
+    }
+
     @Test func allProblemsOfAllFilesAreTold() {
         let lines = refusal([
             ("10-a.yaml", "mirror:\n- {name: web, to: {interface: s0}, snpa: 1}\n- {name: x, to: {interface: toolonganinterface}}\n"),

@@ -22,6 +22,21 @@ import Testing
 
         """
 
+    /// What a class could not hold is told as dropped, and what it achieved is what it sent: `tc -s class show` says the same.
+    @Test func whatAQueueDropsIsTold() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.nilo("shape add slow --on eth0 --direction egress --ceiling 100kbit/s udp port 7")
+        // One flow, so that all wait in one queue of a thousand; a socket for each fifty, so that none waits for room.
+        for _ in 0..<40 { try await lab.a.sendUDP(50, size: 958, to: PolicyLab.addressB, port: 7, from: 4000) }
+        let rule = try await site.shaper("slow")
+        let classes = try await lab.a.sh("tc -s class show dev eth0 | grep -oE 'dropped [0-9]+' | cut -d' ' -f2")
+        let dropped = classes.split(separator: "\n").reduce(0) { $0 + (UInt64($1) ?? 0) }
+        #expect(rule.packets == 2000 && rule.queueDrops == dropped, "\(rule)")
+        #expect((rule.sentPackets ?? .max) + dropped < 2000 && (rule.backlogBytes ?? 0) > 0, "\(rule)")
+        try await site.stop(agent, keep: false)
+    }
+
     @Test(arguments: Hooks.all) func thereAndBackAgain(mode: String) async throws {
         let lab = try await PolicyLab()
         let (site, agent) = try await lab.start(mode: mode)

@@ -9,4 +9,9 @@ import Testing
         #expect(text.visible == shown)
         #expect(shown.visible == shown)
     }
+
+    @Test func longTextsAreCut() {
+        #expect("größe".visible(most: 5) == "größe" && "größe".visible(most: 2) == "gr… (7 bytes)")
+        #expect(String(repeating: "x", count: 4_000_000).visible(most: 200).utf8.count < 250)
+    }
 }

@@ -79,6 +79,21 @@ import Testing
         #expect(packets > 2 * 50 && packets < 3 * 70)
     }
 
+    /// Anyone may have made a file of such a name, where the folder is open to all.
+    @Test(arguments: [Int.max, .max - 1, 1 << 62]) func aNumberOutOfReachIsNobodys(number: Int) throws {
+        let path = Self.temporary()
+        let stranger = "\(path).\(number)"
+        #expect(FileManager.default.createFile(atPath: stranger, contents: nil))
+        defer { for file in [stranger, "\(path).0"] { unlink(file) } }
+        let writer = try CaptureWriter(.files(path: path, size: 1 << 20, count: 2))
+        let interface = writer.addInterface(name: "eth0")
+        try Self.frame(9).withUnsafeBytes {
+            try writer.addPacket(interface: interface, time: 0, data: $0, wireLength: 43, direction: .inbound)
+        }
+        try writer.finish()
+        #expect(FileManager.default.fileExists(atPath: "\(path).0") && FileManager.default.fileExists(atPath: stranger))
+    }
+
     /// After a failure the file ends whole and another one goes on; a writer that comes later begins behind what is there.
     @Test func anAbandonedFileIsWhole() throws {
         let path = Self.temporary()

@@ -83,7 +83,7 @@ extension PolicyReporter {
         report.lostHits = counters.lostHits
     }
 
-    func shapers(_ rule: ShapeRule, _ names: InterfaceNames, _ backlogs: [InterfaceID: [UInt16: UInt64]]) -> [ShapeReport] {
+    func shapers(_ rule: ShapeRule, _ names: InterfaceNames, _ leaves: LeafCounters) -> [ShapeReport] {
         decisions(of: rule).map { name, decision in
             var report = ShapeReport(
                 name: rule.name, namespace: follower.place(of: name.interface)?.namespace.owner,
@@ -96,8 +96,12 @@ extension PolicyReporter {
             report.dscp = rule.dscp.map { DSCPName.of($0) ?? String($0) }
             if case .htb(let first, let count) = decision.shaper.action {
                 report.classID = "\(String(HTBTree.major, radix: 16)):\(String(first, radix: 16))"
-                report.backlogBytes = backlogs[name.interface].map { waiting in
-                    (Int(first)..<Int(first) + max(1, count)).reduce(0) { $0 + (waiting[UInt16($1)] ?? 0) }
+                if let leaves = leaves[name.interface] {
+                    let own = (Int(first)..<Int(first) + max(1, count)).compactMap { leaves[UInt16($0)] }
+                    report.sentPackets = own.reduce(0) { $0 + $1.packets }
+                    report.sentBytes = own.reduce(0) { $0 + $1.bytes }
+                    report.queueDrops = own.reduce(0) { $0 + UInt64($1.drops) }
+                    report.backlogBytes = own.reduce(0) { $0 + UInt64($1.backlog) }
                 }
             }
             guard let counters = keeper.shapes.tables.counters(name) else { return report }
@@ -107,17 +111,28 @@ extension PolicyReporter {
         }
     }
 
-    /// Bytes that wait in each of our classes; of interfaces whose classes cannot be read nothing.
-    func backlogs() -> [InterfaceID: [UInt16: UInt64]] {
-        var backlogs: [InterfaceID: [UInt16: UInt64]] = [:]
-        for (name, decision) in keeper.shapes.decisions where backlogs[name.interface] == nil {
+    /// What our classes have sent, dropped and hold, by interface and minor number.
+    typealias LeafCounters = [InterfaceID: [UInt16: QdiscCounters]]
+
+    /// Asks the kernel; of interfaces whose classes cannot be read nothing.
+    func leafCounters() -> LeafCounters {
+        var leaves: LeafCounters = [:]
+        for (name, decision) in keeper.shapes.decisions where leaves[name.interface] == nil {
             guard case .htb = decision.shaper.action, let place = follower.place(of: name.interface),
                 let classes = try? place.namespace.socket.classes(of: place.index)
             else { continue }
-            let pairs = classes.filter(\.isOurs).map { ($0.parameters.minor, UInt64($0.counters.backlog)) }
-            backlogs[name.interface] = Dictionary(pairs, uniquingKeysWith: +)
+            leaves[name.interface] = Dictionary(
+                classes.filter(\.isOurs).map { ($0.parameters.minor, $0.counters) }, uniquingKeysWith: { first, _ in first })
         }
-        return backlogs
+        return leaves
+    }
+
+    /// How many classes of rules there are.
+    var leafCount: Int {
+        keeper.shapes.decisions.values.reduce(0) { sum, decision in
+            guard case .htb(_, let count) = decision.shaper.action else { return sum }
+            return sum + max(1, Int(count))
+        }
     }
 
     private func decisions(of rule: ShapeRule) -> [(key: ShaperName, value: ShapePlan.Decision)] {

@@ -23,12 +23,15 @@ final class PolicyReporter {
 
     /// Once a second.
     func turn(now: Timestamp) {
-        let report = report(at: now)
+        // A dump of so many classes takes a CPU some 20 ms: of more, what is achieved is not told.
+        let report = report(at: now, withClasses: leafCount <= 4096)
         let elapsed = lastTurn.map { (now - $0).seconds } ?? 0
         lastTurn = now
         var counts: [String: (packets: UInt64, bytes: UInt64)] = [:]
         for rule in report.mirrors { counts[Self.key("m", rule.name, rule.namespace)] = (rule.mirroredPackets, rule.mirroredBytes) }
-        for rule in report.shapers { counts[Self.key("s", rule.name, rule.interfaces.first)] = (rule.packets, rule.bytes) }
+        for rule in report.shapers where rule.classID == nil || rule.sentBytes != nil {
+            counts[Self.key("s", rule.name, rule.interfaces.first)] = (rule.sentPackets ?? rule.packets, rule.sentBytes ?? rule.bytes)
+        }
         rates = [:]
         for (key, now) in counts {
             guard elapsed > 0, let before = last[key], now.packets >= before.packets, now.bytes >= before.bytes else { continue }
@@ -39,15 +42,15 @@ final class PolicyReporter {
 
     static func key(_ kind: String, _ name: String, _ part: String?) -> String { "\(kind) \(name) \(part ?? "")" }
 
-    /// - Parameter withBacklog: asks the kernel what waits in the classes of shaping rules, which costs a dump of them.
-    func report(at now: Timestamp, withBacklog: Bool = false) -> PolicyReport {
+    /// - Parameter withClasses: asks the kernel what the classes of shaping rules have sent, dropped and hold, which costs a dump of them.
+    func report(at now: Timestamp, withClasses: Bool = false) -> PolicyReport {
         let policy = keeper.policy
-        let backlogs = withBacklog ? backlogs() : [:]
+        let leaves = withClasses ? leafCounters() : [:]
         let names = InterfaceNames(resolution: keeper.resolution)
         var report = PolicyReport(
             at: now.description, intervalSeconds: lastTurn == nil ? 0 : 1, folder: keeper.directory.path, files: keeper.files,
             generation: keeper.generation, mirrors: (policy.mirrors + keeper.guests).flatMap { mirrors($0, names) },
-            samplers: policy.samplers.compactMap { sampler($0, names) }, shapers: policy.shapers.flatMap { shapers($0, names, backlogs) },
+            samplers: policy.samplers.compactMap { sampler($0, names) }, shapers: policy.shapers.flatMap { shapers($0, names, leaves) },
             refusals: keeper.refusals, waiting: keeper.waiting, repaired: keeper.repaired, problem: keeper.problem,
             confirmWithinSeconds: keeper.confirmWithinSeconds)
         if !keeper.isInForce { addEarlier(to: &report) }
@@ -73,7 +76,7 @@ final class PolicyReporter {
             report.samplers = sampler(rule, names).map { [$0] } ?? []
         } else if let rule = keeper.policy.shapers.first(where: { $0.name == name }) {
             report = begin(.shaper, rule.scope)
-            report.shapers = shapers(rule, names, backlogs())
+            report.shapers = shapers(rule, names, leafCounters())
             report.prefixes = prefixes(of: rule, names)
         } else {
             throw AgentFailure(

@@ -74,11 +74,12 @@ public struct RuleListView: Sendable {
         func rate(_ bits: Double?) -> String { bits.map { BitRate(bitsPerSecond: $0).text.aligned } ?? "-" }
         for rule in report.shapers {
             let depth = Self.depth(of: rule, among: report.shapers)
+            let dropped = rule.droppedPackets + (rule.queueDrops ?? 0)
             table.append([
                 .init(String(repeating: " ", count: depth) + rule.name, .bold), .init(Self.place(rule.interfaces, rule.direction)),
                 .init(rule.mechanism), .init(rule.per), .init(rate(rule.rateBitsPerSecond)), .init(rate(rule.ceilingBitsPerSecond)),
-                .init(rate(rule.bitsPerSecond)), .init(ByteCount(rule.bytes).text.aligned),
-                .init(String(rule.droppedPackets), rule.droppedPackets > 0 ? .yellow : nil), .init(String(rule.marked)),
+                .init(rate(rule.bitsPerSecond)), .init(ByteCount(rule.sentBytes ?? rule.bytes).text.aligned),
+                .init(String(dropped), dropped > 0 ? .yellow : nil), .init(String(rule.marked)),
                 .init(rule.backlogBytes.map { ByteCount($0).text.aligned } ?? "-"),
             ])
         }

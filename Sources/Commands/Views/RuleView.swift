@@ -90,10 +90,14 @@ public struct RuleView: Sendable {
         if let dscp = rule.dscp { lines.append(("dscp", dscp)) }
         if let parent = rule.parent { lines.append(("parent", parent)) }
         lines += [
-            ("priority", "\(rule.priority)"), ("passed", "\(rule.packets) packets, \(ByteCount(rule.bytes))"),
+            ("priority", "\(rule.priority)"), (rule.classID == nil ? "passed" : "queued", "\(rule.packets) packets, \(ByteCount(rule.bytes))"),
             ("dropped", "\(rule.droppedPackets) packets, \(ByteCount(rule.droppedBytes))"), ("marked", "\(rule.marked) packets"),
         ]
         lines += rule.exceptions.sorted { $0.key < $1.key }.map { ("exceptions", "\($0.value) \($0.key)") }
+        if let packets = rule.sentPackets, let bytes = rule.sentBytes {
+            lines.append(("sent", "\(packets) packets, \(ByteCount(bytes)), since its classes were made"))
+        }
+        if let drops = rule.queueDrops { lines.append(("queue drops", "\(drops) packets, super-packets whole")) }
         if let backlog = rule.backlogBytes { lines.append(("waiting", "\(ByteCount(backlog))")) }
         if let bits = rule.bitsPerSecond { lines.append(("now", rate(bits))) }
         return lines
