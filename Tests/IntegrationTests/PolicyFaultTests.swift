@@ -211,7 +211,17 @@ import Testing
         #expect(try await site.policy().mirrors.isEmpty)
         #expect(try await site.policy().confirmWithinSeconds == nil)
         #expect(try await site.shaper("cap").ceilingBitsPerSecond == 50_000_000)
-        try await site.stop(next, keep: false)
+        // And it is told.
+        #expect(try next.outputSoFar().contains("policy not confirmed; taken back"))
+        #expect(try contents(of: site.auditLog).contains("policy taken back"))
+        let said = try await site.refusal("confirm")
+        #expect(said.contains("nothing waits to be confirmed: the agent ended before that"), "\(said)")
+        // Once.
+        try await site.stop(next, keep: true)
+        let third = try await site.start()
+        #expect(!(try third.outputSoFar().contains("taken back")))
+        #expect(try await site.status().warnings.isEmpty)
+        try await site.stop(third, keep: false)
     }
 
     /// Edited in place and not confirmed: the folder still says it, and nothing but `nilo apply` puts it in force.

@@ -428,7 +428,9 @@ final class PolicyKeeper {
     }
 
     func confirm() throws {
-        guard let held = pending else { throw AgentFailure("confirm the policy", "nothing waits to be confirmed") }
+        guard let held = pending else {
+            throw AgentFailure("confirm the policy", "nothing waits to be confirmed" + (lapse.map { ": \($0)" } ?? ""))
+        }
         try store(held.put, held.remove)
         pending = nil
     }
