@@ -224,6 +224,25 @@ import Testing
         try await site.stop(third, keep: false)
     }
 
+    @Test func whatWasEditedMeanwhileIsNotOverwritten() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.earlier)
+        try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 60s")
+        let edited = Self.earlier + "# somebody's\n"
+        try site.writePolicy(edited)
+        let said = try await site.refusal("confirm")
+        #expect(said.contains("test.yaml in") && said.contains("has changed since"), "\(said)")
+        #expect(try site.policyFiles() == ["test.yaml": edited])
+        #expect(try await site.policy().confirmWithinSeconds != nil)
+        // A file that the change is not about does not matter.
+        try site.writePolicy(Self.earlier)
+        try site.writePolicy("sample: []\n", "other.yaml")
+        try await site.nilo("confirm")
+        #expect(try site.policyFiles() == ["test.yaml": Self.later, "other.yaml": "sample: []\n"])
+        try await site.stop(agent, keep: false)
+    }
+
     /// Edited in place and not confirmed: the folder still says it, and nothing but `nilo apply` puts it in force.
     @Test func whatWasEditedInPlaceDoesNotComeBackUnasked() async throws {
         let lab = try await PolicyLab()

@@ -60,6 +60,9 @@ final class PolicyKeeper {
         var before: Policy
         var placesBefore: [String: PolicyFile.Place]
         var acceptedBefore: [String: [UInt8]]
+        /// The folder as it was found, and names of files in it that the change is about.
+        var found: [String: [UInt8]]
+        var changed: [String]
         var put: [PolicyDirectory.File]
         var remove: [String]
         var until: ContinuousClock.Instant
@@ -356,7 +359,8 @@ final class PolicyKeeper {
         (policy, places, accepted) = (file.policy, file.places, wanted)
         if let seconds = confirm {
             pending = Pending(
-                before: before, placesBefore: placesBefore, acceptedBefore: acceptedBefore, put: put, remove: removed,
+                before: before, placesBefore: placesBefore, acceptedBefore: acceptedBefore, found: found,
+                changed: UnconfirmedPolicy.difference(acceptedBefore, wanted) + put.map(\.name) + removed, put: put, remove: removed,
                 until: .now + .seconds(seconds))
         } else {
             do { try store(put, removed) } catch {
@@ -430,6 +434,14 @@ final class PolicyKeeper {
     func confirm() throws {
         guard let held = pending else {
             throw AgentFailure("confirm the policy", "nothing waits to be confirmed" + (lapse.map { ": \($0)" } ?? ""))
+        }
+        // Somebody's work is neither overwritten nor taken for what is in force.
+        let edited = UnconfirmedPolicy.difference(held.found, try folder()).filter(held.changed.contains)
+        guard edited.isEmpty else {
+            throw AgentFailure(
+                "confirm the policy",
+                "\(edited.joined(separator: ", ")) in \(directory.path) " + (edited.count == 1 ? "has" : "have") + " changed since",
+                hint: "bring back what was there and confirm then, or wait until the change is taken back and apply anew")
         }
         try store(held.put, held.remove)
         pending = nil
