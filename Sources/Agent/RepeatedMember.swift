@@ -48,7 +48,9 @@ enum RepeatedMember {
 
     /// A string with its quotes; `\u0070ut` is `put`.
     private static func text(_ quoted: ArraySlice<UInt8>) -> String {
-        let list = [UInt8(ascii: "[")] + quoted + [UInt8(ascii: "]")]
+        var list: [UInt8] = [UInt8(ascii: "[")]
+        list.append(contentsOf: quoted)
+        list.append(UInt8(ascii: "]"))
         let decoded = try? JSONDecoder().decode([String].self, from: Data(list))
         return decoded?.first ?? String(decoding: quoted.dropFirst().dropLast(), as: UTF8.self)
     }

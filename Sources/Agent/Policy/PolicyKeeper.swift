@@ -322,6 +322,9 @@ final class PolicyKeeper {
             throw AgentFailure("apply the policy", "\"\(odd.visible)\" is no name for a policy file")
         }
         if let rule = change.removeRule { removed.append(try fileOf(rule, change.removeKind.flatMap { RuleKind(rawValue: $0) }, wanted)) }
+        if let both = removed.first(where: { change.put[$0] != nil }) {
+            throw AgentFailure("apply the policy", "\(both) is to be put there and removed at once")
+        }
         for name in removed { wanted[name] = nil }
         var file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         file.places = file.places.mapValues { .init(file: "\(directory.path)/\($0.file)", line: $0.line) }
