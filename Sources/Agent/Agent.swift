@@ -149,6 +149,9 @@ final class Agent {
         try follower.sweep()
         keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
         confirmTimer = try loop.timer { [unowned self] in keeper.takeBack() }
+        keeper.onLapse = { [unowned self] files, reason in
+            note("policy taken back", by: .agent(reason), ["files": LogValue(files.joined(separator: " "))])
+        }
         keeper.onPending = { [unowned self] in confirmTimer.fire(after: $0) }
         reporter = PolicyReporter(keeper, follower)
         consumer = try SampleConsumer(loop, keeper, datapath, follower, log)

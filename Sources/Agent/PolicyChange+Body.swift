@@ -21,6 +21,8 @@ extension PolicyChange {
                 field: "body", value: "\(body.count) bytes", reason: reason,
                 hint: "its members: \(Self.members.map(\.0).joined(separator: ", "))")
         }
+        // In another encoding than UTF-8 what is given twice would not be found.
+        guard !body.contains(0) else { throw fault("it is no JSON text") }
         let given: MemberNames
         do { given = try JSONDecoder().decode(MemberNames.self, from: data) } catch DecodingError.dataCorrupted {
             throw fault("it is no JSON text")
@@ -30,9 +32,13 @@ extension PolicyChange {
             let near = Suggestion.nearest(to: unknown, among: known).map { "did you mean \($0)?" }
             throw .init(field: unknown, reason: "there is no such member", hint: near ?? "there is \(known.joined(separator: ", "))")
         }
+        if let twice = RepeatedMember.find(in: body) { throw .init(field: twice, reason: "it is given more than once") }
         do { self = try JSONDecoder().decode(PolicyChange.self, from: data) } catch let error as DecodingError {
             throw Self.fault(error)
         } catch { throw fault("it is no JSON text") }
+        if let both = remove.filter({ put[$0] != nil }).min() {
+            throw .init(field: "remove", value: both, reason: "the same file is in put", hint: "a file is put there or removed, not both")
+        }
         if let kind = removeKind, RuleKind(rawValue: kind) == nil {
             throw .init(field: "removeKind", value: kind, reason: "it is to be mirror, sample or shape")
         }

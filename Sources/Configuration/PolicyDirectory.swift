@@ -83,8 +83,8 @@ public struct PolicyDirectory: Sendable {
         return name.map { (0x20..<0x7f).contains($0) ? String(Unicode.Scalar($0)) : escape($0) }.joined()
     }
 
-    /// The bytes of a file, at most `maximumBytes`.
-    static func contents(of file: String) throws(Failure) -> [UInt8] {
+    /// The bytes of a file, at most `most`.
+    static func contents(of file: String, most: Int = maximumBytes) throws(Failure) -> [UInt8] {
         let fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Failure(operation: "open \(file)", code: errno) }
         defer { close(fd) }
@@ -100,13 +100,17 @@ public struct PolicyDirectory: Sendable {
             guard count >= 0 else { throw Failure(operation: "read \(file)", code: errno) }
             if count == 0 { return bytes }
             bytes += chunk[..<count]
-            guard bytes.count <= maximumBytes else { throw Failure(operation: "read \(file)", code: EFBIG) }
+            guard bytes.count <= most else { throw Failure(operation: "read \(file)", code: EFBIG) }
         }
     }
 
     /// Puts a file in place, whole or not at all, also when the machine stops meanwhile: written beside, synchronised, renamed.
     public func write(_ file: File) throws(Failure) {
         precondition(Self.isFileName(file.name), "\(file.name) is no name of a policy file")
+        try place(file)
+    }
+
+    private func place(_ file: File) throws(Failure) {
         try makeFolder()
         let (final, beside) = ("\(path)/\(file.name)", "\(path)/.\(file.name).new")
         let fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o640)
@@ -127,8 +131,35 @@ public struct PolicyDirectory: Sendable {
         try synchronise()
     }
 
+    // MARK: Unconfirmed changes
+
+    /// Hidden: no policy file.
+    private static let unconfirmedName = ".unconfirmed"
+    /// The file that tells what was in force before a change that has to be confirmed.
+    public var unconfirmedPath: String { "\(path)/\(Self.unconfirmedName)" }
+
+    /// nil: there is no such file.
+    public func readUnconfirmed() throws(Failure) -> [UInt8]? {
+        do throws(Failure) { return try Self.contents(of: unconfirmedPath, most: .max) } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
+    }
+
+    public func writeUnconfirmed(_ bytes: [UInt8]) throws(Failure) { try place(File(name: Self.unconfirmedName, bytes: bytes)) }
+
+    public func removeUnconfirmed() throws(Failure) {
+        // A folder that cannot be written to is no obstacle where there is nothing to remove.
+        guard access(unconfirmedPath, F_OK) == 0 else { return }
+        try erase(Self.unconfirmedName)
+    }
+
     public func remove(_ name: String) throws(Failure) {
         precondition(Self.isFileName(name), "\(name) is no name of a policy file")
+        try erase(name)
+    }
+
+    private func erase(_ name: String) throws(Failure) {
         guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else { throw Failure(operation: "remove \(path)/\(name)", code: errno) }
         try synchronise()
     }

@@ -79,6 +79,14 @@ import Testing
         (#"{"put":{},"remove":[],"replace":null,"dryRun":true}"#, "replace", "true or false"),
         (#"{"put":{},"remove":[],"replace":false,"dryrun":true}"#, "dryrun", "no such member"),
         (#"{\#(change),"confirmWithinSeconds":1e300}"#, "confirmWithinSeconds", "from 1 to 86400"),
+        (#"{\#(change),"dryRun":false}"#, "dryRun", "given more than once"),
+        (#"{\#(change),"put":{}}"#, "put", "given more than once"),
+        (#"{\#(change),"\u0070ut":{}}"#, "put", "given more than once"),
+        (
+            #"{"put":{"a.yaml":"\"{,","b.yaml":"","a.yaml":"y"},"remove":[],"replace":false,"dryRun":true}"#, "put.a.yaml",
+            "given more than once"
+        ),
+        (#"{"put":{"a.yaml":"x"},"remove":["b.yaml","a.yaml"],"replace":false,"dryRun":true}"#, "remove", "the same file is in put"),
         (#"{\#(change),"confirmWithinSeconds":"5s"}"#, "confirmWithinSeconds", "a number of seconds"),
     ]) func aWrongPolicyChangeIsTold(body: String, field: String, reason: String) throws {
         let refusal = try #require(try Self.refusal("POST", "/v1/policy/apply", body: body))

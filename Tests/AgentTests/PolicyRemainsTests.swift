@@ -162,6 +162,24 @@ import Testing
         }
     }
 
+    /// The files went while no agent was there.
+    @Test(arguments: modes) func rulesThatNobodyWantsAnyMoreGoAtTheStart(mode: String) async throws {
+        try await withOwnMounts {
+            try PolicyAgent.prepare(mode)
+            let first = try PolicyAgent.start()
+            try PolicyAgent.apply(PolicyAgent.rules)
+            #expect(try PolicyAgent.status().policy?.shapers == 3)
+            try first.kill()
+            _ = try sh("rm /run/policy/rules.yaml")
+            let second = try PolicyAgent.start()
+            let status = try PolicyAgent.status().policy
+            #expect(status == .init(mirrors: 0, samplers: 0, shapers: 0), "\(String(describing: status))")
+            let plan = try PolicyAgent.plan()
+            #expect(plan.steps.isEmpty, "\(plan.steps)")
+            try second.end(keep: false)
+        }
+    }
+
     /// Killed wherever it may be: while it starts, while it changes the policy, while it takes the last one away.
     @Test func anAgentKilledBetweenStepsIsMended() async throws {
         try await withOwnMounts {

@@ -17,7 +17,7 @@ extension AgentSite {
     }
 
     func policyFiles() throws -> [String: String] {
-        let names = try FileManager.default.contentsOfDirectory(atPath: policies)
+        let names = try FileManager.default.contentsOfDirectory(atPath: policies).filter { !$0.hasPrefix(".") }
         return try Dictionary(uniqueKeysWithValues: names.map { ($0, try contents(of: "\(policies)/\($0)")) })
     }
 

@@ -230,6 +230,33 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// The kernel knows of no file: another one, or another size, is a change all the same, and has to be possible.
+    @Test func anotherFileIsAChange() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let path = "\(site.directory)/tap"
+        try await site.apply(Self.policy(path, port: 9))
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        let changes = [
+            Self.policy(path, port: 9, size: "1 MB"), Self.policy(path, port: 9, size: "1 MB", files: 3),
+            Self.policy("\(path)-2", port: 9, size: "1 MB", files: 3),
+        ]
+        for text in changes {
+            let plan = try await site.nilo("plan -f \(site.draft(text))")
+            #expect(plan.contains("to file \(path)") && !plan.contains("nothing to change"), "\(plan)")
+            // Asking alone has not made it so.
+            #expect(try await site.nilo("plan").contains("nothing to change"))
+            try await site.apply(text)
+            #expect(try await site.nilo("plan").contains("nothing to change"))
+        }
+        let said = try await site.refusal("apply -f \(site.draft(Self.policy("\(site.directory)/gone/tap", port: 9)))")
+        #expect(said.contains("tap: to.file.path") && said.contains("No such file"), "\(said)")
+        #expect(try site.policyFiles() == ["test.yaml": changes[2]])
+        #expect(try await site.policy().repaired == 0)
+        try await site.stop(agent, keep: false)
+    }
+
     /// However many ask, the policy's rules have most of the sessions.
     @Test func capturesLeaveRoomForRules() async throws {
         let pair = try await Pair()

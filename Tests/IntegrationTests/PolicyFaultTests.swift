@@ -211,7 +211,82 @@ import Testing
         #expect(try await site.policy().mirrors.isEmpty)
         #expect(try await site.policy().confirmWithinSeconds == nil)
         #expect(try await site.shaper("cap").ceilingBitsPerSecond == 50_000_000)
-        try await site.stop(next, keep: false)
+        // And it is told.
+        #expect(try next.outputSoFar().contains("policy not confirmed; taken back"))
+        #expect(try contents(of: site.auditLog).contains("policy taken back"))
+        let said = try await site.refusal("confirm")
+        #expect(said.contains("nothing waits to be confirmed: the agent ended before that"), "\(said)")
+        // Once.
+        try await site.stop(next, keep: true)
+        let third = try await site.start()
+        #expect(!(try third.outputSoFar().contains("taken back")))
+        #expect(try await site.status().warnings.isEmpty)
+        try await site.stop(third, keep: false)
+    }
+
+    @Test func whatWasEditedMeanwhileIsNotOverwritten() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.earlier)
+        try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 60s")
+        let edited = Self.earlier + "# somebody's\n"
+        try site.writePolicy(edited)
+        let said = try await site.refusal("confirm")
+        #expect(said.contains("test.yaml in") && said.contains("has changed since"), "\(said)")
+        #expect(try site.policyFiles() == ["test.yaml": edited])
+        #expect(try await site.policy().confirmWithinSeconds != nil)
+        // A file that the change is not about does not matter.
+        try site.writePolicy(Self.earlier)
+        try site.writePolicy("sample: []\n", "other.yaml")
+        try await site.nilo("confirm")
+        #expect(try site.policyFiles() == ["test.yaml": Self.later, "other.yaml": "sample: []\n"])
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Edited in place and not confirmed: the folder still says it, and nothing but `nilo apply` puts it in force.
+    @Test func whatWasEditedInPlaceDoesNotComeBackUnasked() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.earlier)
+        let before = try await site.dump([lab.a])
+        try site.writePolicy(Self.later)
+        try await site.nilo("apply --confirm 5s")
+        #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
+        let left = try #require(try await site.policy().confirmWithinSeconds)
+        try await Task.sleep(for: .seconds(left) + .milliseconds(100).stretched)
+        func expectEarlier() async throws {
+            site.expectSame(before, try await site.dump([lab.a]))
+            #expect(try site.policyFiles() == ["test.yaml": Self.later])
+            #expect(try await site.status().warnings.contains { $0.contains("test.yaml was not confirmed and taken back") })
+            #expect(try await site.nilo("plan").contains("test.yaml was not confirmed and taken back"))
+        }
+        try await expectEarlier()
+        // Another rule does not bring it along.
+        let said = try await site.refusal("sample add x --one-in 7")
+        #expect(said.contains("test.yaml was not confirmed") && said.contains("hint: nilo apply"), "\(said)")
+        kill(agent.pid, SIGHUP)
+        let read = try await eventually(within: .seconds(5)) { try agent.outputSoFar().contains("configuration read anew") }
+        #expect(read)
+        try await expectEarlier()
+        // Nor does another agent, also when the change was waiting still.
+        try agent.stop(signal: SIGKILL)
+        let second = try await site.start()
+        try await expectEarlier()
+        try await site.nilo("apply --confirm 60s")
+        #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
+        try second.stop(signal: SIGKILL)
+        let third = try await site.start()
+        try await expectEarlier()
+        // Asked for knowingly, it stays.
+        try await site.nilo("apply")
+        #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
+        #expect(try await site.status().warnings.isEmpty)
+        try await site.nilo("sample add x --one-in 7")
+        try await site.stop(third, keep: true)
+        let fourth = try await site.start()
+        #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
+        #expect(try await site.status().warnings.isEmpty)
+        try await site.stop(fourth, keep: false)
     }
 
     // MARK: Drift

@@ -15,6 +15,8 @@ final class MirrorActuator: RuleActuator {
     private lazy var program = Result { try MirrorPortProgram(maps: datapath.maps) }
     /// Sessions as they were installed or found, for the report.
     private(set) var sessions: [RuleBook.Place: MirrorSession] = [:]
+    /// What rules in force copy to, of sessions to files more than the kernel knows; none of what an earlier agent left.
+    private var targets: [RuleBook.Place: MirrorRule.Target] = [:]
 
     init(_ datapath: Datapath, _ book: RuleBook, _ follower: InterfaceFollower, vxlanPorts: [UInt16]) throws {
         tables = try MirrorTables(maps: datapath.maps)
@@ -55,7 +57,8 @@ final class MirrorActuator: RuleActuator {
                 }
                 do {
                     // One that is in force goes on trying, and says what keeps it from writing.
-                    if case .file(let file) = rule.target, book.tenants[place] != tenant { try Self.check(file, of: rule.name) }
+                    let isNew = book.tenants[place] != tenant || targets[place].map { $0 != rule.target } ?? false
+                    if isNew, case .file(let file) = rule.target { try Self.check(file, of: rule.name) }
                     let (session, needsPort) = try resolve(rule, interfaces, namespace)
                     taken.insert(place)
                     parts.append(
@@ -181,8 +184,11 @@ final class MirrorActuator: RuleActuator {
         let (place, tenant, session, number) = (part.place, part.tenant, part.session, Int(part.place.index))
         let isThere = try book.tenants[place] == tenant && tables.isInstalled(number)
         let before = sessions[place]
-        if isThere, try tables.holds(session, at: number) {
+        let (target, targetBefore) = (part.rule.target, targets[place])
+        let isHeld = try isThere && tables.holds(session, at: number)
+        if isHeld, targetBefore == nil || targetBefore == target {
             sessions[place] = session
+            targets[place] = target
             return nil
         }
         var what = "mirror \(part.interfaces.map(\.fullName).joined(separator: ", ")) to \(MirrorActuator.text(part.rule.target))"
@@ -193,13 +199,20 @@ final class MirrorActuator: RuleActuator {
                 try book.remember(tenant, at: place)
                 var session = session
                 if part.needsPort { session.port = try port(of: part.namespace) }
-                if isThere { try tables.replace(session, at: number) } else { try tables.install(session, at: number) }
+                // The file is ours to change: the kernel knows of none.
+                if isThere {
+                    if !isHeld { try tables.replace(session, at: number) }
+                } else {
+                    try tables.install(session, at: number)
+                }
                 sessions[place] = session
+                targets[place] = target
             },
             undo: { [self] in
                 sessions[place] = before
+                targets[place] = targetBefore
                 if isThere {
-                    if let before { try tables.replace(before, at: number) }
+                    if !isHeld, let before { try tables.replace(before, at: number) }
                 } else {
                     try tables.remove(number)
                     try book.forget(place)
@@ -208,19 +221,21 @@ final class MirrorActuator: RuleActuator {
     }
 
     private func remove(_ place: RuleBook.Place, _ tenant: RuleBook.Tenant) -> PolicyStep {
-        let session = sessions[place]
+        let (session, target) = (sessions[place], targets[place])
         return PolicyStep(
             PlanReport.Step(.remove, rule: tenant.name, "mirror session"),
             apply: { [self] in
                 try tables.remove(Int(place.index))
                 try book.forget(place)
                 sessions[place] = nil
+                targets[place] = nil
             },
             undo: { [self] in
                 guard let session else { return }
                 try book.remember(tenant, at: place)
                 try tables.install(session, at: Int(place.index))
                 sessions[place] = session
+                targets[place] = target
             })
     }
 

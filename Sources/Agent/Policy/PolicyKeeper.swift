@@ -27,6 +27,14 @@ final class PolicyKeeper {
     /// false: nothing has been carried out yet: what an earlier agent put in force stays as it is, though this one does not know its rules.
     private(set) var isInForce = false
     private(set) var files: [String] = []
+    /// The files that `policy` was read from, by their names.
+    private var accepted: [String: [UInt8]] = [:]
+    /// What stands in the folder's hidden file: a change waits to be confirmed, or was taken back and the folder still has it.
+    private var unconfirmed: UnconfirmedPolicy?
+    /// How the last change that was not confirmed ended.
+    private var lapse: String?
+    /// A change was taken back: the names of its files, and why.
+    var onLapse: (_ files: [String], _ reason: String) -> Void = { _, _ in }
     private var program: FilterProgram?
     private(set) var refusals: [PlanReport.Refusal] = []
     private(set) var waiting: [String] = []
@@ -51,6 +59,10 @@ final class PolicyKeeper {
     struct Pending {
         var before: Policy
         var placesBefore: [String: PolicyFile.Place]
+        var acceptedBefore: [String: [UInt8]]
+        /// The folder as it was found, and names of files in it that the change is about.
+        var found: [String: [UInt8]]
+        var changed: [String]
         var put: [PolicyDirectory.File]
         var remove: [String]
         var until: ContinuousClock.Instant
@@ -208,11 +220,20 @@ final class PolicyKeeper {
     func load(mayReplace: Bool = false) throws -> PolicyPlan {
         guard pending == nil else { throw Self.unconfirmed }
         let file: PolicyFile
-        do { file = try PolicyFile.load(directory) } catch {
+        let taken: [String: [UInt8]]
+        var held: [String] = []
+        do {
+            if !isInForce { unconfirmed = try UnconfirmedPolicy.read(directory) }
+            let found = try folder()
+            if let unconfirmed { held = UnconfirmedPolicy.difference(unconfirmed.files, found) }
+            // What nobody has confirmed does not come into force because somebody asks for something else.
+            taken = held.isEmpty ? found : unconfirmed?.files ?? found
+            file = try parse(taken)
+        } catch {
             problem = "\(error)" + (datapath.tookOver && !isInForce ? "\nrules of an earlier agent stay in force until that is mended" : "")
             throw AgentFailure("read the policy", "\(error)", hint: "what was in force stays in force")
         }
-        files = (try? directory.read().map(\.name)) ?? []
+        files = taken.keys.sorted()
         let plan: PolicyPlan
         do {
             try shapes.settle()
@@ -222,9 +243,64 @@ final class PolicyKeeper {
             problem = "\(error)"
             throw error
         }
-        (policy, places) = (file.policy, file.places)
+        (policy, places, accepted) = (file.policy, file.places, taken)
         problem = nil
+        if let held = unconfirmed, held.isPending {
+            ended(held.changed, "the agent ended before that, and the next one took the change back")
+        }
+        settleUnconfirmed()
         return plan
+    }
+
+    /// The folder's files, by their names.
+    private func folder() throws -> [String: [UInt8]] {
+        Dictionary(uniqueKeysWithValues: try directory.read().map { ($0.name, $0.bytes) })
+    }
+
+    /// - Parameter files: by their names, without the folder.
+    private func parse(_ files: [String: [UInt8]]) throws -> PolicyFile {
+        try PolicyFile.parse(files.sorted { $0.key < $1.key }.map { .init(name: "\(directory.path)/\($0.key)", bytes: $0.value) })
+    }
+
+    // MARK: Unconfirmed changes
+
+    /// A change was taken back.
+    private func ended(_ files: [String], _ reason: String) {
+        lapse = reason
+        log.warning("policy not confirmed; taken back", ["files": LogValue(files.joined(separator: " ")), "reason": LogValue(reason)])
+        onLapse(files, reason)
+    }
+
+    /// After a change was taken back: forgets it where the folder says what is in force, else says that it does not.
+    private func settleUnconfirmed() {
+        guard var held = unconfirmed else { return }
+        do {
+            let names = UnconfirmedPolicy.difference(held.files, try folder())
+            guard !names.isEmpty else { return try forgetUnconfirmed() }
+            problem = "\(directory.path): \(Self.unconfirmedText(names)): the earlier policy is in force\nhint: \(Self.unconfirmedHint)"
+            guard held.isPending else { return }
+            held.isPending = false
+            unconfirmed = held
+            try held.write(directory)
+        } catch { log.error("unconfirmed change not written down", ["reason": LogValue("\(error)")]) }
+    }
+
+    private static let unconfirmedHint = "nilo apply puts in force what the folder says; or restore the files, then: nilo apply"
+
+    private static func unconfirmedText(_ names: [String]) -> String {
+        names.joined(separator: ", ") + (names.count == 1 ? " was" : " were") + " not confirmed and taken back"
+    }
+
+    /// From here on the folder alone says what is wanted.
+    private func forgetUnconfirmed() throws {
+        try directory.removeUnconfirmed()
+        unconfirmed = nil
+    }
+
+    /// Files whose change was taken back and that a change would bring along though it is not about them.
+    private func carriedAlong(_ found: [String: [UInt8]], besides names: Set<String>) -> [String] {
+        guard pending == nil, let unconfirmed else { return [] }
+        return UnconfirmedPolicy.difference(unconfirmed.files, found).filter { !names.contains($0) }
     }
 
     private static let unconfirmed = AgentFailure(
@@ -232,7 +308,8 @@ final class PolicyKeeper {
 
     /// Carries a requested change out, or tells what it would do.
     func change(_ change: PolicyChange) throws -> PlanReport {
-        var wanted = Dictionary(uniqueKeysWithValues: try directory.read().map { ($0.name, $0.bytes) })
+        let found = try folder()
+        var wanted = found
         for (name, text) in change.put {
             guard PolicyDirectory.isFileName(name) else {
                 throw AgentFailure(
@@ -245,37 +322,69 @@ final class PolicyKeeper {
             throw AgentFailure("apply the policy", "\"\(odd.visible)\" is no name for a policy file")
         }
         if let rule = change.removeRule { removed.append(try fileOf(rule, change.removeKind.flatMap { RuleKind(rawValue: $0) }, wanted)) }
+        if let both = removed.first(where: { change.put[$0] != nil }) {
+            throw AgentFailure("apply the policy", "\(both) is to be put there and removed at once")
+        }
         for name in removed { wanted[name] = nil }
         var file = try PolicyFile.parse(wanted.sorted { $0.key < $1.key }.map { .init(name: $0.key, bytes: $0.value) })
         file.places = file.places.mapValues { .init(file: "\(directory.path)/\($0.file)", line: $0.line) }
+        let along = carriedAlong(found, besides: Set(change.put.keys).union(removed))
+        if !along.isEmpty, !change.dryRun, !change.put.isEmpty || !removed.isEmpty {
+            throw AgentFailure(
+                "apply the policy", "\(Self.unconfirmedText(along)), and would come into force with this change",
+                hint: Self.unconfirmedHint)
+        }
         if !isInForce && !change.dryRun { try shapes.settle() }
         var plan = try plan(file.policy, mayReplace: change.replace)
         plan.remarks += unread
+        if !along.isEmpty { plan.remarks.append("\(Self.unconfirmedText(along)): nilo apply puts in force what the folder says") }
         guard !change.dryRun else { return plan.report(applied: false) }
         if let refusal = plan.refusals.first(where: { refusal in !self.refusals.contains(refusal) }), !change.put.isEmpty {
             // A rule that was just asked for and cannot be is not half taken in.
             throw AgentFailure("apply the policy", "\(refusal.rule): \(refusal.reason)", hint: refusal.hint)
         }
         guard pending == nil else { throw Self.unconfirmed }
-        let (before, placesBefore) = (policy, places)
-        try carryOut(plan)
-        (policy, places) = (file.policy, file.places)
+        let (before, placesBefore, acceptedBefore) = (policy, places, accepted)
         let put = change.put.map { PolicyDirectory.File(name: $0.key, bytes: Array($0.value.utf8)) }
         // Where nothing changes there is nothing to be cut off by.
-        let confirm = plan.steps.isEmpty && put.isEmpty && removed.isEmpty ? nil : change.confirmWithinSeconds
+        let isNothing = plan.steps.isEmpty && put.isEmpty && removed.isEmpty && wanted == accepted
+        let confirm = isNothing ? nil : change.confirmWithinSeconds
+        let unconfirmedBefore = unconfirmed
+        if confirm != nil {
+            let new = UnconfirmedPolicy(isPending: true, files: accepted, changed: UnconfirmedPolicy.difference(accepted, wanted))
+            do { try new.write(directory) } catch { throw AgentFailure("keep the policy", "\(error); nothing was changed") }
+            unconfirmed = new
+        }
+        do { try carryOut(plan) } catch {
+            if confirm != nil { bringBack(unconfirmedBefore) }
+            throw error
+        }
+        (policy, places, accepted) = (file.policy, file.places, wanted)
         if let seconds = confirm {
-            pending = Pending(before: before, placesBefore: placesBefore, put: put, remove: removed, until: .now + .seconds(seconds))
+            pending = Pending(
+                before: before, placesBefore: placesBefore, acceptedBefore: acceptedBefore, found: found,
+                changed: UnconfirmedPolicy.difference(acceptedBefore, wanted) + put.map(\.name) + removed, put: put, remove: removed,
+                until: .now + .seconds(seconds))
         } else {
             do { try store(put, removed) } catch {
                 // What the folder does not say is not to be in force.
-                (policy, places) = (before, placesBefore)
+                (policy, places, accepted) = (before, placesBefore, acceptedBefore)
                 try carryOut(try self.plan(before, mayReplace: false))
                 throw AgentFailure("keep the policy", "\(error); nothing was changed")
             }
         }
+        lapse = nil
         files = wanted.keys.sorted()
         problem = nil
         return plan.report(applied: true, confirmWithinSeconds: confirm)
+    }
+
+    /// What was written down for a change that did not come about is taken back.
+    private func bringBack(_ before: UnconfirmedPolicy?) {
+        do {
+            if let before { try before.write(directory) } else { try directory.removeUnconfirmed() }
+            unconfirmed = before
+        } catch { log.error("unconfirmed change not written down", ["reason": LogValue("\(error)")]) }
     }
 
     /// Files of the folder that are passed over, a line each.
@@ -283,12 +392,13 @@ final class PolicyKeeper {
         do { return try directory.unread() } catch { return ["\(error)"] }
     }
 
-    /// Brings the folder to what is in force: all of it, or nothing.
+    /// Brings the folder to what is in force: all of it, or nothing. Nothing waits to be confirmed then.
     private func store(_ put: [PolicyDirectory.File], _ removed: [String]) throws {
         let before = try directory.read()
         do {
             for file in put { try directory.write(file) }
             for name in removed { try directory.remove(name) }
+            try forgetUnconfirmed()
         } catch {
             for name in put.map(\.name) + removed {
                 if let file = before.first(where: { $0.name == name }) { try directory.write(file) } else { try directory.remove(name) }
@@ -325,7 +435,17 @@ final class PolicyKeeper {
     }
 
     func confirm() throws {
-        guard let held = pending else { throw AgentFailure("confirm the policy", "nothing waits to be confirmed") }
+        guard let held = pending else {
+            throw AgentFailure("confirm the policy", "nothing waits to be confirmed" + (lapse.map { ": \($0)" } ?? ""))
+        }
+        // Somebody's work is neither overwritten nor taken for what is in force.
+        let edited = UnconfirmedPolicy.difference(held.found, try folder()).filter(held.changed.contains)
+        guard edited.isEmpty else {
+            throw AgentFailure(
+                "confirm the policy",
+                "\(edited.joined(separator: ", ")) in \(directory.path) " + (edited.count == 1 ? "has" : "have") + " changed since",
+                hint: "bring back what was there and confirm then, or wait until the change is taken back and apply anew")
+        }
         try store(held.put, held.remove)
         pending = nil
     }
@@ -348,12 +468,13 @@ final class PolicyKeeper {
         guard let held = pending, ContinuousClock.now >= held.until else { return }
         pending = nil
         // Also when it fails now: from here on that is what is kept.
-        (policy, places) = (held.before, held.placesBefore)
-        files = (try? directory.read().map(\.name)) ?? []
+        (policy, places, accepted) = (held.before, held.placesBefore, held.acceptedBefore)
+        files = accepted.keys.sorted()
         do {
             try carryOut(try plan(policy, mayReplace: false))
-            log.warning("policy not confirmed; taken back")
+            ended(unconfirmed?.changed ?? [], "the time for it was over, and the change was taken back")
         } catch { log.error("policy not taken back", ["reason": LogValue("\(error)")]) }
+        settleUnconfirmed()
     }
 
     /// Nothing is asked for, and nothing of ours is there that was.

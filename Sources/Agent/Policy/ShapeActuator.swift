@@ -234,6 +234,10 @@ final class ShapeActuator: RuleActuator {
                     }))
             // No program names the rules that are left out any more: what they held is free.
             result.after.append(PolicyStep([], apply: { [self] in try tables.retire() }, undo: {}))
+        } else if !tables.earlier.isEmpty {
+            // None is wanted, and none of ours was there: only an earlier agent's are to go.
+            let reports = tables.earlier.map { PlanReport.Step(.remove, "shaping rule \($0.number) of an earlier agent") }
+            result.after.append(PolicyStep(reports, apply: { [self] in try tables.retire() }, undo: {}))
         }
         let scopes = Dictionary(policy.shapers.map { ($0.name, $0.scope) }, uniquingKeysWith: { first, _ in first })
         func rules(_ numbers: [ShaperName: UInt16]) -> [KernelRule] {

@@ -37,7 +37,8 @@ public enum ApplyVerb {
             nothing.
 
             With --confirm the earlier policy comes back by itself unless nilo confirm is
-            given in time, also when the change has cut you off.
+            given in time (5 s to 24 h), also when the change has cut you off. Files that
+            were edited in place are not applied then until nilo apply is given again.
             """,
         options: [file] + changing,
         examples: [
