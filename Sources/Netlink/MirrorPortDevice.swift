@@ -9,6 +9,8 @@ import Glibc
 public struct MirrorPortDevice: Sendable, Equatable {
     public var out: Int32
     public var `in`: Int32
+    /// The ends that somebody has set down, by name.
+    public var down: [String] = []
 
     public static let outName = "nilo-m0"
     public static let inName = "nilo-m1"
@@ -27,7 +29,7 @@ extension NetlinkSocket {
         guard let out = links.first(where: { $0.name == MirrorPortDevice.outName }),
             let `in` = links.first(where: { $0.name == MirrorPortDevice.inName && $0.index == out.peer })
         else { return nil }
-        return MirrorPortDevice(out: out.index, in: `in`.index)
+        return MirrorPortDevice(out: out.index, in: `in`.index, down: [out, `in`].filter { !$0.flags.contains(.up) }.map(\.name))
     }
 
     /// The commands that a person would type for ``makeMirrorPort()``.
@@ -42,8 +44,9 @@ extension NetlinkSocket {
     /// of these names that are not ours make it fail with EEXIST.
     /// - Precondition: the calling thread is in the namespace (the checksum offload is set by ioctl).
     public func makeMirrorPort() throws(NetlinkError) -> MirrorPortDevice {
-        if let port = try mirrorPort() {
+        if var port = try mirrorPort() {
             try setUp(port)
+            port.down = []
             return port
         }
         try removeMirrorPort()

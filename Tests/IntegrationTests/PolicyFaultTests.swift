@@ -254,6 +254,32 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// A mirror port that is there and does not work is mended as one that is gone.
+    @Test func aDamagedMirrorPortIsMended() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        try await site.apply("mirror:\n  - {name: nine, on: eth0, match: udp port 9, to: {interface: span0}, snap: 64}\n")
+        let damages = [
+            "tc filter del dev nilo-m1 ingress", "tc filter del dev nilo-m0 egress", "tc qdisc del dev nilo-m0 clsact",
+            "tc qdisc del dev nilo-m1 clsact", "ip link set nilo-m1 down", "ip link set nilo-m0 down",
+        ]
+        for (count, damage) in damages.enumerated() {
+            try await lab.a.sh(damage)
+            let mended = try await eventually(within: .seconds(8)) { try await site.policy().repaired > count }
+            #expect(mended, "\(damage)")
+            #expect(try await site.nilo("plan").contains("nothing to change"), "\(damage)")
+            let before = try await site.mirror("nine").arrived
+            // Its queue takes packets some time after it is up.
+            let arrived = try await eventually(within: .seconds(5)) {
+                try await lab.a.send(Self.frame, times: 5, on: "eth0")
+                return try await site.mirror("nine").arrived > before
+            }
+            #expect(arrived, "\(damage)")
+        }
+        #expect(try agent.outputSoFar().contains("ip link set nilo-m1 up"))
+        try await site.stop(agent, keep: false)
+    }
+
     /// Our filters on the interface itself are the ledger's as well.
     @Test func aFilterThatIsTakenOffComesBack() async throws {
         let lab = try await PolicyLab()

@@ -242,9 +242,10 @@ final class MirrorActuator: RuleActuator {
         var seen: Set<UInt64> = []
         for index in parts.indices where parts[index].needsPort {
             let namespace = parts[index].namespace
-            if let port = try namespace.socket.mirrorPort() { parts[index].session.port = UInt32(port.out) }
+            let found = try namespace.socket.mirrorPort()
+            if let found { parts[index].session.port = UInt32(found.out) }
             guard seen.insert(namespace.namespace.cookie).inserted else { continue }
-            guard parts[index].session.port == nil else {
+            if let found {
                 if !attached.contains(namespace.namespace.cookie) {
                     // An earlier agent's, perhaps not finished: its programs are exchanged for ours.
                     result.before.append(
@@ -253,6 +254,8 @@ final class MirrorActuator: RuleActuator {
                             apply: { [self] in
                                 try makePort(namespace)
                             }, undo: {}))
+                } else if let mending = try repair(of: found, in: namespace) {
+                    result.before.append(mending)
                 }
                 continue
             }
@@ -265,6 +268,20 @@ final class MirrorActuator: RuleActuator {
             step.isRepair = attached.contains(namespace.namespace.cookie)
             result.before.append(step)
         }
+    }
+
+    /// Brings a port that this agent has made ready back to what it was: both ends up, our programs on them.
+    private func repair(of port: MirrorPortDevice, in namespace: FollowedNamespace) throws -> PolicyStep? {
+        let place = "mirror port of \(namespace.owner ?? "the host")"
+        var reports = port.down.map { PlanReport.Step(.change, "\(place): \($0) is down", command: "ip link set \($0) up") }
+        let program = try program.get()
+        if try !namespace.namespace.inside({ try program.isAttached(out: UInt32(port.out), in: UInt32(port.in)) }) {
+            reports.append(PlanReport.Step(.add, "\(place): programs on nilo-m0 and nilo-m1"))
+        }
+        guard !reports.isEmpty else { return nil }
+        var step = PolicyStep(reports, apply: { [self] in try makePort(namespace) }, undo: {})
+        step.isRepair = true
+        return step
     }
 
     /// Namespaces whose mirror port runs this agent's programs.
