@@ -57,6 +57,7 @@ final class MirrorActuator: RuleActuator {
                     // One that is in force goes on trying, and says what keeps it from writing.
                     if case .file(let file) = rule.target, book.tenants[place] != tenant { try Self.check(file, of: rule.name) }
                     let (session, needsPort) = try resolve(rule, interfaces, namespace)
+                    if needsPort { try Self.checkPort(in: namespace, for: rule.name) }
                     taken.insert(place)
                     parts.append(
                         Part(
@@ -231,6 +232,15 @@ final class MirrorActuator: RuleActuator {
 
     // MARK: Mirror ports
 
+    /// Somebody else's device may have the name of one of ours: it stays as it is.
+    private static func checkPort(in namespace: FollowedNamespace, for rule: String) throws {
+        guard let stranger = try namespace.socket.links().mirrorPortStranger else { return }
+        let place = namespace.owner ?? "the host"
+        throw PlanReport.Refusal(
+            rule: rule, reason: "it needs the mirror port of \(place), and \(stranger.name) there is not ours: it lacks our alias",
+            hint: "the names nilo-m0 and nilo-m1 are for the mirror port: rename that device")
+    }
+
     private func port(of namespace: FollowedNamespace) throws -> UInt32 {
         guard let port = try namespace.socket.mirrorPort() else {
             throw AgentFailure("find the mirror port", "it is gone", hint: "nilo apply makes it again")
@@ -260,8 +270,14 @@ final class MirrorActuator: RuleActuator {
                 continue
             }
             let commands = NetlinkSocket.mirrorPortCommands
+            let halves = try namespace.socket.links().mirrorPortEnds.map(\.name)
+            let place = namespace.owner ?? "the host"
+            // Makes place for itself.
+            let removals = halves.prefix(1).map {
+                PlanReport.Step(.remove, "what is left of the mirror port of \(place)", command: "ip link del \($0)")
+            }
             var step = PolicyStep(
-                commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
+                removals + commands.map { PlanReport.Step(.add, "mirror port of \(place)", command: $0) },
                 apply: { [self] in
                     try makePort(namespace)
                 }, undo: { [self] in try removePort(namespace) })
@@ -308,7 +324,7 @@ final class MirrorActuator: RuleActuator {
     private func removePorts(besides parts: [Part], _ result: inout ActuatorPlan) throws {
         for namespace in follower.namespaces.values
         where !parts.contains(where: { $0.needsPort && $0.tenant.part == namespace.namespace.cookie }) {
-            guard try namespace.socket.links().contains(where: \.isOfMirrorPort) else { continue }
+            guard try !namespace.socket.links().mirrorPortEnds.isEmpty else { continue }
             result.after.append(
                 PolicyStep(
                     PlanReport.Step(.remove, "mirror port of \(namespace.owner ?? "the host")", command: "ip link del nilo-m0"),
