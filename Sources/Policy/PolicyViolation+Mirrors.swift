@@ -7,6 +7,9 @@ extension MirrorRule {
         func report(_ key: String, _ reason: String, hint: String? = nil) { violations.append(.init(subject, key, reason, hint: hint)) }
         switch target {
         case .interface(let name):
+            if ["nilo-m0", "nilo-m1"].contains(name) {
+                report("to.interface", "is the mirror port, through which copies go on their way", hint: "name another interface")
+            }
             for source in scope.interfaces where NamePattern(RuleScope.interfaceName(source)).matches(name) {
                 report(
                     "to.interface", "the target is one of the rule's own sources (on: \(source))",

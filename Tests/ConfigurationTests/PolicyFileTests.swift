@@ -151,6 +151,10 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
             "p.yaml:1: mirror[0].to.vxlan.local: \"::1\": must be of the same family as remote"
         ),
         (
+            "mirror: [{name: a, to: {interface: nilo-m1}}]",
+            "p.yaml:1: mirror[0].to.interface: \"nilo-m1\": is the mirror port, through which copies go on their way"
+        ),
+        (
             "mirror: [{name: a, to: {vxlan: {remote: host, vni: 0xff0000}}}]",
             "p.yaml:1: mirror[0].to.vxlan.remote: \"host\": expected an IPv4 or IPv6 address"
         ),
