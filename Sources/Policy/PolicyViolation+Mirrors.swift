@@ -53,8 +53,22 @@ extension MirrorRule {
         let unspecified: [IPAddress] = [.v4(0), .v6(high: 0, low: 0)]
         var problems: [(key: String, reason: String)] = []
         if unspecified.contains(remote) { problems.append(("remote", "is no address of a collector")) }
+        if let reason = unreachable(remote) { problems.append(("remote", reason)) }
         if let local, local.isV4 != remote.isV4 { problems.append(("local", "must be of the same family as remote")) }
         return problems
+    }
+
+    /// Why no collector can have an address, as far as the address itself tells.
+    private static func unreachable(_ address: IPAddress) -> String? {
+        switch address {
+        case .v4(0xFFFF_FFFF): "is the broadcast address: a collector has one of its own"
+        case .v4(let word) where word >> 24 == 127: "is a loopback address: copies go out to another host"
+        case .v4(let word) where word >> 28 == 0xE: "is a multicast address: a collector has one of its own"
+        case .v6(high: 0, low: 1): "is a loopback address: copies go out to another host"
+        case .v6(let high, _) where high >> 56 == 0xFF: "is a multicast address: a collector has one of its own"
+        case .v6(high: 0, let low) where low >> 32 == 0xFFFF: "is an IPv4-mapped address: write it as IPv4"
+        default: nil
+        }
     }
 }
 
