@@ -65,8 +65,8 @@ extension MirrorRule {
         case .v4(let word) where word >> 24 == 127: "is a loopback address: copies go out to another host"
         case .v4(let word) where word >> 28 == 0xE: "is a multicast address: a collector has one of its own"
         case .v6(high: 0, low: 1): "is a loopback address: copies go out to another host"
-        case .v6(let high, _) where high >> 56 == 0xFF: "is a multicast address: a collector has one of its own"
-        case .v6(high: 0, let low) where low >> 32 == 0xFFFF: "is an IPv4-mapped address: write it as IPv4"
+        case .v6(high: let high, low: _) where high >> 56 == 0xFF: "is a multicast address: a collector has one of its own"
+        case .v6(high: 0, low: let low) where low >> 32 == 0xFFFF: "is an IPv4-mapped address: write it as IPv4"
         default: nil
         }
     }
