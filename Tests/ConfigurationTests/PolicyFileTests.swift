@@ -137,6 +137,11 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         #expect(rules > 1000)
     }
 
+    @Test func whatHasNoErrorNumberHasNoTail() {
+        let failure = PolicyDirectory.Failure(operation: "read /x/a.yaml: it is no regular file", code: 0)
+        #expect("\(failure)" == "read /x/a.yaml: it is no regular file")
+    }
+
     /// Each line of a rule that is wrong is named with its key, its value and the reason.
     @Test(arguments: [
         ("mirror: [{to: {interface: a}}]", "p.yaml:1: mirror[0]: has no name"),
