@@ -174,7 +174,7 @@ struct CleanupPlan {
     private mutating func readReplaced() {
         do { replaced = try ReplacedQdiscs(path: scope.replacedQdiscs) } catch {
             unreadable.append(
-                .init(.init("qdiscs of others that were replaced", command: "cat \(scope.replacedQdiscs)"), why: "\(error)"))
+                .init(.init("qdiscs of others that were replaced", command: "cat \(scope.replacedQdiscs)"), why: Cleanup.oneLine(error)))
         }
     }
 

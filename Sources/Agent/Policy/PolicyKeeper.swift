@@ -68,7 +68,7 @@ final class PolicyKeeper {
         book = try RuleBook(maps: datapath.maps)
         samples = try SampleActuator(datapath, book)
         mirrors = try MirrorActuator(datapath, book, follower, vxlanPorts: configuration.datapath.vxlanPorts)
-        shapes = try ShapeActuator(datapath, follower, replaced: try ReplacedQdiscs(), qdiscs: qdiscs)
+        shapes = try ShapeActuator(datapath, follower, replaced: ReplacedQdiscs(readingIfPossible: ReplacedQdiscs.path), qdiscs: qdiscs)
     }
 
     /// Until a change that nobody has confirmed is taken back; nil: none waits.
