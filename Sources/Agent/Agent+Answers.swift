@@ -135,6 +135,10 @@ extension Agent {
         if strangers > 0 { warnings.append("\(strangers) packets ran through our programs on interfaces that they do not know") }
         if collector.displaced > 0 { warnings.append("\(collector.displaced) flows had to leave the full flow table: raise flows.limit") }
         if let problem = keeper.problem { warnings += Self.sentences(problem) }
+        if !keeper.lastComplaint.isEmpty { warnings += Self.sentences("policy not kept: \(keeper.lastComplaint)") }
+        if let problem = keeper.shapes.replaced.problem {
+            warnings.append("no qdisc of others is replaced or put back: \(problem.what): \(problem.why)")
+        }
         warnings += keeper.unread
         warnings += reporter.problems()
         for refusal in keeper.refusals { warnings.append("rule \(refusal.rule) is not in force: \(refusal.reason)") }

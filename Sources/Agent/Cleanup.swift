@@ -54,7 +54,7 @@ public enum Cleanup {
                 try step.run()
                 report.removed.append(step.report)
             } catch {
-                report.failed.append(.init(step.report, why: "\(error)"))
+                report.failed.append(.init(step.report, why: oneLine(error)))
             }
         }
         report.left += leftBehind()
@@ -68,6 +68,12 @@ public enum Cleanup {
             if programs.isEmpty { return [] }
             return [loaded(programs)]
         } catch { return ["which programs are still loaded could not be seen: \(error)"] }
+    }
+
+    /// Reports are lines.
+    static func oneLine(_ error: any Error) -> String {
+        guard let failure = error as? AgentFailure else { return "\(error)" }
+        return "\(failure.what): \(failure.why)" + (failure.hint.map { " (\($0))" } ?? "")
     }
 
     static func unseen(processes count: Int) -> String {

@@ -103,7 +103,9 @@ struct CleanupPlan {
         do {
             let socket = try NetlinkSocket(in: namespace)
             // What is on the ends of a mirror port goes with them.
-            let links = try socket.links().filter { !$0.isOfMirrorPort }
+            let all = try socket.links()
+            let ends = Set(all.mirrorPortEnds.map(\.index))
+            let links = all.filter { !ends.contains($0.index) }
             try addMirrorPort(place.label, socket, &qdiscs)
             let clsact = Set(try socket.qdiscs().filter(\.isClsact).map(\.interface))
             for link in links { try addRootQdisc(of: link, namespace, place.label, socket, &qdiscs) }
@@ -172,12 +174,12 @@ struct CleanupPlan {
     private mutating func readReplaced() {
         do { replaced = try ReplacedQdiscs(path: scope.replacedQdiscs) } catch {
             unreadable.append(
-                .init(.init("qdiscs of others that were replaced", command: "cat \(scope.replacedQdiscs)"), why: "\(error)"))
+                .init(.init("qdiscs of others that were replaced", command: "cat \(scope.replacedQdiscs)"), why: Cleanup.oneLine(error)))
         }
     }
 
     private func addMirrorPort(_ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]) throws {
-        guard let end = try socket.links().filter(\.isOfMirrorPort).map(\.name).min() else { return }
+        guard let end = try socket.links().mirrorPortEnds.map(\.name).min() else { return }
         steps.append(
             Step(report: .init("mirror port", namespace: label, command: "ip link del \(end)")) { try socket.removeMirrorPort() })
     }

@@ -15,8 +15,9 @@ public struct PolicyDirectory: Sendable {
 
     public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
         public var operation: String
+        /// errno; 0: the operation's text says all.
         public var code: Int32
-        public var description: String { "\(operation): \(String(cString: strerror(code)))" }
+        public var description: String { code == 0 ? operation : "\(operation): \(String(cString: strerror(code)))" }
 
         public init(operation: String, code: Int32) {
             self.operation = operation
@@ -91,7 +92,7 @@ public struct PolicyDirectory: Sendable {
         var status = stat()
         guard fstat(fd, &status) == 0 else { throw Failure(operation: "look at \(file)", code: errno) }
         // A pipe or device has no text that stays; an empty one would pass for an empty list.
-        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(operation: "read \(file): it is no regular file", code: EINVAL) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(operation: "read \(file): it is no regular file", code: 0) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {

@@ -44,10 +44,26 @@ public final class MirrorPortProgram {
     ///   - in: the other one.
     /// - Precondition: the calling thread is in the pair's namespace.
     public func attach(out: UInt32, in: UInt32) throws(BPFError) {
-        for (interface, direction, name) in [(`in`, Direction.ingress, "nilo_mirror_in"), (out, .egress, "nilo_mirror_out")] {
+        for (filter, program) in filters(out: out, in: `in`) {
+            _ = try ClsactFilter.addQdisc(ifindex: filter.ifindex)
+            try filter.attach(program: program)
+        }
+    }
+
+    /// Are both programs where ``attach(out:in:)`` put them?
+    /// - Precondition: the calling thread is in the pair's namespace.
+    public func isAttached(out: UInt32, in: UInt32) throws(BPFError) -> Bool {
+        for (filter, program) in filters(out: out, in: `in`) {
+            guard try filter.runs(program: program) else { return false }
+        }
+        return true
+    }
+
+    private func filters(out: UInt32, in: UInt32) -> [(ClsactFilter, program: Int32)] {
+        let places: [(UInt32, Direction, String)] = [(`in`, .ingress, "nilo_mirror_in"), (out, .egress, "nilo_mirror_out")]
+        return places.map { interface, direction, name in
             guard let program = bpf_object__find_program_by_name(object, name) else { preconditionFailure("the mirror port lacks \(name)") }
-            _ = try ClsactFilter.addQdisc(ifindex: interface)
-            try ClsactFilter(ifindex: interface, direction: direction, priority: 1).attach(program: bpf_program__fd(program))
+            return (ClsactFilter(ifindex: interface, direction: direction, priority: 1), program: bpf_program__fd(program))
         }
     }
 }

@@ -13,7 +13,8 @@ public final class LinkMonitor {
         public var defaultRoutes = false
         /// Messages were lost (ENOBUFS): dump everything. Sets the two above.
         public var isOverrun = false
-        /// A qdisc or class appeared, changed or vanished. Not in `isEmpty`: it is of interest only to who shapes.
+        /// A qdisc or class appeared, changed or vanished, or a filter was removed. Not in `isEmpty`: it is of interest only to who keeps
+        /// rules.
         public var qdiscs = false
         /// How many messages were read, with those that changed nothing of interest.
         public var messages = 0
@@ -57,7 +58,7 @@ extension LinkMonitor.Changes {
         case RTM_NEWLINK, RTM_DELLINK: links = true
         case RTM_NEWROUTE, RTM_DELROUTE: if DefaultRoute.Line(message.payload) != nil { defaultRoutes = true }
         case RTM_NEWNEXTHOP, RTM_DELNEXTHOP: defaultRoutes = true
-        case RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTCLASS, RTM_DELTCLASS: qdiscs = true
+        case RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTCLASS, RTM_DELTCLASS, RTM_DELTFILTER: qdiscs = true
         default: break
         }
     }

@@ -16,6 +16,8 @@ public struct LinkObservation: Sendable, Equatable {
     public var flags: LinkFlags
     /// Bytes.
     public var mtu: UInt32 = 0
+    /// Most segments of a super-packet (`gso_max_segs`); 0 when the kernel does not tell.
+    public var segmentLimit: UInt32 = 0
     /// The MAC address, or whatever the type has for one; empty when it has none.
     public var address: [UInt8] = []
     /// The bridge, bond or VRF that it belongs to.
@@ -57,6 +59,7 @@ public struct LinkObservation: Sendable, Equatable {
             case IFLA_IFNAME: name = value.text
             case IFLA_IFALIAS: alias = value.text
             case IFLA_MTU: mtu = value.value() ?? 0
+            case IFLA_GSO_MAX_SEGS: segmentLimit = value.value() ?? 0
             case IFLA_ADDRESS: address = Array(value)
             case IFLA_MASTER: master = value.value()
             case IFLA_LINK: peer = value.value().flatMap { $0 == 0 ? nil : $0 }

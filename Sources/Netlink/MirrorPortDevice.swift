@@ -9,6 +9,8 @@ import Glibc
 public struct MirrorPortDevice: Sendable, Equatable {
     public var out: Int32
     public var `in`: Int32
+    /// The ends that somebody has set down, by name.
+    public var down: [String] = []
 
     public static let outName = "nilo-m0"
     public static let inName = "nilo-m1"
@@ -23,11 +25,11 @@ public struct MirrorPortDevice: Sendable, Equatable {
 extension NetlinkSocket {
     /// The mirror port of this namespace, ours by name, kind and alias.
     public func mirrorPort() throws(NetlinkError) -> MirrorPortDevice? {
-        let links = try links().filter { $0.kind == "veth" && $0.alias == MirrorPortDevice.alias }
+        let links = try links().mirrorPortEnds.filter { $0.alias == MirrorPortDevice.alias }
         guard let out = links.first(where: { $0.name == MirrorPortDevice.outName }),
             let `in` = links.first(where: { $0.name == MirrorPortDevice.inName && $0.index == out.peer })
         else { return nil }
-        return MirrorPortDevice(out: out.index, in: `in`.index)
+        return MirrorPortDevice(out: out.index, in: `in`.index, down: [out, `in`].filter { !$0.flags.contains(.up) }.map(\.name))
     }
 
     /// The commands that a person would type for ``makeMirrorPort()``.
@@ -39,12 +41,16 @@ extension NetlinkSocket {
     ]
 
     /// Makes the mirror port of this namespace, or returns the one that is there. What an agent left behind half made is made anew; devices
-    /// of these names that are not ours make it fail with EEXIST.
+    /// of these names that are not ours stay, and make it fail with EEXIST.
     /// - Precondition: the calling thread is in the namespace (the checksum offload is set by ioctl).
     public func makeMirrorPort() throws(NetlinkError) -> MirrorPortDevice {
-        if let port = try mirrorPort() {
+        if var port = try mirrorPort() {
             try setUp(port)
+            port.down = []
             return port
+        }
+        if let stranger = try links().mirrorPortStranger {
+            throw NetlinkError("make the mirror port", code: EEXIST, detail: "\(stranger.name) is not ours")
         }
         try removeMirrorPort()
         try request(
@@ -60,9 +66,9 @@ extension NetlinkSocket {
 
     /// ip link del nilo-m0
     ///
-    /// Also one that was only half made: it has the names and no alias yet, no address, and is down.
+    /// Also one that was only half made.
     public func removeMirrorPort() throws(NetlinkError) {
-        for link in try links() where link.isOfMirrorPort {
+        for link in try links().mirrorPortEnds {
             var header = ifinfomsg()
             header.ifi_index = link.index
             do throws(NetlinkError) {
@@ -95,11 +101,30 @@ extension NetlinkSocket {
     }
 }
 
+extension [LinkObservation] {
+    /// Of all links of a namespace, the ends of a mirror port of ours, whole or half made. A name alone makes nothing ours.
+    public var mirrorPortEnds: [LinkObservation] { filter(isMirrorPortEnd) }
+
+    /// A device that has a name of the mirror port's and is somebody else's.
+    public var mirrorPortStranger: LinkObservation? { first { $0.hasMirrorPortName && !isMirrorPortEnd($0) } }
+
+    private func isMirrorPortEnd(_ link: LinkObservation) -> Bool {
+        guard link.kind == "veth", link.hasMirrorPortName else { return false }
+        let isMarked = link.alias == MirrorPortDevice.alias
+        // An end that somebody has moved to another namespace cannot be seen from here.
+        guard link.peerNamespace == nil, let other = first(where: { $0.index == link.peer }) else { return isMarked }
+        if isMarked && other.alias == MirrorPortDevice.alias { return true }
+        // The pair is made with these and set up after it was marked: an agent that was killed between leaves it so.
+        return [link, other].allSatisfy { $0.isUnfinishedMirrorPortEnd } && link.name != other.name
+    }
+}
+
 extension LinkObservation {
-    /// One end of a mirror port of ours, whole or half made.
-    public var isOfMirrorPort: Bool {
-        guard kind == "veth", name == MirrorPortDevice.outName || name == MirrorPortDevice.inName else { return false }
-        return alias == MirrorPortDevice.alias || (alias.isEmpty && !flags.contains(.up))
+    fileprivate var hasMirrorPortName: Bool { name == MirrorPortDevice.outName || name == MirrorPortDevice.inName }
+
+    fileprivate var isUnfinishedMirrorPortEnd: Bool {
+        kind == "veth" && hasMirrorPortName && !flags.contains(.up) && mtu == MirrorPortDevice.mtu && master == nil
+            && (alias.isEmpty || alias == MirrorPortDevice.alias) && (name == MirrorPortDevice.inName || segmentLimit == 1)
     }
 }
 

@@ -7,6 +7,9 @@ extension MirrorRule {
         func report(_ key: String, _ reason: String, hint: String? = nil) { violations.append(.init(subject, key, reason, hint: hint)) }
         switch target {
         case .interface(let name):
+            if ["nilo-m0", "nilo-m1"].contains(name) {
+                report("to.interface", "is the mirror port, through which copies go on their way", hint: "name another interface")
+            }
             for source in scope.interfaces where NamePattern(RuleScope.interfaceName(source)).matches(name) {
                 report(
                     "to.interface", "the target is one of the rule's own sources (on: \(source))",
@@ -50,8 +53,22 @@ extension MirrorRule {
         let unspecified: [IPAddress] = [.v4(0), .v6(high: 0, low: 0)]
         var problems: [(key: String, reason: String)] = []
         if unspecified.contains(remote) { problems.append(("remote", "is no address of a collector")) }
+        if let reason = unreachable(remote) { problems.append(("remote", reason)) }
         if let local, local.isV4 != remote.isV4 { problems.append(("local", "must be of the same family as remote")) }
         return problems
+    }
+
+    /// Why no collector can have an address, as far as the address itself tells.
+    private static func unreachable(_ address: IPAddress) -> String? {
+        switch address {
+        case .v4(0xFFFF_FFFF): "is the broadcast address: a collector has one of its own"
+        case .v4(let word) where word >> 24 == 127: "is a loopback address: copies go out to another host"
+        case .v4(let word) where word >> 28 == 0xE: "is a multicast address: a collector has one of its own"
+        case .v6(high: 0, low: 1): "is a loopback address: copies go out to another host"
+        case .v6(high: let high, low: _) where high >> 56 == 0xFF: "is a multicast address: a collector has one of its own"
+        case .v6(high: 0, low: let low) where low >> 32 == 0xFFFF: "is an IPv4-mapped address: write it as IPv4"
+        default: nil
+        }
     }
 }
 

@@ -94,6 +94,13 @@ import Testing
             _ = try sh("sed -i -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/00000000-0000-0000-0000-000000000000/' \(path)")
             #expect(try ReplacedQdiscs(path: path).entries.isEmpty)
             _ = try sh("echo broken >\(path)")
+            // An agent goes on without, and leaves it as it is.
+            let unread = ReplacedQdiscs(readingIfPossible: path)
+            let eth0 = CountedInterface(id: .init(rawValue: 1), name: "eth0", ifindex: 2, namespaceCookie: 1)
+            #expect(unread.problem != nil && unread.recipe(of: eth0) == nil)
+            #expect(throws: AgentFailure.self) { try unread.remember(QdiscRecipe(kind: "tbf", handle: 0x8001_0000, options: []), of: eth0) }
+            #expect(try sh("cat \(path)").contains("broken"))
+            #expect(try !Cleanup.oneLine(#require(unread.problem)).contains("\n"))
             #expect(doctor.replacedQdiscs(at: path).status == .fail && doctor.replacedQdiscs(at: path).fix?.hasPrefix("mv ") == true)
         }
     }

@@ -89,7 +89,7 @@ import Testing
             let mine = plan.filter { $0.namespace == "netns blue" }.map(\.command)
             #expect(mine == ["ip link del nilo-m0", "tc qdisc del dev va root handle 4e49:"], "\(mine)")
             #expect(!plan.contains { $0.namespace == "netns red" })
-            let here = try NetlinkSocket(in: blue).links().filter(\.isOfMirrorPort).count
+            let here = try NetlinkSocket(in: blue).links().mirrorPortEnds.count
             #expect(here == 2)
         }
     }

@@ -137,6 +137,11 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         #expect(rules > 1000)
     }
 
+    @Test func whatHasNoErrorNumberHasNoTail() {
+        let failure = PolicyDirectory.Failure(operation: "read /x/a.yaml: it is no regular file", code: 0)
+        #expect("\(failure)" == "read /x/a.yaml: it is no regular file")
+    }
+
     /// Each line of a rule that is wrong is named with its key, its value and the reason.
     @Test(arguments: [
         ("mirror: [{to: {interface: a}}]", "p.yaml:1: mirror[0]: has no name"),
@@ -149,6 +154,34 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         (
             "mirror: [{name: a, to: {vxlan: {remote: 1.2.3.4, local: \"::1\", vni: 0xff0000}}}]",
             "p.yaml:1: mirror[0].to.vxlan.local: \"::1\": must be of the same family as remote"
+        ),
+        (
+            "mirror: [{name: a, to: {interface: nilo-m1}}]",
+            "p.yaml:1: mirror[0].to.interface: \"nilo-m1\": is the mirror port, through which copies go on their way"
+        ),
+        (
+            "mirror: [{name: a, to: {erspan: {remote: \"127.0.0.1\", session: 1}}}]",
+            "p.yaml:1: mirror[0].to.erspan.remote: \"127.0.0.1\": is a loopback address: copies go out to another host"
+        ),
+        (
+            "mirror: [{name: a, to: {erspan: {remote: \"255.255.255.255\", session: 1}}}]",
+            "p.yaml:1: mirror[0].to.erspan.remote: \"255.255.255.255\": is the broadcast address: a collector has one of its own"
+        ),
+        (
+            "mirror: [{name: a, to: {erspan: {remote: \"239.1.1.1\", session: 1}}}]",
+            "p.yaml:1: mirror[0].to.erspan.remote: \"239.1.1.1\": is a multicast address: a collector has one of its own"
+        ),
+        (
+            "mirror: [{name: a, to: {erspan: {remote: \"::1\", session: 1}}}]",
+            "p.yaml:1: mirror[0].to.erspan.remote: \"::1\": is a loopback address: copies go out to another host"
+        ),
+        (
+            "mirror: [{name: a, to: {erspan: {remote: \"ff02::1\", session: 1}}}]",
+            "p.yaml:1: mirror[0].to.erspan.remote: \"ff02::1\": is a multicast address: a collector has one of its own"
+        ),
+        (
+            "mirror: [{name: a, to: {erspan: {remote: \"::ffff:192.0.2.1\", session: 1}}}]",
+            "p.yaml:1: mirror[0].to.erspan.remote: \"::ffff:192.0.2.1\": is an IPv4-mapped address: write it as IPv4"
         ),
         (
             "mirror: [{name: a, to: {vxlan: {remote: host, vni: 0xff0000}}}]",

@@ -24,10 +24,31 @@ import class Netlink.NetlinkSocket
 
     @Test func devicesOfOthersStay() async throws {
         let host = try await NetworkNamespace()
-        try await host.sh("ip link add nilo-m0 type veth peer name other; ip link set nilo-m0 up")
-        await #expect(throws: (any Error).self) { try await host.run { _ = try NetlinkSocket().makeMirrorPort() } }
+        for foreign in [
+            "ip link add nilo-m0 type veth peer name other; ip link set nilo-m0 up",
+            "ip link add nilo-m0 type veth peer name other; ip addr add 192.0.2.1/24 dev other; ip link set other up",
+            "ip link add nilo-m0 type veth peer name nilo-m1",
+            "ip link add nilo-m0 type veth peer name nilo-m1; ip addr add 192.0.2.1/24 dev nilo-m0; ip link set nilo-m0 up",
+            "ip link add nilo-m0 mtu 65535 type veth peer name other; ip link set nilo-m0 alias 'nilometer mirror port'",
+        ] {
+            try await host.sh(foreign)
+            let before = try await host.sh("ip -o link | cut -d: -f2; ip -o -4 addr")
+            await #expect(throws: (any Error).self, "\(foreign)") { try await host.run { _ = try NetlinkSocket().makeMirrorPort() } }
+            try await host.run { try NetlinkSocket().removeMirrorPort() }
+            #expect(try await host.sh("ip -o link | cut -d: -f2; ip -o -4 addr") == before, "\(foreign)")
+            try await host.sh("ip link del nilo-m0")
+        }
+    }
+
+    /// An agent was killed before it had marked both ends.
+    @Test(arguments: ["", "nilo-m1"]) func oneThatIsHalfMadeIsMadeAnew(marked: String) async throws {
+        let host = try await NetworkNamespace()
+        try await host.sh("ip link add nilo-m0 mtu 65535 gso_max_segs 1 gso_max_size 512 type veth peer name nilo-m1 mtu 65535")
+        if !marked.isEmpty { try await host.sh("ip link set \(marked) alias 'nilometer mirror port'") }
+        try await host.run { _ = try NetlinkSocket().makeMirrorPort() }
+        #expect(try await host.sh("ip -d link show nilo-m0").contains("alias nilometer mirror port"))
         try await host.run { try NetlinkSocket().removeMirrorPort() }
-        #expect(try await host.sh("ip -o link show nilo-m0").contains("nilo-m0"))
+        #expect(try await !host.sh("ip -o link").contains("nilo-m"))
     }
 
     @Test func routesAreLookedUp() async throws {

@@ -60,6 +60,7 @@ final class MirrorActuator: RuleActuator {
                     let isNew = book.tenants[place] != tenant || targets[place].map { $0 != rule.target } ?? false
                     if isNew, case .file(let file) = rule.target { try Self.check(file, of: rule.name) }
                     let (session, needsPort) = try resolve(rule, interfaces, namespace)
+                    if needsPort { try Self.checkPort(in: namespace, for: rule.name) }
                     taken.insert(place)
                     parts.append(
                         Part(
@@ -246,6 +247,15 @@ final class MirrorActuator: RuleActuator {
 
     // MARK: Mirror ports
 
+    /// Somebody else's device may have the name of one of ours: it stays as it is.
+    private static func checkPort(in namespace: FollowedNamespace, for rule: String) throws {
+        guard let stranger = try namespace.socket.links().mirrorPortStranger else { return }
+        let place = namespace.owner ?? "the host"
+        throw PlanReport.Refusal(
+            rule: rule, reason: "it needs the mirror port of \(place), and \(stranger.name) there is not ours: it lacks our alias",
+            hint: "the names nilo-m0 and nilo-m1 are for the mirror port: rename that device")
+    }
+
     private func port(of namespace: FollowedNamespace) throws -> UInt32 {
         guard let port = try namespace.socket.mirrorPort() else {
             throw AgentFailure("find the mirror port", "it is gone", hint: "nilo apply makes it again")
@@ -257,9 +267,10 @@ final class MirrorActuator: RuleActuator {
         var seen: Set<UInt64> = []
         for index in parts.indices where parts[index].needsPort {
             let namespace = parts[index].namespace
-            if let port = try namespace.socket.mirrorPort() { parts[index].session.port = UInt32(port.out) }
+            let found = try namespace.socket.mirrorPort()
+            if let found { parts[index].session.port = UInt32(found.out) }
             guard seen.insert(namespace.namespace.cookie).inserted else { continue }
-            guard parts[index].session.port == nil else {
+            if let found {
                 if !attached.contains(namespace.namespace.cookie) {
                     // An earlier agent's, perhaps not finished: its programs are exchanged for ours.
                     result.before.append(
@@ -268,18 +279,40 @@ final class MirrorActuator: RuleActuator {
                             apply: { [self] in
                                 try makePort(namespace)
                             }, undo: {}))
+                } else if let mending = try repair(of: found, in: namespace) {
+                    result.before.append(mending)
                 }
                 continue
             }
             let commands = NetlinkSocket.mirrorPortCommands
+            let halves = try namespace.socket.links().mirrorPortEnds.map(\.name)
+            let place = namespace.owner ?? "the host"
+            // Makes place for itself.
+            let removals = halves.prefix(1).map {
+                PlanReport.Step(.remove, "what is left of the mirror port of \(place)", command: "ip link del \($0)")
+            }
             var step = PolicyStep(
-                commands.map { PlanReport.Step(.add, "mirror port of \(namespace.owner ?? "the host")", command: $0) },
+                removals + commands.map { PlanReport.Step(.add, "mirror port of \(place)", command: $0) },
                 apply: { [self] in
                     try makePort(namespace)
                 }, undo: { [self] in try removePort(namespace) })
             step.isRepair = attached.contains(namespace.namespace.cookie)
             result.before.append(step)
         }
+    }
+
+    /// Brings a port that this agent has made ready back to what it was: both ends up, our programs on them.
+    private func repair(of port: MirrorPortDevice, in namespace: FollowedNamespace) throws -> PolicyStep? {
+        let place = "mirror port of \(namespace.owner ?? "the host")"
+        var reports = port.down.map { PlanReport.Step(.change, "\(place): \($0) is down", command: "ip link set \($0) up") }
+        let program = try program.get()
+        if try !namespace.namespace.inside({ try program.isAttached(out: UInt32(port.out), in: UInt32(port.in)) }) {
+            reports.append(PlanReport.Step(.add, "\(place): programs on nilo-m0 and nilo-m1"))
+        }
+        guard !reports.isEmpty else { return nil }
+        var step = PolicyStep(reports, apply: { [self] in try makePort(namespace) }, undo: {})
+        step.isRepair = true
+        return step
     }
 
     /// Namespaces whose mirror port runs this agent's programs.
@@ -306,7 +339,7 @@ final class MirrorActuator: RuleActuator {
     private func removePorts(besides parts: [Part], _ result: inout ActuatorPlan) throws {
         for namespace in follower.namespaces.values
         where !parts.contains(where: { $0.needsPort && $0.tenant.part == namespace.namespace.cookie }) {
-            guard try namespace.socket.links().contains(where: \.isOfMirrorPort) else { continue }
+            guard try !namespace.socket.links().mirrorPortEnds.isEmpty else { continue }
             result.after.append(
                 PolicyStep(
                     PlanReport.Step(.remove, "mirror port of \(namespace.owner ?? "the host")", command: "ip link del nilo-m0"),

@@ -42,7 +42,8 @@ final class PolicyKeeper {
     private(set) var problem: String?
     /// How often something of ours that others had changed was put right.
     private(set) var repaired = 0
-    private var lastComplaint = ""
+    /// Why what is in force could not be kept so when it was looked at last; empty: it could.
+    private(set) var lastComplaint = ""
     /// The interfaces that were there when the policy was carried out last.
     private var known: Set<InterfaceID> = []
     private(set) var pending: Pending? {
@@ -79,7 +80,7 @@ final class PolicyKeeper {
         book = try RuleBook(maps: datapath.maps)
         samples = try SampleActuator(datapath, book)
         mirrors = try MirrorActuator(datapath, book, follower, vxlanPorts: configuration.datapath.vxlanPorts)
-        shapes = try ShapeActuator(datapath, follower, replaced: try ReplacedQdiscs(), qdiscs: qdiscs)
+        shapes = try ShapeActuator(datapath, follower, replaced: ReplacedQdiscs(readingIfPossible: ReplacedQdiscs.path), qdiscs: qdiscs)
     }
 
     /// Until a change that nobody has confirmed is taken back; nil: none waits.
@@ -490,6 +491,7 @@ final class PolicyKeeper {
             let plan = try plan(policy, mayReplace: false)
             guard !plan.steps.isEmpty else {
                 (refusals, waiting) = (plan.refusals, plan.waiting.sorted())
+                lastComplaint = ""
                 return
             }
             let follows = (isOurs || known != Set(interfaces.map(\.id))) && !plan.steps.contains(where: \.isRepair)

@@ -15,6 +15,23 @@ final class PolicyReporter {
     private var lastTurn: Timestamp?
     /// Of sessions whose packets the agent writes.
     var captures: Captures?
+    /// Copies that went into the mirror port and did not come out, of each rule.
+    private var missing: [String: MissingCopies] = [:]
+
+    private struct MissingCopies {
+        /// At the last turns, newest last.
+        var counts: [Int64] = []
+        /// What was missing at all of them, at each turn of the last minute: what is under way for a moment is not lost.
+        var lasting: [Int64] = []
+
+        mutating func add(_ count: Int64) {
+            counts = Array(counts.suffix(4)) + [count]
+            guard counts.count == 5, let least = counts.min() else { return }
+            lasting = Array(lasting.suffix(59)) + [max(0, least)]
+        }
+
+        var inTheLastMinute: Int64 { (lasting.last ?? 0) - (lasting.min() ?? 0) }
+    }
 
     init(_ keeper: PolicyKeeper, _ follower: InterfaceFollower) {
         self.keeper = keeper
@@ -32,6 +49,14 @@ final class PolicyReporter {
         for rule in report.shapers where rule.classID == nil || rule.sentBytes != nil {
             counts[Self.key("s", rule.name, rule.interfaces.first)] = (rule.sentPackets ?? rule.packets, rule.sentBytes ?? rule.bytes)
         }
+        var missing: [String: MissingCopies] = [:]
+        for rule in report.mirrors {
+            let key = Self.key("m", rule.name, rule.namespace)
+            var copies = self.missing[key] ?? MissingCopies()
+            copies.add(rule.missing)
+            missing[key] = copies
+        }
+        self.missing = missing
         rates = [:]
         for (key, now) in counts {
             guard elapsed > 0, let before = last[key], now.packets >= before.packets, now.bytes >= before.bytes else { continue }
@@ -118,7 +143,13 @@ final class PolicyReporter {
             }
             return sessions.lazy.compactMap { self.problem(of: rule, $0) }.first.map { "mirror \(rule.name): \($0)" }
         }
-        return bad.sorted()
+        let lost = (keeper.policy.mirrors + keeper.guests).compactMap { rule -> String? in
+            let prefix = Self.key("m", rule.name, nil)
+            let count = missing.filter { $0.key.hasPrefix(prefix) }.values.reduce(0) { $0 + $1.inTheLastMinute }
+            guard count > 0 else { return nil }
+            return "mirror \(rule.name): \(count) copies went into the mirror port within the last minute and did not come out"
+        }
+        return (bad + lost).sorted()
     }
 
     func problem(of rule: MirrorRule, _ session: MirrorSession?) -> String? {

@@ -21,20 +21,37 @@ final class ReplacedQdiscs {
     }
 
     /// Of this start of the machine.
-    private(set) var entries: [Entry]
+    private(set) var entries: [Entry] = []
+    /// Why the file cannot be read; it then stays as it is, and nothing more is replaced. nil: it was read.
+    private(set) var problem: AgentFailure?
     private let path: String
 
     private static let boot = SystemFiles.read("/proc/sys/kernel/random/boot_id")?.split { $0.isWhitespace }.first.map(String.init) ?? ""
 
     init(path: String = ReplacedQdiscs.path) throws {
         self.path = path
-        entries = []
+        read()
+        if let problem { throw problem }
+    }
+
+    /// For an agent, which measures and shapes without the file too: a file that cannot be read is a ``problem``.
+    init(readingIfPossible path: String) {
+        self.path = path
+        read()
+    }
+
+    /// Reads again what could not be read; somebody may have mended it.
+    func retry() { if problem != nil { read() } }
+
+    private func read() {
+        problem = nil
         guard access(path, F_OK) == 0 else { return }
         do {
             entries = try JSONDecoder().decode([Entry].self, from: Data(contentsOf: URL(filePath: path))).filter { $0.boot == Self.boot }
         } catch {
-            throw AgentFailure(
-                "read \(path)", "\(error)", hint: "it tells which qdiscs of others were replaced: move it away to go on without")
+            let why = error is DecodingError ? "it is no list of replaced qdiscs" : "\(error)"
+            problem = AgentFailure(
+                "read \(path)", why, hint: "it tells which qdiscs of others were replaced: move it away to go on without")
         }
     }
 
@@ -75,6 +92,8 @@ final class ReplacedQdiscs {
     }
 
     private func store() throws {
+        // What it may tell is not to be lost.
+        if let problem { throw problem }
         if entries.isEmpty {
             guard unlink(path) == 0 || errno == ENOENT else { throw failure("remove") }
             return

@@ -12,7 +12,7 @@ final class ShapeActuator: RuleActuator {
     let tables: ShapeTables
     private let datapath: Datapath
     private let follower: InterfaceFollower
-    private let replaced: ReplacedQdiscs
+    let replaced: ReplacedQdiscs
     /// Kinds of qdiscs that the kernel has; asked once.
     private let qdiscs: Set<String>
     /// Class and member numbers in force.
@@ -103,7 +103,9 @@ final class ShapeActuator: RuleActuator {
         switch root {
         case .kernelDefault(let kind): site.root = .kernelDefault(kind)
         case .ours: site.root = .ours
-        case .foreign(let kind, let recipe, let reason): site.root = .foreign(kind, irreplaceable: recipe == nil ? reason : nil)
+        case .foreign(let kind, let recipe, let reason):
+            let unwritten = replaced.problem.map { "\($0.what): \($0.why)" }
+            site.root = .foreign(kind, irreplaceable: recipe == nil ? reason : unwritten)
         }
         return ShapePlan.make(rules, on: site, after: numbers[interface.id] ?? ShapeNumbers())
     }
@@ -256,6 +258,7 @@ final class ShapeActuator: RuleActuator {
 
     /// Forgets foreign qdiscs that have nothing to come back to, or that are back: the agent was killed before it could write that down.
     func settle() throws {
+        replaced.retry()
         for entry in replaced.entries {
             guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == entry.namespaceCookie }) else {
                 continue
