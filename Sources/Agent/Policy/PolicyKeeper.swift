@@ -367,7 +367,9 @@ final class PolicyKeeper {
         let confirm = isNothing ? nil : change.confirmWithinSeconds
         let unconfirmedBefore = unconfirmed
         if confirm != nil {
-            let new = UnconfirmedPolicy(isPending: true, files: accepted, changed: UnconfirmedPolicy.difference(accepted, wanted))
+            // What an earlier agent has written down counts for as long as this one has put nothing in force.
+            let earlier = isInForce ? accepted : unconfirmed?.files ?? accepted
+            let new = UnconfirmedPolicy(isPending: true, files: earlier, changed: UnconfirmedPolicy.difference(earlier, wanted))
             do { try new.write(directory) } catch { throw AgentFailure("keep the policy", "\(error); nothing was changed") }
             unconfirmed = new
         }
