@@ -85,7 +85,7 @@ public struct PolicyDirectory: Sendable {
     }
 
     /// The bytes of a file, at most `most`.
-    static func contents(of file: String, most: Int = maximumBytes) throws(Failure) -> [UInt8] {
+    static func contents(of file: String, most: Int = PolicyDirectory.maximumBytes) throws(Failure) -> [UInt8] {
         let fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Failure(operation: "open \(file)", code: errno) }
         defer { close(fd) }

@@ -10,7 +10,7 @@ public struct EpochMark: Sendable, Hashable {
 }
 
 /// An entity as it was at one time.
-public struct EntityState: Sendable, Hashable {
+public struct StoredEntity: Sendable, Hashable {
     public var key: String
     public var state: [UInt8]
     public init(key: String, state: [UInt8]) {

@@ -9,7 +9,7 @@ public protocol HistoryReading {
     /// The last epoch that is kept; nil before the first.
     func lastEpoch() throws(StorageError) -> EpochMark?
     /// The entities that there were at `time`, in no particular order. Of several epochs at one time the last one counts.
-    func entities(at time: Timestamp) throws(StorageError) -> [EntityState]
+    func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity]
     /// The entities that differ between two times, with both states; in no particular order. What changed and changed back is not in it.
     func changes(from start: Timestamp, to end: Timestamp) throws(StorageError) -> [EntityDifference]
     /// The versions of an entity whose validity touches `start..<end`, oldest first. What lasted no time is left out.

@@ -286,6 +286,41 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// All sessions are held, and all are to go: there is room for as many others, and a failure brings back those that were there.
+    @Test func aFullTableIsExchanged() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        func rules(_ name: String, _ numbers: ClosedRange<Int>) -> String {
+            "mirror:\n"
+                + numbers.map { "- {name: \(name)\($0), on: va, match: port \($0), to: {file: {path: \(site.directory)/\(name)\($0)}}}\n" }
+                .joined()
+        }
+        func names() async throws -> Set<String> { Set(try await site.policy().mirrors.map(\.name)) }
+        func expected(_ name: String, _ numbers: ClosedRange<Int>) -> Set<String> { Set(numbers.map { "\(name)\($0)" }) }
+        try await site.apply(rules("a", 1...32))
+        #expect(try await names() == expected("a", 1...32))
+        // Some that stay, some that go.
+        let mixed = rules("a", 1...10) + rules("b", 11...32).replacing("mirror:\n", with: "")
+        let plan = try await site.nilo("plan -f \(site.draft(mixed))")
+        #expect(!plan.contains("sessions are taken"), "\(plan)")
+        try await site.apply(mixed)
+        #expect(try await names() == expected("a", 1...10).union(expected("b", 11...32)))
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        try await site.apply(rules("c", 1...32) + "sample:\n- {name: x, one-in: 5}\n")
+        #expect(try await names() == expected("c", 1...32))
+        #expect(try await site.policy().refusals.isEmpty)
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        // What is taken back goes the same way.
+        let draft = try site.draft(rules("d", 1...32))
+        try await site.nilo("apply -f \(draft) --confirm 5s")
+        #expect(try await names() == expected("d", 1...32))
+        let left = try #require(try await site.policy().confirmWithinSeconds)
+        try await Task.sleep(for: .seconds(left) + .milliseconds(100).stretched)
+        #expect(try await names() == expected("c", 1...32))
+        try await site.stop(agent, keep: false)
+    }
+
     /// An agent that died leaves a session that nobody reads; the next one removes it.
     @Test func aRestartedAgentRemovesTheSession() async throws {
         let pair = try await Pair()

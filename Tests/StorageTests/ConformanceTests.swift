@@ -96,7 +96,7 @@ import Testing
             #expect(try store.lastEpoch()?.number == 3 && store.picture(99) == "a=1" && store.series().count == 1)
             // An empty state is one, and the store goes on.
             try store.append(StoredEpoch(number: 4, time: at(20), changes: [.init(key: "a", state: [])]))
-            #expect(try store.entities(at: at(20)) == [EntityState(key: "a", state: [])])
+            #expect(try store.entities(at: at(20)) == [StoredEntity(key: "a", state: [])])
         }
     }
 

@@ -26,6 +26,14 @@ final class MirrorActuator: RuleActuator {
         self.vxlanPorts = vxlanPorts
     }
 
+    /// A rule in one namespace that has no place yet.
+    private struct Candidate {
+        var rule: MirrorRule
+        var tenant: RuleBook.Tenant
+        var interfaces: [CountedInterface]
+        var namespace: FollowedNamespace
+    }
+
     /// A rule in one namespace, on its way to a session.
     private struct Part {
         var rule: MirrorRule
@@ -41,6 +49,7 @@ final class MirrorActuator: RuleActuator {
         var result = ActuatorPlan()
         var parts: [Part] = []
         var taken: Set<RuleBook.Place> = []
+        var candidates: [Candidate] = []
         for rule in policy.mirrors {
             var members = resolution.interfaces(of: rule.scope, for: rule.name, &plan)
             // Nothing is copied from an interface to itself.
@@ -48,30 +57,44 @@ final class MirrorActuator: RuleActuator {
             for (cookie, interfaces) in Dictionary(grouping: members, by: \.namespaceCookie).sorted(by: { $0.key < $1.key }) {
                 let tenant = RuleBook.Tenant(name: rule.name, part: cookie)
                 guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == cookie }) else { continue }
-                let place: RuleBook.Place
-                switch self.place(for: rule, tenant, besides: parts) {
-                case .success(let free): place = free
-                case .failure(let refusal):
-                    plan.refusals.append(refusal)
-                    continue
-                }
-                do {
-                    // One that is in force goes on trying, and says what keeps it from writing.
-                    let isNew = book.tenants[place] != tenant || targets[place].map { $0 != rule.target } ?? false
-                    if isNew, case .file(let file) = rule.target { try Self.check(file, of: rule.name) }
-                    let (session, needsPort) = try resolve(rule, interfaces, namespace)
-                    if needsPort { try Self.checkPort(in: namespace, for: rule.name) }
-                    taken.insert(place)
-                    parts.append(
-                        Part(
-                            rule: rule, place: place, tenant: tenant, interfaces: interfaces, namespace: namespace, session: session,
-                            needsPort: needsPort))
-                } catch let refusal as PlanReport.Refusal { plan.refusals.append(refusal) }
+                candidates.append(Candidate(rule: rule, tenant: tenant, interfaces: interfaces, namespace: namespace))
             }
+        }
+        let staying = Set(candidates.map(\.tenant))
+        let leaving = Set(book.tenants.filter { $0.key.kind == .mirror && !staying.contains($0.value) }.keys)
+        for candidate in candidates {
+            let (rule, tenant) = (candidate.rule, candidate.tenant)
+            let place: RuleBook.Place
+            switch self.place(for: rule, tenant, besides: parts, leaving: leaving) {
+            case .success(let free): place = free
+            case .failure(let refusal):
+                plan.refusals.append(refusal)
+                continue
+            }
+            do {
+                // One that is in force goes on trying, and says what keeps it from writing.
+                let isNew = book.tenants[place] != tenant || targets[place].map { $0 != rule.target } ?? false
+                if isNew, case .file(let file) = rule.target { try Self.check(file, of: rule.name) }
+                let (session, needsPort) = try resolve(rule, candidate.interfaces, candidate.namespace)
+                if needsPort { try Self.checkPort(in: candidate.namespace, for: rule.name) }
+                taken.insert(place)
+                parts.append(
+                    Part(
+                        rule: rule, place: place, tenant: tenant, interfaces: candidate.interfaces, namespace: candidate.namespace,
+                        session: session, needsPort: needsPort))
+            } catch let refusal as PlanReport.Refusal { plan.refusals.append(refusal) }
         }
         rank(&parts)
         try addPorts(&parts, &result)
-        for part in parts { if let step = try step(for: part) { result.before.append(step) } }
+        for part in parts {
+            guard let step = try step(for: part) else { continue }
+            if leaving.contains(part.place), let old = book.tenants[part.place] {
+                result.exchanges += [remove(part.place, old), step]
+                result.exchanged.insert(Int(part.place.index))
+            } else {
+                result.before.append(step)
+            }
+        }
         result.after = book.tenants.filter { $0.key.kind == .mirror && !taken.contains($0.key) }.map { remove($0.key, $0.value) }
         try removePorts(besides: parts, &result)
         result.expectedRules = parts.map { part in
@@ -89,8 +112,10 @@ final class MirrorActuator: RuleActuator {
     /// So many sessions at a time may be captures': the rest is for the rules of the policy.
     static let mostCaptures = 8
 
-    private func place(for rule: MirrorRule, _ tenant: RuleBook.Tenant, besides parts: [Part]) -> Result<RuleBook.Place, PlanReport.Refusal>
-    {
+    /// - Parameter leaving: places of sessions that are to go; given away when there are no others.
+    private func place(
+        for rule: MirrorRule, _ tenant: RuleBook.Tenant, besides parts: [Part], leaving: Set<RuleBook.Place>
+    ) -> Result<RuleBook.Place, PlanReport.Refusal> {
         let each = "a rule or capture counts once for each namespace it applies in"
         let captures = parts.filter { $0.rule.isCapture }.map(\.rule.name)
         if rule.isCapture, captures.count >= Self.mostCaptures {
@@ -100,8 +125,11 @@ final class MirrorActuator: RuleActuator {
                     reason: "\(Self.mostCaptures) of the \(RuleKind.mirror.kernelIndices.count) mirror sessions are the most for captures",
                     hint: "running: \(Self.counted(captures)); \(each)"))
         }
-        if let free = book.place(of: tenant, .mirror, besides: Set(parts.map(\.place))) { return .success(free) }
-        let holders = Set(book.tenants.filter { $0.key.kind == .mirror }.values).union(parts.map(\.tenant)).map(\.name)
+        let given = Set(parts.map(\.place))
+        if let free = book.place(of: tenant, .mirror, besides: given) { return .success(free) }
+        if let exchanged = leaving.subtracting(given).min(by: { $0.index < $1.index }) { return .success(exchanged) }
+        let kept = book.tenants.filter { $0.key.kind == .mirror && !leaving.contains($0.key) }
+        let holders = Set(kept.values).union(parts.map(\.tenant)).map(\.name)
         return .failure(
             .init(
                 rule: rule.name, reason: "all \(RuleKind.mirror.kernelIndices.count) mirror sessions are taken",

@@ -115,7 +115,9 @@ final class PolicyKeeper {
         }
         let expected = try compile(parts.flatMap(\.expectedRules), policy, interfaces)
         plan.steps = parts.flatMap(\.before)
-        if expected != program || parts.contains(where: { !$0.before.isEmpty || !$0.after.isEmpty }) {
+        let exchanges = parts.flatMap(\.exchanges)
+        if !exchanges.isEmpty { plan.steps += [exchangeStep(parts, policy, interfaces)] + exchanges }
+        if expected != program || !exchanges.isEmpty || parts.contains(where: { !$0.before.isEmpty || !$0.after.isEmpty }) {
             plan.steps.append(programStep(expected, parts, policy, interfaces))
         }
         plan.steps += parts.flatMap(\.after)
@@ -145,11 +147,25 @@ final class PolicyKeeper {
                     "filter program: \(expected.instructions.count) instructions, rules: \(parts.map(\.expectedRules.count).reduce(0, +))"
                 )
             ]
+        // Not the one of now: a program may come between (`exchangeStep`).
+        var replaced = before
         return PolicyStep(
             reports,
             apply: { [self] in
                 let new = try compile(parts.flatMap { $0.rules() }, policy, interfaces)
+                replaced = program
                 if new != program { try enforce(new) }
+            }, undo: { [self] in try enforce(replaced ?? .empty) })
+    }
+
+    /// The new program without the rules whose places are not theirs yet.
+    private func exchangeStep(_ parts: [ActuatorPlan], _ policy: Policy, _ interfaces: [CountedInterface]) -> PolicyStep {
+        let before = program
+        return PolicyStep(
+            [],
+            apply: { [self] in
+                let early = parts.flatMap { part in part.rules().filter { !part.exchanged.contains($0.index) } }
+                try enforce(try compile(early, policy, interfaces))
             }, undo: { [self] in try enforce(before ?? .empty) })
     }
 
@@ -352,7 +368,9 @@ final class PolicyKeeper {
         let confirm = isNothing ? nil : change.confirmWithinSeconds
         let unconfirmedBefore = unconfirmed
         if confirm != nil {
-            let new = UnconfirmedPolicy(isPending: true, files: accepted, changed: UnconfirmedPolicy.difference(accepted, wanted))
+            // What an earlier agent has written down counts for as long as this one has put nothing in force.
+            let earlier = isInForce ? accepted : unconfirmed?.files ?? accepted
+            let new = UnconfirmedPolicy(isPending: true, files: earlier, changed: UnconfirmedPolicy.difference(earlier, wanted))
             do { try new.write(directory) } catch { throw AgentFailure("keep the policy", "\(error); nothing was changed") }
             unconfirmed = new
         }

@@ -56,6 +56,11 @@ struct CountedInterface: Hashable {
 /// `before` brings what the new filter program needs and leaves all that the old one uses; `after` takes away what only the old one used.
 struct ActuatorPlan {
     var before: [PolicyStep] = []
+    /// Where there is no room for both: takes away what only the old program used and puts in its place what the new one needs. Meanwhile
+    /// a program is in force that names none of `exchanged`.
+    var exchanges: [PolicyStep] = []
+    /// Kernel indices of the rules that `exchanges` is about.
+    var exchanged: Set<Int> = []
     var after: [PolicyStep] = []
     /// The rules as the filter program is to know them; asked for after `before` has been carried out.
     var rules: () -> [KernelRule] = { [] }

@@ -24,13 +24,13 @@ public class PostgresReader: HistoryReading {
         }
     }
 
-    public func entities(at time: Timestamp) throws(StorageError) -> [EntityState] {
+    public func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity] {
         try reading { () throws(StorageError) in
             guard try keptFrom() <= time.nanoseconds else { return [] }
             let rows = try connection.run(
                 "SELECT key, state FROM nilo_version WHERE tenant = $1 AND valid_from <= $2 AND valid_to > $2",
                 [.text(tenant), .integer(min(time.nanoseconds, .max - 1))])
-            return (0..<rows.count).map { EntityState(key: rows.text($0, 0), state: rows.bytes($0, 1)) }
+            return (0..<rows.count).map { StoredEntity(key: rows.text($0, 0), state: rows.bytes($0, 1)) }
         }
     }
 

@@ -11,12 +11,12 @@ struct EntityReading {
 
     // MARK: What there was
 
-    func entities(at time: Int64) throws(StorageError) -> [EntityState] {
+    func entities(at time: Int64) throws(StorageError) -> [StoredEntity] {
         let live = try liveSet(at: time).states.sorted { $0.value < $1.value }
         let states = try states(live.map(\.value))
         let order = live.indices.sorted { live[$0].key < live[$1].key }
         let keys = try keys(order.map { live[$0].key })
-        return zip(order, keys).map { EntityState(key: $1, state: states[$0]) }
+        return zip(order, keys).map { StoredEntity(key: $1, state: states[$0]) }
     }
 
     func changes(from start: Int64, to end: Int64) throws(StorageError) -> [EntityDifference] {

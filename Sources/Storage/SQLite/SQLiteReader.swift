@@ -25,7 +25,7 @@ public class SQLiteReader: HistoryReading {
         }
     }
 
-    public func entities(at time: Timestamp) throws(StorageError) -> [EntityState] {
+    public func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity] {
         try reading { () throws(StorageError) in try entityReading.entities(at: time.nanoseconds) }
     }
 

@@ -53,11 +53,11 @@ final class PlainStore {
         try run("COMMIT")
     }
 
-    func entities(at time: Timestamp) throws -> [EntityState] {
-        var found: [EntityState] = []
+    func entities(at time: Timestamp) throws -> [StoredEntity] {
+        var found: [StoredEntity] = []
         let sql = "SELECT key, state FROM version JOIN name ON name.id = entity WHERE valid_from <= ? AND valid_to > ?"
         try step(sql, { bind($0, time.nanoseconds, time.nanoseconds) }) { statement in
-            found.append(EntityState(key: text(statement, 0), state: blob(statement, 1) ?? []))
+            found.append(StoredEntity(key: text(statement, 0), state: blob(statement, 1) ?? []))
         }
         return found
     }
