@@ -187,7 +187,9 @@ struct CleanupPlan {
     private mutating func addRootQdisc(
         of link: LinkObservation, _ namespace: NetworkNamespace, _ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]
     ) throws {
-        let entry = replaced?.entries.first { $0.namespaceCookie == namespace.cookie && $0.ifindex == link.index }
+        let entry = replaced?.entries.first {
+            $0.namespaceCookie == namespace.cookie && $0.ifindex == link.index && $0.means(name: link.name, address: link.address)
+        }
         func step(_ what: String, _ change: QdiscChange, restores: Bool = false, then after: @escaping () throws -> Void = {}) -> Step {
             Step(report: .init(what, namespace: label, command: change.command(on: link.name), restores: restores)) {
                 try socket.apply([change], to: link.index)

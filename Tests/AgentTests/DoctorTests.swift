@@ -90,17 +90,27 @@ import Testing
                 QdiscRecipe(kind: "tbf", handle: 0x8001_0000, options: []),
                 of: CountedInterface(id: .init(rawValue: 1), name: "eth0", ifindex: 2, namespaceCookie: 1))
             #expect(doctor.replacedQdiscs(at: path).found == "tbf of eth0")
+            // Nor does another interface that has got the number.
+            var eth0 = CountedInterface(id: .init(rawValue: 1), name: "eth0", ifindex: 2, namespaceCookie: 1, address: [2, 0, 0, 0, 0, 1])
+            try replaced.remember(QdiscRecipe(kind: "tbf", handle: 0x8001_0000, options: []), of: eth0)
+            #expect(replaced.recipe(of: eth0) != nil)
+            eth0.address[5] = 2
+            #expect(try ReplacedQdiscs(path: path).recipe(of: eth0) == nil)
+            eth0.address[5] = 1
+            eth0.name = "eth1"
+            #expect(try ReplacedQdiscs(path: path).recipe(of: eth0) == nil)
             // Another start of the machine knows nothing of it.
             _ = try sh("sed -i -E 's/[0-9a-f]{8}-[0-9a-f-]{27}/00000000-0000-0000-0000-000000000000/' \(path)")
             #expect(try ReplacedQdiscs(path: path).entries.isEmpty)
             _ = try sh("echo broken >\(path)")
             // An agent goes on without, and leaves it as it is.
             let unread = ReplacedQdiscs(readingIfPossible: path)
-            let eth0 = CountedInterface(id: .init(rawValue: 1), name: "eth0", ifindex: 2, namespaceCookie: 1)
+            eth0.name = "eth0"
             #expect(unread.problem != nil && unread.recipe(of: eth0) == nil)
             #expect(throws: AgentFailure.self) { try unread.remember(QdiscRecipe(kind: "tbf", handle: 0x8001_0000, options: []), of: eth0) }
             #expect(try sh("cat \(path)").contains("broken"))
-            #expect(try !Cleanup.oneLine(#require(unread.problem)).contains("\n"))
+            let problem = try #require(unread.problem)
+            #expect(!Cleanup.oneLine(problem).contains("\n"))
             #expect(doctor.replacedQdiscs(at: path).status == .fail && doctor.replacedQdiscs(at: path).fix?.hasPrefix("mv ") == true)
         }
     }

@@ -204,6 +204,24 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// The interface goes: so does the session, and the client says so.
+    @Test func aCaptureOfAnInterfaceThatGoesEndsWithAReason() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.beside("nilo"))
+        let client = try await BackgroundProcess.start(
+            [nilo, "capture", "--socket", site.socket, "--on", "va", "--write", "\(site.directory)/live.pcapng"], in: pair.a)
+        let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }
+        #expect(isThere)
+        try await Task.sleep(for: .milliseconds(300).stretched)
+        try await pair.a.sh("ip link del va")
+        let isOver = try await eventually(within: .seconds(10)) { client.hasEnded }
+        let (_, status) = try client.stop()
+        #expect(isOver && status == 1)
+        try await site.stop(agent, keep: false)
+    }
+
     /// A file that cannot be is refused before anything changes; one that cannot be any more is told of.
     @Test func impossibleFilesAreRefused() async throws {
         let pair = try await Pair()

@@ -81,6 +81,11 @@ final class PolicyKeeper {
         samples = try SampleActuator(datapath, book)
         mirrors = try MirrorActuator(datapath, book, follower, vxlanPorts: configuration.datapath.vxlanPorts)
         shapes = try ShapeActuator(datapath, follower, replaced: ReplacedQdiscs(readingIfPossible: ReplacedQdiscs.path), qdiscs: qdiscs)
+        shapes.onLost = { lost in
+            log.warning(
+                "replaced qdisc not put back: its interface has gone",
+                ["interface": LogValue(lost.interface), "qdisc": LogValue(lost.kind)])
+        }
     }
 
     /// Until a change that nobody has confirmed is taken back; nil: none waits.
@@ -477,6 +482,9 @@ final class PolicyKeeper {
         takeBack()
         // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
         turns += 1
+        if turns % 5 == 0 {
+            do { try shapes.forgetLost() } catch { log.warning("replaced qdiscs not looked at", ["reason": LogValue("\(error)")]) }
+        }
         if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
         samples.turn(now: now)
     }

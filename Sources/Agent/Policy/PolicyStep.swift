@@ -46,6 +46,8 @@ struct CountedInterface: Hashable {
     var namespaceCookie: UInt64
     /// nil: the agent's own.
     var namespace: String?
+    /// The MAC address, where it was asked for: a number goes to another interface when one is gone.
+    var address: [UInt8] = []
 
     /// As a person would name it in a policy.
     var fullName: String { namespacePrefix(namespace) + name }

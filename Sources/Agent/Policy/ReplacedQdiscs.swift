@@ -16,8 +16,15 @@ final class ReplacedQdiscs {
         var kind: String
         var handle: UInt32
         var options: [UInt8]
+        /// The interface's MAC address; nil in a file of an earlier version.
+        var address: [UInt8]?
 
         var recipe: QdiscRecipe { QdiscRecipe(kind: kind, handle: handle, options: options) }
+
+        /// Is the interface that has the number now the one that the qdisc was on?
+        func means(name: String, address: [UInt8]) -> Bool {
+            interface == name && (self.address ?? []).isEmpty || interface == name && self.address == address
+        }
     }
 
     /// Of this start of the machine.
@@ -62,7 +69,7 @@ final class ReplacedQdiscs {
         entries.append(
             Entry(
                 boot: Self.boot, namespaceCookie: interface.namespaceCookie, ifindex: interface.ifindex, interface: interface.name,
-                kind: recipe.kind, handle: recipe.handle, options: recipe.options))
+                kind: recipe.kind, handle: recipe.handle, options: recipe.options, address: interface.address))
         try store()
     }
 
@@ -89,6 +96,7 @@ final class ReplacedQdiscs {
 
     private static func matches(_ entry: Entry, _ interface: CountedInterface) -> Bool {
         entry.namespaceCookie == interface.namespaceCookie && entry.ifindex == interface.ifindex
+            && entry.means(name: interface.name, address: interface.address)
     }
 
     private func store() throws {

@@ -46,13 +46,14 @@ final class ShapeActuator: RuleActuator {
         }
         var result = ActuatorPlan()
         var sites: [Site] = []
-        for interface in resolution.interfaces {
+        for var interface in resolution.interfaces {
             guard let namespace = follower.place(of: interface.id)?.namespace else { continue }
             let shaped = rules[interface.id] ?? []
             // Of an interface that no rule is about only what an earlier agent left is of interest, once.
             guard !shaped.isEmpty || numbers[interface.id] != nil || !looked.contains(interface.id) else { continue }
             let root = try namespace.socket.rootQdisc(of: interface.ifindex)
             looked.insert(interface.id)
+            interface.address = try namespace.socket.link(interface.ifindex)?.address ?? []
             if shaped.isEmpty, !leavesTraces(root, interface) { continue }
             let made = try make(shaped, interface, namespace, root, policy, resolution)
             plan.remarks += made.notes.map { "\(interface.fullName): \($0)" }
@@ -86,7 +87,8 @@ final class ShapeActuator: RuleActuator {
                 let before = datapath.allInterfaces.last { $0.namespaceCookie == namespace.namespace.cookie && $0.ifindex == UInt32(index) }
                 guard let before, case .ours(let tree) = try namespace.socket.rootQdisc(of: index) else { continue }
                 let interface = CountedInterface(
-                    id: before.id, name: before.name, ifindex: index, namespaceCookie: before.namespaceCookie, namespace: namespace.owner)
+                    id: before.id, name: before.name, ifindex: index, namespaceCookie: before.namespaceCookie, namespace: namespace.owner,
+                    address: try namespace.socket.link(index)?.address ?? [])
                 sites.append(Site(interface: interface, namespace: namespace, root: .ours(tree), plan: ShapePlan()))
             }
         }
@@ -256,15 +258,27 @@ final class ShapeActuator: RuleActuator {
         result.expectedRules = rules(expected)
     }
 
-    /// Forgets foreign qdiscs that have nothing to come back to, or that are back: the agent was killed before it could write that down.
-    func settle() throws {
-        replaced.retry()
+    /// Told of a foreign qdisc that cannot come back: its interface has gone.
+    var onLost: (ReplacedQdiscs.Entry) -> Void = { _ in }
+
+    /// Forgets foreign qdiscs whose interface has gone, also when another has its number now.
+    func forgetLost() throws {
         for entry in replaced.entries {
             guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == entry.namespaceCookie }) else {
                 continue
             }
-            guard try namespace.socket.link(entry.ifindex) != nil else {
-                try replaced.forget(entry)
+            if let link = try namespace.socket.link(entry.ifindex), entry.means(name: link.name, address: link.address) { continue }
+            try replaced.forget(entry)
+            onLost(entry)
+        }
+    }
+
+    /// Forgets foreign qdiscs that have nothing to come back to, or that are back: the agent was killed before it could write that down.
+    func settle() throws {
+        replaced.retry()
+        try forgetLost()
+        for entry in replaced.entries {
+            guard let namespace = follower.namespaces.values.first(where: { $0.namespace.cookie == entry.namespaceCookie }) else {
                 continue
             }
             if case .foreign = try namespace.socket.rootQdisc(of: entry.ifindex) { try replaced.forget(entry) }
@@ -278,13 +292,15 @@ final class ShapeActuator: RuleActuator {
                 do { try withdraw(id, index, namespace) } catch { failure = failure ?? error }
             }
         }
+        do { try forgetLost() } catch { failure = failure ?? error }
         if let failure { throw failure }
     }
 
     private func withdraw(_ id: InterfaceID, _ index: Int32, _ namespace: FollowedNamespace) throws {
+        let link = try namespace.socket.link(index)
         let interface = CountedInterface(
-            id: id, name: try namespace.socket.link(index)?.name ?? "", ifindex: index, namespaceCookie: namespace.namespace.cookie,
-            namespace: namespace.owner)
+            id: id, name: link?.name ?? "", ifindex: index, namespaceCookie: namespace.namespace.cookie, namespace: namespace.owner,
+            address: link?.address ?? [])
         let root = try namespace.socket.rootQdisc(of: index)
         guard leavesTraces(root, interface) else { return }
         var tree: HTBTree?

@@ -15,7 +15,7 @@ enum CaptureTarget {
         }
         let name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
         guard name.utf8.count <= longestName else {
-            return ("its last part is longer than \(longestName) bytes", "files are named after it, with a number behind: choose a shorter name")
+            return ("its last part is longer than \(longestName) bytes", "its files have a number behind it: choose a shorter name")
         }
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let shown = folder.visible

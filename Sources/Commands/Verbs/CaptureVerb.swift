@@ -60,9 +60,16 @@ public enum CaptureVerb {
             }
         }
         if let failure { throw failure }
+        let isCounted = query.contains { $0.0 == "count" }
         guard hasBegun else {
             throw CommandFailure(
                 "capture", "the agent ended it before it began", hint: "nilo mirror lists what runs; the agent's log: journalctl -u nilo")
+        }
+        // Without a count it ends for no other reason.
+        guard isCounted else {
+            throw CommandFailure(
+                "capture", "the agent ended it: its interfaces are gone or no longer counted, or the agent stops",
+                hint: "nilo interfaces lists those that are counted")
         }
     }
 
