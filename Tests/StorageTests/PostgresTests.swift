@@ -20,7 +20,7 @@ import Testing
 
     @Test func withoutAServerItSaysSo() async throws {
         try await onOwnThread {
-            do {
+            do throws(StorageError) {
                 _ = try PostgresStore("host=/nonexistent dbname=x connect_timeout=2", tenant: "t")
                 Issue.record("it connected")
             } catch { #expect(error.reason == .unreachable && error.mayPass && error.hint != nil) }
@@ -36,7 +36,7 @@ import Testing
             try sh(
                 "psql -h \(folder) -U nilo -d postgres -Atc \"select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'\""
             )
-            do {
+            do throws(StorageError) {
                 try store.append(StoredEpoch(2, 2, "a=2"))
                 Issue.record("it went on")
             } catch { #expect(error.reason == .unreachable && error.mayPass, "\(error)") }

@@ -52,7 +52,7 @@ import Topology
                 #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
             }
             #expect(try reason { _ = try SQLiteStore(path: folder.path) } == .foreign)
-            do {
+            do throws(StorageError) {
                 _ = try SQLiteStore(path: text)
             } catch {
                 #expect(error.description.contains(text) && error.hint != nil && !error.mayPass)
@@ -92,7 +92,7 @@ import Topology
             }
             try data.write(to: URL(fileURLWithPath: site.target))
             let reader = try SQLiteReader(path: site.target)
-            do {
+            do throws(StorageError) {
                 for second in 1...40 { _ = try reader.entities(at: at(Double(second))) }
                 Issue.record("the damage was not noticed")
             } catch {
@@ -120,7 +120,7 @@ import Topology
                 var data = good
                 for _ in 0..<20 { data[Int.random(in: 4096..<data.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random) }
                 try data.write(to: URL(fileURLWithPath: site.target))
-                do {
+                do throws(StorageError) {
                     let reader = try SQLiteReader(path: site.target)
                     for second in stride(from: 5, through: 200, by: 15) {
                         let found = try reader.entities(at: at(Double(second)))
@@ -141,7 +141,7 @@ import Topology
             try store.append(StoredEpoch(1, 1, "a=1"))
             let other = try RawSQLite(site.target)
             try other.run("BEGIN IMMEDIATE")
-            do {
+            do throws(StorageError) {
                 try store.append(StoredEpoch(2, 2, "a=2"))
                 Issue.record("it was not busy")
             } catch {
