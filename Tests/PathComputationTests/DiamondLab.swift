@@ -51,7 +51,7 @@ struct DiamondLab: Sendable {
             let local = n == 1 ? "10.1.0.1" : "10.6.0.2"
             try await lab[host].sh(
                 """
-                ip link add br type bridge
+                ip link add name br type bridge
                 ip link add vx mtu 1450 type vxlan id 100 local \(local) dstport 4789 nolearning
                 ip link set dev vx master br
                 ip link set dev t\(n) master br
