@@ -18,7 +18,7 @@ import Testing
         let site = try AgentSite(in: pair.a)
         try site.configure(interfaces: "va")
         let agent = try await site.start()
-        #expect(try await eventually(within: .seconds(1)) { interfaces(try await topology(site)) == ["va"] })
+        #expect(try await eventually(within: .seconds(1)) { (try? await topology(site)).map(interfaces) == ["va"] })
         let first = try await topology(site)
         let va = try #require(first.entities.first { $0.name == "va" && $0.kind == "interface" })
         #expect(va.attributes["kind"] == "veth" && va.attributes["state"] == "up")
@@ -55,7 +55,7 @@ import Testing
         let device = try await site.interface("va")
         var talk: TopologyReport.Talk?
         let isTold = try await eventually(within: .seconds(4)) {
-            let links = try await topology(site).links
+            guard let links = try? await topology(site).links else { return false }
             talk = links.first { $0.kind == "talks" && $0.from.hasSuffix(Pair.addressA) && $0.talk?.port == 8080 }?.talk
             return talk.map { $0.sentPackets == device.egress.seen.wirePackets && $0.receivedPackets == device.ingress.seen.wirePackets }
                 ?? false
