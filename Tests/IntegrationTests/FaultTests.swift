@@ -130,6 +130,8 @@ import Testing
             let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
             return try #require(line.split { $0 == " " || $0 == "\t" }.dropFirst().first.flatMap { Int($0) }) << 10
         }
+        // The topology has had its look at the new flows.
+        try await Task.sleep(for: .seconds(3).stretched)
         let before = try privateBytes()
         let watch = Task {
             var most = 0

@@ -24,7 +24,7 @@ public struct TopologyVerb: Hashable, Sendable {
         options: [
             OptionSpecification("network", short: "N", value: "NAME", help: "only this network, namespace or host, and what is in it"),
             OptionSpecification("format", short: "f", value: "FORM", help: "tree (standard), table (the links), dot (Graphviz) or json"),
-            OptionSpecification("all", short: "a", help: "also what the kernel makes by itself: loopbacks, link-local, multicast"),
+            OptionSpecification("all", short: "a", help: "also the kernel's own: loopbacks, link-local, multicast"),
             OptionSpecification("top", short: "n", value: "COUNT", help: "the most conversations (20)"),
             NumberForm.option, .json, AgentConnection.option,
         ],

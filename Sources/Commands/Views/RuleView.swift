@@ -90,7 +90,8 @@ public struct RuleView: Sendable {
         if let dscp = rule.dscp { lines.append(("dscp", dscp)) }
         if let parent = rule.parent { lines.append(("parent", parent)) }
         lines += [
-            ("priority", "\(rule.priority)"), (rule.classID == nil ? "passed" : "queued", "\(rule.packets) packets, \(ByteCount(rule.bytes))"),
+            ("priority", "\(rule.priority)"),
+            (rule.classID == nil ? "passed" : "queued", "\(rule.packets) packets, \(ByteCount(rule.bytes))"),
             ("dropped", "\(rule.droppedPackets) packets, \(ByteCount(rule.droppedBytes))"), ("marked", "\(rule.marked) packets"),
         ]
         lines += rule.exceptions.sorted { $0.key < $1.key }.map { ("exceptions", "\($0.value) \($0.key)") }
