@@ -155,13 +155,16 @@ import Testing
 
         """
 
+    /// Seconds to confirm in.
+    private static let limit = Int(5 * patience)
+
     @Test func whatIsNotConfirmedComesBackByItself() async throws {
         let lab = try await PolicyLab()
         let (site, agent) = try await lab.start()
         try await site.apply(Self.earlier)
         try await lab.a.send(Self.frame, times: 10, on: "eth0")
         let before = try await site.dump([lab.a])
-        #expect(try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 5s").contains("nilo confirm"))
+        #expect(try await site.nilo("apply -f \(site.draft(Self.later)) --confirm \(Self.limit)s").contains("nilo confirm"))
         #expect(try await site.mirror("nine").problem == nil)
         #expect(try await lab.a.sh("tc class show dev eth0").contains("20Mbit"))
         #expect(try site.policyFiles() == ["test.yaml": Self.earlier])
@@ -186,11 +189,11 @@ import Testing
         let lab = try await PolicyLab()
         let (site, agent) = try await lab.start()
         try await site.apply(Self.earlier)
-        try await site.nilo("apply -f \(site.draft(Self.later)) --confirm 5s")
+        try await site.nilo("apply -f \(site.draft(Self.later)) --confirm \(Self.limit)s")
         let changed = try await site.dump([lab.a])
         try await site.nilo("confirm")
         #expect(try site.policyFiles() == ["test.yaml": Self.later])
-        try await Task.sleep(for: .milliseconds(6500))
+        try await Task.sleep(for: .seconds(Self.limit) + .milliseconds(1500))
         site.expectSame(changed, try await site.dump([lab.a]))
         #expect(try await site.nilo("apply").contains("nothing to change"))
         let audit = try contents(of: site.auditLog)
