@@ -11,6 +11,7 @@ let kernelAndLibraries: [Target] = [  // 0
     .target(
         name: "CDatapath", path: "bpf", exclude: ["README.md", "lib"], sources: ["host"], publicHeadersPath: "abi", plugins: ["BPFCompile"]),
     .target(name: "CLinux"),
+    .target(name: "CPage"),
     .target(name: "CBench", path: "tools/benchmarks/bpf", sources: ["host"], publicHeadersPath: "include", plugins: ["BPFCompile"]),
     library("CLibBPF", pkgConfig: "libbpf", apt: "libbpf-dev"),
     library("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
@@ -60,8 +61,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "Applications", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Topology",
+            "API", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
+            "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage", "Topology",
         ])
 ]
 

@@ -23,10 +23,13 @@ public struct ControlRequest: Sendable {
     public var readOnly: Bool
     /// nil over TCP.
     public var peer: Peer?
+    /// The header fields of that name, as they were sent; nil for one that was not.
+    public var host: String?
+    public var authorization: String?
 
     public init(
         method: String, path: String, query: [String: String] = [:], repeated: Set<String> = [], body: [UInt8] = [],
-        readOnly: Bool = false, peer: Peer? = nil
+        readOnly: Bool = false, peer: Peer? = nil, host: String? = nil, authorization: String? = nil
     ) {
         self.method = method
         self.path = path
@@ -35,6 +38,8 @@ public struct ControlRequest: Sendable {
         self.body = body
         self.readOnly = readOnly
         self.peer = peer
+        self.host = host
+        self.authorization = authorization
     }
 }
 

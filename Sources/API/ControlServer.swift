@@ -11,8 +11,19 @@ public final class ControlServer: Sendable {
     public enum Endpoint: Sendable {
         /// `group` nil keeps the file with the group of the process.
         case unix(path: String, group: String?, mode: UInt32 = 0o660, readOnly: Bool = false)
-        /// Always read only. Port 0 takes a free one, see ``ControlServer/port``.
-        case tcp(host: String, port: UInt16)
+        /// Always read only. Port 0 takes a free one, see ``ControlServer/port``. With `tls` nothing else is spoken (RFC 8446, RFC 5246).
+        case tcp(host: String, port: UInt16, tls: Certificate? = nil)
+    }
+
+    /// Both in PEM (RFC 7468).
+    public struct Certificate: Sendable, Equatable {
+        public var chain: String
+        public var key: String
+
+        public init(chain: String, key: String) {
+            self.chain = chain
+            self.key = key
+        }
     }
 
     public struct Limits: Sendable {
@@ -32,6 +43,7 @@ public final class ControlServer: Sendable {
     // @unchecked in effect: the daemon's functions used here (stop) may be called from any thread; it is called once, in deinit.
     nonisolated(unsafe) private let daemon: OpaquePointer
     private let listener: Listener
+    private let secrets: [SecretText]
     /// The TCP port listened on.
     public var port: UInt16 { listener.port }
 
@@ -55,21 +67,30 @@ public final class ControlServer: Sendable {
         let socket = fcntl(listener.fd, F_DUPFD_CLOEXEC, 3)
         guard socket >= 0 else { throw .system(operation: "duplicate the socket", code: errno) }
         let context = Unmanaged.passUnretained(session).toOpaque()
-        let options = [
+        var options = [
             MHD_OptionItem(option: .LISTEN_SOCKET, value: Int(socket), ptr_value: nil),
             // Above our own limit, at which the server itself makes room: at libmicrohttpd's it would only stop to accept.
             MHD_OptionItem(option: .CONNECTION_LIMIT, value: limits.connections + 64, ptr_value: nil),
             MHD_OptionItem(option: .CONNECTION_TIMEOUT, value: Int(limits.responseTime.components.seconds), ptr_value: nil),
             MHD_OptionItem(option: .NOTIFY_CONNECTION, value: unsafeBitCast(connectionChanged, to: Int.self), ptr_value: context),
             MHD_OptionItem(option: .NOTIFY_COMPLETED, value: unsafeBitCast(requestCompleted, to: Int.self), ptr_value: context),
-            MHD_OptionItem(option: .END, value: 0, ptr_value: nil),
         ]
-        let flags =
+        var flags =
             MHD_USE_EPOLL.rawValue | MHD_USE_INTERNAL_POLLING_THREAD.rawValue | MHD_USE_SUSPEND_RESUME.rawValue | MHD_USE_ITC.rawValue
+        // libmicrohttpd keeps pointers to them.
+        secrets = bound.certificate.map { [SecretText($0.chain), SecretText($0.key)] } ?? []
+        if let chain = secrets.first, let key = secrets.last {
+            flags |= MHD_USE_TLS.rawValue
+            options.append(MHD_OptionItem(option: .HTTPS_MEM_CERT, value: 0, ptr_value: chain.pointer))
+            options.append(MHD_OptionItem(option: .HTTPS_MEM_KEY, value: 0, ptr_value: key.pointer))
+        }
+        options.append(MHD_OptionItem(option: .END, value: 0, ptr_value: nil))
         errno = 0
         guard let daemon = MHD_start(flags, 0, accessed, context, options) else {
             let code = errno
             close(socket)
+            // GnuTLS tells its reasons on standard error alone.
+            if bound.certificate != nil, code == 0 { throw .badCertificate }
             throw .system(operation: "start the HTTP server", code: code)
         }
         self.daemon = daemon
@@ -89,16 +110,37 @@ public final class ControlServer: Sendable {
 public struct BoundEndpoint: ~Copyable {
     let listener: Listener
     let readOnly: Bool
+    let certificate: ControlServer.Certificate?
 
     public init(_ endpoint: ControlServer.Endpoint) throws(ListenError) {
         switch endpoint {
         case .unix(let path, let group, let mode, let only):
             listener = try Listener.unix(path: path, group: group, mode: mode)
             readOnly = only
-        case .tcp(let host, let port):
+            certificate = nil
+        case .tcp(let host, let port, let tls):
             listener = try Listener.tcp(host: host, port: port)
             readOnly = true
+            certificate = tls
         }
+    }
+}
+
+/// A C string at one place until its owner goes, then overwritten.
+private final class SecretText: Sendable {
+    nonisolated(unsafe) let pointer: UnsafeMutablePointer<CChar>
+    private let size: Int
+
+    init(_ text: String) {
+        let bytes = text.utf8CString
+        size = bytes.count
+        pointer = .allocate(capacity: size)
+        bytes.withUnsafeBufferPointer { pointer.initialize(from: $0.baseAddress!, count: size) }
+    }
+
+    deinit {
+        explicit_bzero(pointer, size)
+        pointer.deallocate()
     }
 }
 

@@ -127,7 +127,8 @@ final class Session: Sendable {
         let values = query(connection)
         let request = ControlRequest(
             method: method, path: String(cString: url), query: values.last, repeated: values.repeated, body: partial.body,
-            readOnly: readOnly, peer: peer(MHD_connection_socket(connection)))
+            readOnly: readOnly, peer: peer(MHD_connection_socket(connection)), host: header("Host", connection),
+            authorization: header("Authorization", connection))
         return send(handler(request), connection)
     }
 
@@ -138,6 +139,10 @@ final class Session: Sendable {
         let error = "\(method) changes something, and this listener is for reading"
         guard let controlSocket else { return .notAllowed(error, allowed: ["GET", "HEAD"]) }
         return .failure(403, error, hint: "ask over the control socket: \(controlSocket)")
+    }
+
+    private func header(_ name: String, _ connection: OpaquePointer) -> String? {
+        MHD_lookup_connection_value(connection, .HEADER_KIND, name).map { String(cString: $0) }
     }
 
     private struct QueryValues {

@@ -124,6 +124,8 @@ final class Agent {
         for target in targets { target.open(now: .now) }
         consumer.setCollectors(configuration.sflow)
         follower.choose(configuration)
+        let declarations = Declarations(configuration.topology)
+        topology?.tell { $0.declare(declarations) }
         applyPolicy(because: "SIGHUP")
         try read()
     }
@@ -199,9 +201,11 @@ final class Agent {
         // Not before: connecting has threads of its own, which must start without the privileges.
         for target in targets { target.open(now: .now) }
         consumer.setCollectors(configuration.sflow)
-        topology = try TopologyThread(log)
-        for followed in follower.namespaces.values { follow(followed) }
-        collector.keepsGains = true
+        if configuration.topology.isKept {
+            topology = try TopologyThread(configuration, log, history: try HistoryPlace(configuration.history)?.thread(log))
+            for followed in follower.namespaces.values { follow(followed) }
+            collector.keepsGains = true
+        }
         try loop.run()
         topology?.stop()
     }
@@ -215,8 +219,16 @@ final class Agent {
 
     private func read() throws { readTimer.fire(after: try collector.collect()) }
 
+    /// In the middle of the clock's seconds: what happened in one is kept as of that one, however late the timer fires.
+    private static var untilNextTurn: Duration {
+        let second: Int64 = 1_000_000_000
+        let phase = Timestamp.now.nanoseconds % second
+        let rest = second + second / 2 - phase
+        return .nanoseconds(rest > second + second / 4 ? rest - second : rest)
+    }
+
     private func turn() {
-        turnTimer.fire(after: .seconds(1))
+        turnTimer.fire(after: Self.untilNextTurn)
         follower.repair()
         keeper.turn(now: .now)
         reporter.turn(now: .now)
@@ -247,8 +259,16 @@ final class Agent {
         collector.takeGains { record, totals, transport in
             gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
         }
-        let places = datapath.interfaces.map { ($0.id, TopologyKeeper.CountedPlace(index: Int32($0.ifindex), cookie: $0.namespaceCookie)) }
-        topology.tell { [gains] in $0.turn(gains, Dictionary(places) { $1 }) }
+        var second = TopologyKeeper.Second(flows: gains, places: [:], interfaces: [:])
+        for interface in datapath.interfaces {
+            second.places[interface.id] = .init(index: Int32(interface.ifindex), cookie: interface.namespaceCookie)
+            let received = rates[ObservationPoint(interface: interface.id, direction: .ingress)]
+            let sent = rates[ObservationPoint(interface: interface.id, direction: .egress)]
+            second.interfaces[interface.id] = Load(
+                forwardBytes: received?.bytes ?? 0, backwardBytes: sent?.bytes ?? 0, forwardPackets: received?.packets ?? 0,
+                backwardPackets: sent?.packets ?? 0)
+        }
+        topology.tell { [second] in $0.turn(second) }
     }
 
     private func measureRates() {

@@ -50,6 +50,7 @@ public enum AgentProcess {
         let reading = try BoundEndpoint(
             .unix(path: configuration.control.readSocket, group: Group.existing(configuration.control.readGroup, log), readOnly: true))
         let metrics = try MetricsEndpoint(configuration.metricsListen)
+        let page = try PageEndpoint(configuration.page)
         let agent = try Agent(configuration, log: log)
         // Before any thread is started, so that all of them leave the signals to the loop.
         try agent.loop.signals([SIGTERM, SIGINT, SIGHUP]) { [unowned agent] number in
@@ -68,17 +69,24 @@ public enum AgentProcess {
         }
         _ = try ProcessPrivileges.drop(keeping: kept)
         let mailbox = Mailbox(agent)
-        let servers = [
-            try ControlServer(control, limits: .forPolicies, handler: mailbox.answer),
-            try ControlServer(reading, controlSocket: configuration.control.socket, handler: mailbox.answer),
-            try metrics.serve(mailbox.answerMetrics),
-        ]
+        var servers: [ControlServer?] = []
+        // What strangers send is parsed by threads that may do nothing special. A noncopyable listener goes to each in a box of its own.
+        var listeners = (control: Optional(control), reading: Optional(reading), metrics: Optional(metrics), page: Optional(page))
+        try ThreadPrivileges.withNone {
+            servers = [
+                try ControlServer(listeners.control.take()!, limits: .forPolicies, handler: mailbox.answer),
+                try ControlServer(listeners.reading.take()!, controlSocket: configuration.control.socket, handler: mailbox.answer),
+                try listeners.metrics.take()!.serve(mailbox.answerMetrics),
+                try listeners.page.take()!.serve(controlSocket: configuration.control.socket, mailbox.answer),
+            ]
+        }
         _ = try? ServiceNotification.ready.send()
         log.info(
             "ready",
             [
                 "interfaces": LogValue(agent.datapath.interfaces.count), "socket": LogValue(configuration.control.socket),
                 "metrics": LogValue(configuration.metricsListen?.description ?? "off"),
+                "page": LogValue(configuration.page.url ?? "off"),
             ])
         try agent.run()
         _ = try? ServiceNotification.stopping.send()

@@ -48,7 +48,7 @@ extension AgentConfiguration {
     private mutating func decode(_ root: YAMLNode, _ decoder: inout ConfigurationDecoder) {
         let keys = [
             "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "sflow", "log", "bpffs",
-            "policy",
+            "policy", "topology", "history", "page",
         ]
         let values = decoder.mapping(root, "", keys: keys)
         if let node = values["interfaces"] {
@@ -81,6 +81,9 @@ extension AgentConfiguration {
             decoder.choice(values["format"], "log.format", into: &log.format)
             decoder.choice(values["level"], "log.level", into: &log.level)
         }
+        if let node = values["topology"] { topology.decode(node, &decoder) }
+        if let node = values["history"] { history.decode(node, &decoder) }
+        if let node = values["page"] { page.decode(node, &decoder) }
         decoder.path(values["policy"], "policy", limit: 1024, into: &policy)
         if let node = values["bpffs"], let text = decoder.text(node, "bpffs") {
             var path = ""

@@ -79,6 +79,44 @@ extension AgentConfiguration {
         # The folder of policy files: what is mirrored, sampled and shaped.
         policy: \(scalar(policy))
 
+        topology:
+          # What is there and who talks to whom: false costs nothing and answers nothing.
+          kept: \(topology.isKept)
+          # Nodes in all, \(bounds(Topology.nodeBounds)); beyond it endpoints are folded into prefixes.
+          nodes: \(topology.nodes)
+          # Links of communication, \(bounds(Topology.communicationBounds)).
+          communications: \(topology.communications)
+          # Communication without traffic for so long leaves the topology; it stays in the history.
+          idle: \(Configuration.render(topology.idle))
+          # Virtual networks that only their addresses tell, by name: {shop: [10.1.0.0/16]}.
+          networks: \(renderPrefixes(topology.networks))
+          # Security zones, likewise.
+          zones: \(renderPrefixes(topology.zones))
+
+        history:
+          # The database of the topology's past and of rates, or off. Its folder has to exist.
+          file: \(history.file.map(scalar) ?? "off")
+          # Bytes at most: what is older than its age goes, and the oldest before its age when it grows beyond.
+          size: \(renderBytes(history.size))
+          # How long: rates a second, of ten seconds, a minute, an hour; changes of the topology.
+          keep:
+            second: \(Configuration.render(history.keep.second))
+            ten-seconds: \(Configuration.render(history.keep.tenSeconds))
+            minute: \(Configuration.render(history.keep.minute))
+            hour: \(Configuration.render(history.keep.hour))
+            topology: \(Configuration.render(history.keep.topology))
+
+        page:
+          # The page to look at, http://127.0.0.1:8643/, or off. An address other than of the loopback needs the three files below.
+          listen: \(page.listen.map { scalar($0.description) } ?? "off")
+          # Names that this host is asked for by, besides localhost and addresses.
+          names: \(list(page.names))
+          # One line: the token that a browser has to send (RFC 6750). Readable by root alone.
+          token-file: \(page.tokenFile.map(scalar) ?? "off")
+          # TLS, in PEM.
+          certificate: \(page.certificate.map(scalar) ?? "off")
+          key: \(page.key.map(scalar) ?? "off")
+
         """
     }
 
@@ -106,6 +144,10 @@ extension AgentConfiguration {
                     interfaces: \(list(one.interfaces.map(\.pattern)))
                 """
             }.joined(separator: "\n")
+    }
+
+    private func renderPrefixes(_ named: [PrefixSet]) -> String {
+        "{" + named.map { "\(scalar($0.name)): \(list($0.prefixes.map(\.description)))" }.joined(separator: ", ") + "}"
     }
 
     private func renderBPFFS() -> String {

@@ -122,6 +122,9 @@ public struct AgentConfiguration: Sendable, Equatable {
     public var sflow: [SFlow] = []
     public var log = Log()
     public var bpffs = BPFFileSystem.automatic
+    public var topology = Topology()
+    public var history = History()
+    public var page = Page()
     /// The folder of policy files.
     public var policy = "/etc/nilo/policy.d"
 

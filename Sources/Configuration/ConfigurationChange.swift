@@ -35,6 +35,20 @@ public struct ConfigurationChange: Sendable, Equatable {
         leave("log.format", new, \.log.format)
         leave("bpffs", new, \.bpffs)
         leave("policy", new, \.policy)
+        leave("topology.kept", new, \.topology.isKept)
+        leave("topology.nodes", new, \.topology.nodes)
+        leave("topology.communications", new, \.topology.communications)
+        leave("topology.idle", new, \.topology.idle)
+        take("topology.networks", new, \.topology.networks)
+        take("topology.zones", new, \.topology.zones)
+        leave("history.file", new, \.history.file)
+        leave("history.size", new, \.history.size)
+        leave("history.keep", new, \.history.keep)
+        leave("page.listen", new, \.page.listen)
+        leave("page.names", new, \.page.names)
+        leave("page.token-file", new, \.page.tokenFile)
+        leave("page.certificate", new, \.page.certificate)
+        leave("page.key", new, \.page.key)
     }
 
     private mutating func take<T: Equatable>(

@@ -36,11 +36,16 @@ public struct TopologyBuilder {
     private var deltas: [[FlowDelta]] = []
     private var verdicts: [FlowVerdict] = []
 
-    public init(limits: TopologyLimits = TopologyLimits()) {
+    /// - Parameter epoch: that the snapshots count on from: where the kept history ends.
+    public init(limits: TopologyLimits = TopologyLimits(), after epoch: UInt64 = 0) {
         self.limits = limits
+        snapshot = Snapshot(epoch: epoch, time: Timestamp(nanoseconds: 0), graph: graph)
         traffic = TrafficBook(limits: limits)
         names = NameBook(limit: limits.names)
     }
+
+    /// What an interface of a namespace is called, as of the latest commit.
+    public func interface(_ index: Int32, in cookie: UInt64) -> NodeKey? { wiring.interface(index, in: cookie)?.key }
 
     // MARK: observing
 

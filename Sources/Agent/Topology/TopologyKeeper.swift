@@ -11,15 +11,16 @@ import Topology
 final class TopologyKeeper {
     private let loop: EventLoop
     private let log: Log
-    private var builder = TopologyBuilder()
+    private var builder: TopologyBuilder
     private var watched: [UInt64: WatchedNamespace] = [:]
     private var counted: [InterfaceID: CountedPlace] = [:]
     private var commitTimer: LoopTimer!
     private var isCommitDue = false
     /// Told once each, until it went well again.
     private var complaints: [UInt64: String] = [:]
-    /// Called with each snapshot.
-    var onCommit: (Snapshot) -> Void = { _ in }
+    private var turnedAt: ContinuousClock.Instant?
+    /// Called with each snapshot, and with what moved in the second that ended with it.
+    var onCommit: (Snapshot, TrafficLoads?) -> Void = { _, _ in }
 
     /// A counted interface and where it is.
     struct CountedPlace: Hashable, Sendable {
@@ -27,17 +28,32 @@ final class TopologyKeeper {
         var cookie: UInt64
     }
 
+    /// What happened in a second, as the datapath saw it.
+    struct Second: Sendable {
+        var flows: [FlowDelta]
+        var places: [InterfaceID: CountedPlace]
+        /// Of each interface, forward what it received.
+        var interfaces: [InterfaceID: Load]
+    }
+
     /// For so long changes are gathered before they make a snapshot: one command of an administrator is several of the kernel's messages.
     static let settling = Duration.milliseconds(20)
 
-    init(_ loop: EventLoop, _ log: Log) throws {
+    /// - Parameter epoch: that the history ends with.
+    init(_ loop: EventLoop, _ log: Log, _ limits: TopologyLimits, after epoch: UInt64) throws {
         self.loop = loop
         self.log = log
+        builder = TopologyBuilder(limits: limits, after: epoch)
         builder.observe(.host(name: SystemFiles.hostName, HostState(kernel: SystemFiles.kernelRelease)))
         commitTimer = try loop.timer { [unowned self] in commit() }
     }
 
     // MARK: Namespaces
+
+    func declare(_ declarations: Declarations) {
+        builder.observe(.configured(declarations))
+        commitSoon()
+    }
 
     func follow(_ namespace: NetworkNamespace, name: String, owner: String) {
         builder.observe(.namespace(NamespaceFact(cookie: namespace.cookie, name: name, owner: owner)))
@@ -97,17 +113,28 @@ final class TopologyKeeper {
     private func commit() {
         isCommitDue = false
         resynchronise()
-        onCommit(builder.commit(at: .now))
+        onCommit(builder.commit(at: .now), nil)
     }
 
-    /// A second has passed: what flows did in it, and the interfaces that are counted.
-    func turn(_ gains: [FlowDelta], _ places: [InterfaceID: CountedPlace]) {
-        for (id, place) in counted where places[id] != place { builder.observe(.uncounted(id)) }
-        for (id, place) in places where counted[id] != place {
+    /// A second has passed.
+    func turn(_ second: Second) {
+        for (id, place) in counted where second.places[id] != place { builder.observe(.uncounted(id)) }
+        for (id, place) in second.places where counted[id] != place {
             builder.observe(.counted(id, interface: place.index, in: place.cookie))
         }
-        counted = places
-        builder.observe(.traffic(gains))
-        commit()
+        counted = second.places
+        builder.observe(.traffic(second.flows))
+        isCommitDue = false
+        resynchronise()
+        let snapshot = builder.commit(at: .now)
+        let now = ContinuousClock.now
+        let length = turnedAt.map { now - $0 } ?? .seconds(1)
+        turnedAt = now
+        var interfaces: [NodeKey: Load] = [:]
+        for (id, load) in second.interfaces {
+            guard let place = second.places[id], let key = builder.interface(place.index, in: place.cookie) else { continue }
+            interfaces[key, default: Load()] += load
+        }
+        onCommit(snapshot, TrafficLoads(snapshot, interfaces: interfaces, length: length))
     }
 }

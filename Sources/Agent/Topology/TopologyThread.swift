@@ -1,4 +1,4 @@
-import Flows
+import Configuration
 import Logging
 import NetworkTypes
 import Synchronization
@@ -12,27 +12,63 @@ final class TopologyThread: Sendable {
     // Both are touched by jobs of the loop alone, which run on its thread; made before that thread is there.
     private nonisolated(unsafe) let loop: EventLoop
     private nonisolated(unsafe) let keeper: TopologyKeeper
-    private let latest: Mutex<Snapshot>
+    private let state: Mutex<Latest>
+    let history: HistoryThread?
+    let feed = EventFeed()
 
-    init(_ log: Log) throws {
+    /// What is known now.
+    struct Latest: Sendable {
+        var snapshot = Snapshot.empty
+        /// Of the last whole second.
+        var loads = TrafficLoads.none
+    }
+
+    init(_ configuration: AgentConfiguration, _ log: Log, history: HistoryThread?) throws {
+        var limits = TopologyLimits()
+        limits.nodes = configuration.topology.nodes
+        limits.communications = configuration.topology.communications
+        limits.idleEpochs = UInt64(configuration.topology.idle.components.seconds)
         let loop = try EventLoop()
-        let keeper = try TopologyKeeper(loop, log)
+        let keeper = try TopologyKeeper(loop, log, limits, after: history?.lastEpoch ?? 0)
+        keeper.declare(Declarations(configuration.topology))
         self.loop = loop
         self.keeper = keeper
+        self.history = history
         jobs = loop.jobs
-        latest = Mutex(.empty)
-        keeper.onCommit = { [unowned self] snapshot in latest.withLock { $0 = snapshot } }
+        state = Mutex(Latest())
+        keeper.onCommit = { [unowned self] snapshot, loads in
+            let before = state.withLock { latest in
+                defer {
+                    latest.snapshot = snapshot
+                    if let loads { latest.loads = loads }
+                }
+                return latest
+            }
+            history?.add(snapshot, loads)
+            feed.tell(snapshot, loads, before: before)
+        }
         let isStarted = DetachedThread.start { [self] in
             do { try self.loop.run() } catch { log.error("the topology is kept no longer", ["reason": LogValue("\(error)")]) }
         }
         guard isStarted else { throw AgentFailure("keep the topology", "no thread could be started") }
     }
 
-    /// The latest one.
-    var snapshot: Snapshot { latest.withLock { $0 } }
+    var latest: Latest { state.withLock { $0 } }
+    var snapshot: Snapshot { latest.snapshot }
 
     /// Has something done on the topology's thread.
     func tell(_ job: @escaping @Sendable (TopologyKeeper) -> Void) { _ = jobs.add { [self] in job(keeper) } }
 
-    func stop() { _ = jobs.add { [self] in loop.stop() } }
+    func stop() {
+        _ = jobs.add { [self] in loop.stop() }
+        history?.stop()
+    }
+}
+
+extension Declarations {
+    init(_ configuration: AgentConfiguration.Topology) {
+        self.init(
+            networks: configuration.networks.map { Network(name: $0.name, prefixes: $0.prefixes) },
+            zones: configuration.zones.map { Zone(name: $0.name, prefixes: $0.prefixes) })
+    }
 }

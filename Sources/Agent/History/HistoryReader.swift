@@ -1,0 +1,37 @@
+import NetworkTypes
+import Storage
+import Synchronization
+import Topology
+
+/// Asks the store, over connections that only read: on the threads of the listeners, never on that of the agent.
+final class HistoryReader: Sendable {
+    // One thread at a time has it.
+    private struct Connection: @unchecked Sendable {
+        var reading: (any HistoryReading)?
+    }
+
+    private let connection = Mutex(Connection())
+    private let open: @Sendable () throws(StorageError) -> any HistoryReading
+
+    init(open: @escaping @Sendable () throws(StorageError) -> any HistoryReading) { self.open = open }
+
+    /// One question at a time. A connection that failed is made anew for the next.
+    func ask<T: Sendable>(_ question: (any HistoryReading) throws(StorageError) -> T) throws(StorageError) -> T {
+        try connection.withLock { (connection) throws(StorageError) -> T in
+            do throws(StorageError) {
+                let reading = try connection.reading ?? open()
+                connection.reading = reading
+                return try question(reading)
+            } catch {
+                connection.reading = nil
+                throw error
+            }
+        }
+    }
+
+    /// The topology of a moment; empty before the first that is kept.
+    func snapshot(at time: Timestamp) throws(StorageError) -> Snapshot {
+        let entities = try ask { (reading) throws(StorageError) in try reading.entities(at: time) }
+        return Snapshot.restored(from: entities.lazy.map { ($0.key, $0.state) }, at: time).snapshot
+    }
+}

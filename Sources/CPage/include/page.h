@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of the page to look at, built into the program. */
+#pragma once
+#include <stddef.h>
+
+struct page_file {
+    const char *name;
+    /* Of HTTP: Content-Type. */
+    const char *type;
+    const unsigned char *bytes;
+    size_t size;
+};
+
+extern const struct page_file page_files[];
+extern const size_t page_file_count;
