@@ -23,6 +23,9 @@ let kernelAndLibraries: [Target] = [  // 0
     .systemLibrary(name: "CCurses", providers: [.apt(["libncurses-dev"])]),
     library("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
     library("CCapNG", pkgConfig: "libcap-ng", apt: "libcap-ng-dev"),
+    library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
+    library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
     library("CNDPI", pkgConfig: "libndpi", apt: "libndpi-dev"),
     library("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
 ]
@@ -54,6 +57,7 @@ let edges: [Target] = [  // 4
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "Topology"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
+    .target(name: "Storage", dependencies: ["CPostgres", "CSQLite", "CZstd", "NetworkTypes", "Topology"]),
     .target(name: "Terminal", dependencies: ["NetworkTypes"]),
 ]
 
@@ -73,13 +77,15 @@ let commands: [Target] = [  // 6
     .executableTarget(
         name: "nilo-bench",
         dependencies: [
-            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Dissection", "Flows", "Netlink", "NetworkTypes",
-            "Policy", "Sampling",
+            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows", "Netlink",
+            "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
+    .executableTarget(
+        name: "storage-probe", dependencies: ["CLinux", "NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
 ]
 
 let executables: [Target] = [  // 7
@@ -127,6 +133,8 @@ let tests: [Target] = [
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
     .testTarget(name: "SFlowTests", dependencies: ["NetworkTypes", "SFlow", "TestSupport"]),
+    .testTarget(
+        name: "StorageTests", dependencies: ["storage-probe", "CSQLite", "NetworkTypes", "Storage", "TestSupport", "Topology"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "TopologyTests", dependencies: ["Flows", "NetworkTypes", "TestSupport", "Topology"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),

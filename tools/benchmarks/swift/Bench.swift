@@ -6,7 +6,7 @@ import Glibc
 
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
     static let suites: [String: [Measurement]] = [
-        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "applications": applications,
+        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "store": store, "applications": applications,
     ]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
@@ -22,6 +22,9 @@ import Glibc
     static let shape: [Measurement] = [
         ("rates", measureRates), ("fairness", measureFairness), ("classes", measureClasses), ("unrelated", measureUnrelated),
         ("updates", measureUpdates),
+    ]
+    static let store: [Measurement] = [
+        ("topology", measureTopologyHistory), ("series", measureSeriesHistory), ("postgres", measurePostgres),
     ]
 
     static func main() {
