@@ -52,6 +52,8 @@ public struct ControlResponse: Sendable {
         case bytes([UInt8])
         /// Made while the client takes it, so that it is never in memory as a whole. What it holds on to is let go with it.
         case pieces(Pieces)
+        /// Made by the server's thread after the handler has returned: what takes a while, and needs nobody else.
+        case later(@Sendable () throws -> ControlResponse)
         /// The answer goes on: `start` gets the writing end and must return at once, handing it to another thread.
         case stream(start: @Sendable (ControlStream) -> Void)
     }
@@ -73,6 +75,12 @@ public struct ControlResponse: Sendable {
         status = 200
         self.contentType = contentType
         body = .pieces(next)
+    }
+
+    public init(later make: @escaping @Sendable () throws -> ControlResponse) {
+        status = 200
+        contentType = ""
+        body = .later(make)
     }
 
     public init(contentType: String = "application/x-ndjson", stream start: @escaping @Sendable (ControlStream) -> Void) {

@@ -187,6 +187,10 @@ final class Session: Sendable {
             enter(.responding, fd)
             return queue(made, response, connection)
         case .pieces(let next): return send(next, response, connection)
+        case .later(let make):
+            do { return send(try make(), connection) } catch {
+                return send(.failure(500, "the answer cannot be made: \(error)"), connection)
+            }
         case .stream(let start):
             let stream = ControlStream(connection: connection)
             let admitted = state.withLock { state in

@@ -30,6 +30,9 @@ final class Agent {
     private(set) var consumer: SampleConsumer!
     /// nil until the agent runs.
     private(set) var topology: TopologyThread?
+    private(set) var historyPlace: HistoryPlace?
+    /// nil where nothing is kept.
+    private(set) var historyReader: HistoryReader?
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -202,7 +205,9 @@ final class Agent {
         for target in targets { target.open(now: .now) }
         consumer.setCollectors(configuration.sflow)
         if configuration.topology.isKept {
-            topology = try TopologyThread(configuration, log, history: try HistoryPlace(configuration.history)?.thread(log))
+            historyPlace = HistoryPlace(configuration.history)
+            historyReader = historyPlace?.reader
+            topology = try TopologyThread(configuration, log, history: try historyPlace?.thread(log))
             for followed in follower.namespaces.values { follow(followed) }
             collector.keepsGains = true
         }

@@ -47,6 +47,24 @@ struct ControlQuery {
         return number
     }
 
+    /// RFC 3339; nil when it is not given.
+    /// - Parameter roundedUp: see `Timestamp.init(rfc3339:roundedUp:)`.
+    func moment(_ name: String, roundedUp: Bool) throws(Fault) -> Timestamp? {
+        guard let text = values[name] else { return nil }
+        guard let moment = Timestamp(rfc3339: text, roundedUp: roundedUp) else {
+            throw Fault(field: name, value: text, reason: "it is a moment such as 2026-03-01T12:00:00Z (RFC 3339)")
+        }
+        return moment
+    }
+
+    /// `from` and `to`; without them the hour that ends now.
+    func span() throws(Fault) -> (from: Timestamp, to: Timestamp) {
+        let to = try moment("to", roundedUp: true) ?? .now
+        let from = try moment("from", roundedUp: false) ?? Timestamp(nanoseconds: to.nanoseconds - 3_600_000_000_000)
+        guard from <= to else { throw Fault(field: "from", value: text("from"), reason: "it is later than to") }
+        return (from, to)
+    }
+
     func choice<T: RawRepresentable & CaseIterable>(_ name: String, standard: T) throws(Fault) -> T where T.RawValue == String {
         guard let text = values[name] else { return standard }
         guard let value = T(rawValue: text) else {

@@ -4,6 +4,7 @@ import Flows
 import FoundationEssentials
 import NetworkTypes
 import Reports
+import Storage
 
 /// The control API: what may be asked over the sockets, and the form of the answers. Bodies are JSON of the `Reports` types.
 enum ControlRoutes {
@@ -48,15 +49,30 @@ enum ControlRoutes {
         switch question(request) {
         case .failure(let refusal): return refusal.response
         case .success(let question):
-            switch ask(question) {
+            let result = ask(question).map { result in
+                result.flatMap { response in
+                    guard case .later(let make) = response.body else { return .success(response) }
+                    return Result { try make() }
+                }
+            }
+            switch result {
             case .success(let response)?: return response
+            case .failure(let error as StorageError)?: return .failure(503, "\(error)", hint: error.hint)
+            case .failure(let error as NoSuchThing)?: return .failure(404, error.text, hint: error.hint)
             case .failure(let error as AgentFailure)?: return .failure(422, "\(error.what): \(error.why)", hint: error.hint)
             case .failure(let error as PolicyFile.Failure)?: return .failure(422, "\(error)", hint: "nothing was changed")
             case .failure(let error as PlanReport.Refusal)?: return .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)
+            case .failure(_ as AgentIsStarting)?: return .failure(503, "the topology is not known yet", hint: "try again in a second")
             case .failure(let error)?: return .failure(500, "\(error)")
             case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")
             }
         }
+    }
+
+    /// What was asked about is not there.
+    struct NoSuchThing: Error {
+        var text: String
+        var hint: String?
     }
 
     /// Why a request is not put to the agent.

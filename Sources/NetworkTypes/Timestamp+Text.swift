@@ -14,6 +14,59 @@ extension Timestamp: CustomStringConvertible {
             + "T\(pad(second / 3600, 2)):\(pad(second / 60 % 60, 2)):\(pad(second % 60, 2)).\(pad(milliseconds, 3))Z"
     }
 
+    /// Reads RFC 3339 (5.6), with `Z` or an offset and up to nine digits of a fraction; nil for anything else, and for what 64 bits of
+    /// nanoseconds do not hold (before 1678, after 2261).
+    ///
+    /// - Parameter roundedUp: digits that are not given count as nines where some of the fraction are: a moment that was printed to the
+    ///   millisecond then is not before what happened in it.
+    public init?(rfc3339 text: String, roundedUp: Bool = false) {
+        var rest = Array(text.utf8)[...]
+        func digits(_ count: Int) -> Int64? {
+            guard rest.count >= count, rest.prefix(count).allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            defer { rest = rest.dropFirst(count) }
+            return rest.prefix(count).reduce(0) { $0 * 10 + Int64($1 - 0x30) }
+        }
+        func take(_ wanted: UInt8...) -> UInt8? {
+            guard let byte = rest.first, wanted.contains(byte) else { return nil }
+            rest = rest.dropFirst()
+            return byte
+        }
+        guard let year = digits(4), take(0x2d) != nil, let month = digits(2), (1...12).contains(month), take(0x2d) != nil,
+            let date = digits(2), date >= 1, take(0x54, 0x74, 0x20) != nil, let hour = digits(2), hour < 24, take(0x3a) != nil,
+            let minute = digits(2), minute < 60, take(0x3a) != nil, let second = digits(2), second < 60
+        else { return nil }
+        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        guard date <= [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][Int(month) - 1] else { return nil }
+        var fraction: Int64 = 0
+        if take(0x2e) != nil {
+            let given = rest.prefix { (0x30...0x39).contains($0) }
+            guard (1...9).contains(given.count), let value = digits(given.count) else { return nil }
+            let scale = (0..<(9 - given.count)).reduce(Int64(1)) { scale, _ in scale * 10 }
+            fraction = value * scale + (roundedUp ? scale - 1 : 0)
+        }
+        var offset: Int64 = 0
+        if take(0x5a, 0x7a) == nil {
+            guard let sign = take(0x2b, 0x2d), let hours = digits(2), hours < 24, take(0x3a) != nil, let minutes = digits(2), minutes < 60
+            else { return nil }
+            offset = (hours * 3600 + minutes * 60) * (sign == 0x2b ? 1 : -1)
+        }
+        guard rest.isEmpty else { return nil }
+        let seconds = Self.day(year, month, date) * 86_400 + hour * 3600 + minute * 60 + second - offset
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, carry) = whole.addingReportingOverflow(fraction)
+        guard !overflow, !carry else { return nil }
+        self.init(nanoseconds: sum)
+    }
+
+    /// The inverse of ``civil(_:)``.
+    private static func day(_ year: Int64, _ month: Int64, _ date: Int64) -> Int64 {
+        let shifted = month <= 2 ? year - 1 : year
+        let era = shifted.floorDivided(by: 400)
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + date - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
     /// Year, month and day of a day number (0 is 1970-01-01). Years start in March, so that the leap day comes last: then a month's start
     /// is a linear function of its number, and eras of 400 years repeat.
     private static func civil(_ day: Int64) -> (Int64, Int64, Int64) {

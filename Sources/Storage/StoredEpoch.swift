@@ -27,7 +27,7 @@ public struct StoredEpoch: Sendable {
 
     static let numberLimit: UInt64 = 1 << 40
     /// UTF-8 bytes of a key, of entities and of series.
-    static let keyLimit = 512
+    public static let keyLimit = 512
     static let stateLimit = 1 << 20
 }
 

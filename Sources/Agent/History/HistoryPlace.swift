@@ -19,6 +19,9 @@ struct HistoryPlace: Sendable {
             topologyAge: keep.topology)
     }
 
+    /// How long points of a resolution are kept.
+    func keeps(_ resolution: SeriesResolution) -> Duration { limits.ages[resolution] ?? .zero }
+
     func thread(_ log: Log) throws -> HistoryThread {
         let (path, limits) = (path, limits)
         // Of the default place; any other folder is the administrator's to make. A missing one the store names.

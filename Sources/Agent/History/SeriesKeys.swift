@@ -54,7 +54,7 @@ extension TrafficLoads {
             add(.packets, true, load.backwardPackets)
         }
         add(SeriesKey.total, total)
-        for (node, load) in interfaces { add(snapshot.key(of: node).description, load) }
+        for (key, load) in interfaces { add(key.description, load) }
         for (node, load) in networks { add(snapshot.key(of: node).description, load) }
         for (node, load) in applications { add(snapshot.key(of: node).description, load) }
         var busiest = links.sorted { ($0.value.bytes, $1.key) > ($1.value.bytes, $0.key) }

@@ -40,7 +40,7 @@ public struct TrafficLoads: Sendable {
     /// Of links that carry communication, from client to server; and of the wires, ports and pairs of counted interfaces, from a to b.
     public private(set) var links: [LinkID: Load] = [:]
     /// Forward: received, backward: sent.
-    public private(set) var interfaces: [NodeID: Load] = [:]
+    public let interfaces: [NodeKey: Load]
     /// Forward: towards servers. Communication between two networks counts in both.
     public private(set) var networks: [NodeID: Load] = [:]
     public private(set) var applications: [NodeID: Load] = [:]
@@ -52,10 +52,10 @@ public struct TrafficLoads: Sendable {
     ///   - gains: of each counted interface, forward what it received.
     public init(_ snapshot: Snapshot, interfaces gains: [NodeKey: Load], length: Duration) {
         self.length = length
+        interfaces = gains
         for link in snapshot.active { addTraffic(link, snapshot) }
         for (key, load) in gains {
             guard let node = snapshot.id(of: key) else { continue }
-            interfaces[node] = load
             addInterface(node, load, snapshot)
         }
     }

@@ -1,0 +1,242 @@
+import NetworkTypes
+import Reports
+import Storage
+import Topology
+
+/// Rates of the past out of the store's series.
+struct RateReader {
+    enum Kind: String, CaseIterable, Sendable { case link, network, application }
+
+    enum Subject: Sendable {
+        /// A key, or `total`.
+        case one(String)
+        case busiest(Kind, Int)
+    }
+
+    /// A time in steps that the store still has.
+    struct Span: Sendable {
+        static let longest = 5000
+        let from: Timestamp
+        let steps: Int
+        let seconds: Int
+        let resolution: SeriesResolution
+
+        /// - Parameters:
+        ///   - step: seconds that are asked for.
+        ///   - keeps: how long points of a resolution are kept.
+        init(from: Timestamp, to: Timestamp, step: Int, keeps: (SeriesResolution) -> Duration, now: Timestamp = .now) {
+            let age = now - from
+            let length = max(1, (to - from).components.seconds)
+            let least = max(Int64(step), (length + Int64(Self.longest) - 1) / Int64(Self.longest))
+            // The coarsest that is fine enough, or the next coarser that reaches so far back.
+            let coarsest = SeriesResolution.allCases.last { $0.seconds <= least } ?? .second
+            let resolution = SeriesResolution.allCases.first { $0 >= coarsest && keeps($0) >= age } ?? .hour
+            let seconds = (least + resolution.seconds - 1) / resolution.seconds * resolution.seconds
+            self.init(from: from, to: to, seconds: seconds, resolution: resolution)
+        }
+
+        /// In steps of a resolution.
+        init(from: Timestamp, to: Timestamp, _ resolution: SeriesResolution) {
+            self.init(from: from, to: to, seconds: resolution.seconds, resolution: resolution)
+        }
+
+        private init(from: Timestamp, to: Timestamp, seconds: Int64, resolution: SeriesResolution) {
+            let start = from.nanoseconds / 1_000_000_000 / seconds * seconds
+            let end = (to.nanoseconds / 1_000_000_000 + seconds) / seconds * seconds
+            self.from = Timestamp(nanoseconds: start * 1_000_000_000)
+            self.seconds = Int(seconds)
+            self.resolution = resolution
+            steps = Int((end - start) / seconds)
+        }
+
+        var to: Timestamp { Timestamp(nanoseconds: from.nanoseconds + Int64(steps * seconds) * 1_000_000_000) }
+
+        func step(of point: SeriesPoint) -> Int? {
+            let index = (point.start.nanoseconds - from.nanoseconds) / 1_000_000_000 / Int64(seconds)
+            return (0..<Int64(steps)).contains(index) ? Int(index) : nil
+        }
+    }
+
+    private let reader: HistoryReader
+
+    init(_ reader: HistoryReader) { self.reader = reader }
+
+    // MARK: Series
+
+    func list(of subject: Subject, _ span: Span, _ measure: SeriesKey.Measure, network: NetworkKey?, _ snapshot: Snapshot) throws
+        -> SeriesListReport
+    {
+        // All communication is told of every second: where it is not, nothing was measured.
+        let seconds = try counts(SeriesKey.total, span)
+        var found: [SeriesListReport.SeriesReport] = []
+        switch subject {
+        case .one(let key):
+            guard key == SeriesKey.total || EntityKey(key) != nil else {
+                throw ControlRoutes.NoSuchThing(text: "no series of \(key)", hint: "keys are those of /v1/topology, and total")
+            }
+            if let series = try series(of: key, span, measure, seconds, snapshot) { found = [series] }
+        case .busiest(let kind, let top):
+            let keys = try reader.ask { (reading) throws(StorageError) in try reading.series() }
+                .compactMap { SeriesKey($0.key) }.filter { $0.measure == measure && !$0.isBackward }.map(\.subject)
+            var all: [(series: SeriesListReport.SeriesReport, sum: Double)] = []
+            for key in Set(keys) where Self.is(key, of: kind, in: network) {
+                guard let series = try series(of: key, span, measure, seconds, snapshot) else { continue }
+                let sum = (series.values + (series.reverse ?? [])).reduce(0) { $0 + ($1 ?? 0) }
+                if sum > 0 { all.append((series, sum)) }
+            }
+            all.sort { ($0.sum, $1.series.key) > ($1.sum, $0.series.key) }
+            found = all.prefix(top).map(\.series)
+        }
+        return SeriesListReport(from: span.from, to: span.to, stepSeconds: span.seconds, inPackets: measure == .packets, series: found)
+    }
+
+    /// Communication is told of by its network and application; `link` means what it goes over.
+    private static func `is`(_ key: String, of kind: Kind, in network: NetworkKey?) -> Bool {
+        switch (EntityKey(key), kind) {
+        case (.link(let link)?, .link):
+            guard link.kind != .talks else { return false }
+            return network.map { [link.a.parent, link.b.parent].contains(.network($0)) } ?? true
+        case (.node(.network(let key))?, .network): return key.isVirtual && (network.map { $0 == key } ?? true)
+        case (.node(.application)?, .application): return true
+        default: return false
+        }
+    }
+
+    /// nil where the store has nothing of it.
+    private func series(
+        of key: String, _ span: Span, _ measure: SeriesKey.Measure, _ seconds: [Int: UInt64], _ snapshot: Snapshot
+    ) throws -> SeriesListReport.SeriesReport? {
+        let forward = try points(SeriesKey(key, measure, isBackward: false), span)
+        let backward = try points(SeriesKey(key, measure, isBackward: true), span)
+        if forward.isEmpty && backward.isEmpty { return nil }
+        func rates(_ points: [SeriesPoint]) -> [Double?] {
+            var sums: [Int: Double] = [:]
+            for point in points { if let step = span.step(of: point) { sums[step, default: 0] += point.total } }
+            let factor: Double = measure == .bits ? 8 : 1
+            return (0..<span.steps).map { step in seconds[step].map { (sums[step] ?? 0) * factor / Double($0) } }
+        }
+        var (kind, name, capacity): (String, String, Double?) = ("total", "all traffic", nil)
+        switch EntityKey(key) {
+        case .node(let node)?:
+            kind = node.kind == .network ? "network" : node.kind == .application ? "application" : "entity"
+            name = node.qualifiedName
+        case .link(let link)?:
+            kind = "link"
+            name = link.title
+            if let id = snapshot.id(of: link), case .wire(let wire) = snapshot.state(of: id), let bits = wire.capacity, bits > 0 {
+                capacity = Double(bits)
+            }
+        case nil: break
+        }
+        return .init(key: key, kind: kind, name: name, values: rates(forward), reverse: rates(backward), capacity: capacity)
+    }
+
+    private func points(_ key: SeriesKey, _ span: Span) throws -> [SeriesPoint] {
+        try reader.ask { (reading) throws(StorageError) in
+            try reading.points(of: key.text, from: span.from, to: span.to, resolution: span.resolution)
+        }
+    }
+
+    /// How many seconds were measured in each step; none in those that are not there.
+    private func counts(_ key: String, _ span: Span) throws -> [Int: UInt64] {
+        var counts: [Int: UInt64] = [:]
+        for point in try points(SeriesKey(key, .bits, isBackward: false), span) {
+            if let step = span.step(of: point) { counts[step, default: 0] += point.count }
+        }
+        return counts
+    }
+
+    // MARK: Moments
+
+    /// Seconds around a moment that its rates are of.
+    private static let around: Int64 = 30
+    /// Links of which rates of a moment are looked up at most.
+    private static let most = 2000
+
+    /// What links carried around a moment, bit/s, forward and backward together.
+    private func levels(_ links: [LinkKey], around time: Timestamp) throws -> [LinkKey: TopologyDifferenceReport.Shift.Level] {
+        let from = Timestamp(nanoseconds: time.nanoseconds - Self.around * 1_000_000_000)
+        let to = Timestamp(nanoseconds: time.nanoseconds + Self.around * 1_000_000_000)
+        for resolution in SeriesResolution.allCases {
+            let span = Span(from: from, to: to, resolution)
+            let seconds = try counts(SeriesKey.total, span)
+            if seconds.isEmpty { continue }
+            var levels: [LinkKey: TopologyDifferenceReport.Shift.Level] = [:]
+            for link in links {
+                var sums: [Int: Double] = [:]
+                for isBackward in [false, true] {
+                    for point in try points(SeriesKey(link.description, .bits, isBackward: isBackward), span) {
+                        if let step = span.step(of: point) { sums[step, default: 0] += point.total }
+                    }
+                }
+                levels[link] = .init(seconds.map { (sums[$0.key] ?? 0) * 8 / Double($0.value) })
+            }
+            return levels
+        }
+        return [:]
+    }
+
+    /// The links whose rate around two moments differs by more than noise.
+    func shifts(
+        _ from: Timestamp, _ to: Timestamp, before: TopologyTeller, after: TopologyTeller, network: NetworkKey?, layer: TopologyLayer?
+    ) throws -> [TopologyDifferenceReport.Shift] {
+        let kept = Set(
+            try reader.ask { (reading) throws(StorageError) in try reading.series() }
+                .compactMap { SeriesKey($0.key) }.filter { $0.measure == .bits && !$0.isBackward }.map(\.subject))
+        var links: [LinkKey] = []
+        after.snapshot.forEachLink { link, kind, _, _ in
+            let key = after.snapshot.key(of: link)
+            guard links.count < Self.most, let told = kind.told, layer == nil || told.layer == layer, kept.contains(key.description),
+                before.snapshot.id(of: key) != nil, network.map({ after.networks(of: link).contains($0) }) ?? true
+            else { return }
+            links.append(key)
+        }
+        let (old, new) = (try levels(links, around: from), try levels(links, around: to))
+        return links.compactMap { link in
+            guard let before = old[link], let after = new[link] else { return nil }
+            return TopologyDifferenceReport.Shift(key: link, before: before, after: after)
+        }
+    }
+
+    /// What the links of a snapshot carried around its moment.
+    func loads(_ snapshot: Snapshot) throws -> [LinkKey: LoadReport] {
+        let kept = Set(
+            try reader.ask { (reading) throws(StorageError) in try reading.series() }
+                .compactMap { SeriesKey($0.key) }.filter { $0.measure == .bits && !$0.isBackward }.map(\.subject))
+        var links: [LinkKey] = []
+        snapshot.forEachLink { link, _, _, _ in
+            let key = snapshot.key(of: link)
+            if links.count < Self.most, kept.contains(key.description) { links.append(key) }
+        }
+        return try rates(links, at: snapshot.time)
+    }
+
+    /// Of the second, or the finest step that is kept, in which the moment lies.
+    private func rates(_ links: [LinkKey], at time: Timestamp) throws -> [LinkKey: LoadReport] {
+        for resolution in SeriesResolution.allCases {
+            let span = Span(from: time, to: time, resolution)
+            guard let seconds = try counts(SeriesKey.total, span).values.first, seconds > 0 else { continue }
+            var loads: [LinkKey: LoadReport] = [:]
+            for link in links {
+                func rate(_ measure: SeriesKey.Measure, _ isBackward: Bool) throws -> Double {
+                    let sum = try points(SeriesKey(link.description, measure, isBackward: isBackward), span).reduce(0) { $0 + $1.total }
+                    return sum * (measure == .bits ? 8 : 1) / Double(seconds)
+                }
+                loads[link] = LoadReport(
+                    bitsPerSecond: try rate(.bits, false), packetsPerSecond: try rate(.packets, false),
+                    reverseBitsPerSecond: try rate(.bits, true), reversePacketsPerSecond: try rate(.packets, true))
+            }
+            return loads
+        }
+        return [:]
+    }
+}
+
+extension SeriesPoint {
+    fileprivate var total: Double {
+        switch sum {
+        case .counter(let count): Double(count)
+        case .gauge(let value): value
+        }
+    }
+}
