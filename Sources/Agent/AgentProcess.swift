@@ -70,14 +70,17 @@ public enum AgentProcess {
         _ = try ProcessPrivileges.drop(keeping: kept)
         let mailbox = Mailbox(agent)
         var servers: [ControlServer?] = []
-        // What strangers send is parsed by threads that may do nothing special. A noncopyable listener goes to each in a box of its own.
-        var listeners = (control: Optional(control), reading: Optional(reading), metrics: Optional(metrics), page: Optional(page))
+        // What strangers send is parsed by threads that may do nothing special. A closure cannot consume what it captures: hence options.
+        var controlling = Optional(control)
+        var asking = Optional(reading)
+        var counting = Optional(metrics)
+        var showing = Optional(page)
         try ThreadPrivileges.withNone {
             servers = [
-                try ControlServer(listeners.control.take()!, limits: .forPolicies, handler: mailbox.answer),
-                try ControlServer(listeners.reading.take()!, controlSocket: configuration.control.socket, handler: mailbox.answer),
-                try listeners.metrics.take()!.serve(mailbox.answerMetrics),
-                try listeners.page.take()!.serve(controlSocket: configuration.control.socket, mailbox.answer),
+                try ControlServer(controlling.take()!, limits: .forPolicies, handler: mailbox.answer),
+                try ControlServer(asking.take()!, controlSocket: configuration.control.socket, handler: mailbox.answer),
+                try counting.take()!.serve(mailbox.answerMetrics),
+                try showing.take()!.serve(controlSocket: configuration.control.socket, mailbox.answer),
             ]
         }
         _ = try? ServiceNotification.ready.send()

@@ -10,7 +10,7 @@ extension ControlRoutes {
         let (from, to) = try query.span()
         let isUntilNow = query.text("to") == nil
         let network = query.text("network")
-        let layer = try query.layer()
+        let layer = try query.optionalChoice("layer", of: TopologyLayer.self)
         return { agent in
             let reader = try agent.history()
             let latest = isUntilNow ? agent.topology?.latest : nil
@@ -47,16 +47,14 @@ extension ControlRoutes {
         }
     }
 
-    static func networks(_: ControlQuery) throws(ControlQuery.Fault) -> Question {
-        { agent in
-            let latest = try agent.knownTopology()
-            return ControlResponse(later: { try json(NetworkListReport(TopologyTeller(latest))) })
-        }
+    static func networks(_ agent: Agent) throws -> ControlResponse {
+        let latest = try agent.knownTopology()
+        return ControlResponse(later: { try json(NetworkListReport(TopologyTeller(latest))) })
     }
 
     static func series(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
         let (from, to) = try query.span()
-        let step = try query.number("step", in: 1...86_400, standard: 0 + max(1, Int((to - from).components.seconds) / 300))
+        let step = try query.number("step", in: 1...86_400, standard: max(1, Int((to - from).components.seconds) / 300))
         let top = try query.number("top", in: 1...100, standard: 12)
         let measure = try query.choice("measure", standard: SeriesKey.Measure.bits)
         let network = query.text("network")
@@ -84,40 +82,15 @@ extension ControlRoutes {
         return { agent in
             let snapshot = try agent.knownTopology().snapshot
             let wanted = try network.map { try self.network($0, in: [snapshot]) }
-            guard let feed = agent.topology?.feed else { throw NoSuchThing(text: "the topology is not kept") }
+            guard let feed = agent.topology?.feed else { throw TopologyRefusal.notKept }
             return ControlResponse(contentType: "text/event-stream") { feed.add($0, network: wanted) }
         }
     }
 
-    /// By key, by a word of it, or by name.
-    static func network(_ text: String, in snapshots: [Snapshot]) throws(NoSuchThing) -> NetworkKey {
+    private static func network(_ text: String, in snapshots: [Snapshot]) throws(TopologyRefusal) -> NetworkKey {
         for snapshot in snapshots {
             if case .found(let node) = snapshot.find(text), case .network(let key) = snapshot.key(of: node) { return key }
         }
-        throw NoSuchThing(text: "no network is called \(text)", hint: "GET /v1/networks lists them")
+        throw TopologyRefusal(status: 404, error: "no network is called \(text)", hint: "GET /v1/networks lists them")
     }
 }
-
-extension Agent {
-    /// - Throws: where nothing is kept.
-    func history() throws(ControlRoutes.NoSuchThing) -> HistoryReader {
-        guard let historyReader else {
-            throw ControlRoutes.NoSuchThing(text: "no history is kept", hint: "history.file and topology.kept of the configuration say where")
-        }
-        return historyReader
-    }
-
-    /// - Throws: before the first is known, and where none is kept.
-    func knownTopology() throws -> TopologyThread.Latest {
-        guard let topology else {
-            if configuration.topology.isKept { throw AgentIsStarting() }
-            throw ControlRoutes.NoSuchThing(text: "the topology is not kept", hint: "topology.kept of the configuration is false")
-        }
-        let latest = topology.latest
-        guard latest.snapshot.time.nanoseconds > 0 else { throw AgentIsStarting() }
-        return latest
-    }
-}
-
-/// Asked for too early.
-struct AgentIsStarting: Error {}

@@ -4,36 +4,97 @@ import Topology
 
 /// What may be asked of the topology. The answer is drawn up while the client takes it, from a snapshot that does not change.
 extension ControlRoutes {
+    /// A line of the answer.
+    enum TopologyRow: Sendable {
+        case entity(NodeID)
+        case link(LinkID)
+    }
+
     static func topology(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
-        let network = query.text("network")
+        let (network, layer) = (query.text("network"), try query.optionalChoice("layer", of: TopologyLayer.self))
         let top = try query.number("top", in: 1...1_000_000, standard: 5000)
+        let moment = try query.moment("at", roundedUp: true)
         return { agent in
-            guard let snapshot = agent.topology?.snapshot, snapshot.epoch > 0 else {
-                return .failure(503, "the topology is not known yet", hint: "try again in a second")
+            let memory = agent.memory
+            @Sendable func answer(_ teller: TopologyTeller) throws -> ControlResponse {
+                let place = try network.map { try teller.snapshot.node(named: $0) }
+                let selection = TopologySelection(teller, in: place, layer: layer, top: top)
+                return try topology(selection, teller, live: moment == nil, memory)
             }
-            var wanted: Set<NodeID>?
-            if let network {
-                switch snapshot.find(network) {
-                case .found(let node): wanted = snapshot.extent(of: node)
-                case .nothing: return .failure(404, "nothing in the topology is called \(network)", hint: "nilo topology lists all")
-                case .ambiguous(let keys):
-                    let names = keys.prefix(5).map(\.description).joined(separator: ", ")
-                    return .failure(404, "\(network) may be \(names)", hint: "give more of the key")
-                }
+            if let moment {
+                let reader = try agent.history()
+                return ControlResponse(later: {
+                    let snapshot = try reader.snapshot(at: moment)
+                    return try answer(TopologyTeller(snapshot, loads: try RateReader(reader).loads(snapshot)))
+                })
             }
-            return try json(TopologyReport(snapshot, of: wanted, talks: top))
+            let latest = try agent.knownTopology()
+            return ControlResponse(later: { try answer(TopologyTeller(latest)) })
         }
+    }
+
+    /// A selection of a snapshot, piece by piece.
+    static func topology(_ selection: TopologySelection, _ teller: TopologyTeller, live: Bool, _ memory: ReturnedMemory) throws
+        -> ControlResponse
+    {
+        let head = TopologyReport(headOf: teller.snapshot, live: live, omitted: selection.omitted)
+        let sections = [
+            ListPieces<TopologyRow>.Section(member: "entities", rows: selection.nodes.map { .entity($0) }),
+            ListPieces<TopologyRow>.Section(member: "links", rows: selection.links.map { .link($0) }),
+        ]
+        let pieces = try ListPieces(head, sections, memory: memory) { row in
+            switch row {
+            case .entity(let node): try encoded(teller.entity(node))
+            // A selection has no links that are not told.
+            case .link(let link): try teller.link(link).map { try encoded($0) } ?? []
+            }
+        }
+        return ControlResponse { try pieces.next() }
+    }
+}
+
+/// What a question about the topology cannot be answered for, as the client is told.
+struct TopologyRefusal: Error {
+    var status: UInt32
+    var error: String
+    var hint: String
+
+    var response: ControlResponse { .failure(status, error, hint: hint) }
+
+    static let notKept = TopologyRefusal(status: 404, error: "the topology is not kept", hint: "topology.kept of the configuration is false")
+    static let noHistory = TopologyRefusal(
+        status: 404, error: "no history is kept", hint: "history.file and topology.kept of the configuration say where")
+    static let notYet = TopologyRefusal(status: 503, error: "the topology is not known yet", hint: "try again in a second")
+}
+
+extension Agent {
+    /// The present topology, to be told of.
+    func topologyTeller() throws(TopologyRefusal) -> TopologyTeller { TopologyTeller(try knownTopology()) }
+
+    /// - Throws: before the first is known, and where none is kept.
+    func knownTopology() throws(TopologyRefusal) -> TopologyThread.Latest {
+        guard configuration.topology.isKept else { throw .notKept }
+        guard let latest = topology?.latest, latest.snapshot.time.nanoseconds > 0 else { throw .notYet }
+        return latest
+    }
+
+    /// - Throws: where nothing is kept.
+    func history() throws(TopologyRefusal) -> HistoryReader {
+        guard let historyReader else { throw .noHistory }
+        return historyReader
     }
 }
 
 extension Snapshot {
-    /// A node and all that is in it, at any depth.
-    fileprivate func extent(of node: NodeID) -> Set<NodeID> {
-        var found: Set<NodeID> = [node]
-        var rest = [node]
-        while let next = rest.popLast() {
-            for member in members(of: next) where found.insert(member).inserted { rest.append(member) }
+    /// What a person means by a name: a key, or as much of its end as tells it apart.
+    func node(named text: String) throws(TopologyRefusal) -> NodeID {
+        switch find(text) {
+        case .found(let node): return node
+        case .nothing:
+            throw TopologyRefusal(status: 404, error: "nothing in the topology is called \(text)", hint: "nilo topology lists all")
+        case .ambiguous(let keys):
+            let names = keys.prefix(5).map(\.description).joined(separator: ", ")
+            throw TopologyRefusal(status: 404, error: "\(text) may be \(names)", hint: "give more of the key")
         }
-        return found
     }
 }

@@ -29,7 +29,26 @@ enum ControlRoutes {
         "/v1/flows": Route(method: "GET", fields: listFields) { query, _ throws(ControlQuery.Fault) in try flows(query) },
         "/v1/groups": Route(method: "GET", fields: listFields + ["by", "tuple"]) { query, _ throws(ControlQuery.Fault) in try groups(query)
         },
-        "/v1/topology": Route(method: "GET", fields: ["network", "top"]) { query, _ throws(ControlQuery.Fault) in try topology(query) },
+        "/v1/topology": Route(method: "GET", fields: ["at", "network", "layer", "top"]) { query, _ throws(ControlQuery.Fault) in
+            try topology(query)
+        },
+        "/v1/topology/compare": Route(method: "GET", fields: ["a", "b"]) { query, _ throws(ControlQuery.Fault) in
+            try compareNetworks(query)
+        },
+        "/v1/topology/ask": Route(method: "GET", fields: ["question", "of", "to", "top"]) { query, _ throws(ControlQuery.Fault) in
+            try askTopology(query)
+        },
+        "/v1/topology/diff": Route(method: "GET", fields: ["from", "to", "network", "layer"]) { query, _ throws(ControlQuery.Fault) in
+            try difference(query)
+        },
+        "/v1/topology/history": Route(method: "GET", fields: ["from", "to", "key", "top"]) { query, _ throws(ControlQuery.Fault) in
+            try history(query)
+        },
+        "/v1/networks": Route(method: "GET") { _, _ in { try networks($0) } },
+        "/v1/series": Route(method: "GET", fields: ["key", "kind", "from", "to", "step", "top", "network", "measure"]) {
+            query, _ throws(ControlQuery.Fault) in try series(query)
+        },
+        "/v1/events": Route(method: "GET", fields: ["network"]) { query, _ throws(ControlQuery.Fault) in try events(query) },
         "/metrics": Route(method: "GET") { _, _ in
             { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
         },
@@ -58,21 +77,14 @@ enum ControlRoutes {
             switch result {
             case .success(let response)?: return response
             case .failure(let error as StorageError)?: return .failure(503, "\(error)", hint: error.hint)
-            case .failure(let error as NoSuchThing)?: return .failure(404, error.text, hint: error.hint)
+            case .failure(let refusal as TopologyRefusal)?: return refusal.response
             case .failure(let error as AgentFailure)?: return .failure(422, "\(error.what): \(error.why)", hint: error.hint)
             case .failure(let error as PolicyFile.Failure)?: return .failure(422, "\(error)", hint: "nothing was changed")
             case .failure(let error as PlanReport.Refusal)?: return .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)
-            case .failure(_ as AgentIsStarting)?: return .failure(503, "the topology is not known yet", hint: "try again in a second")
             case .failure(let error)?: return .failure(500, "\(error)")
             case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")
             }
         }
-    }
-
-    /// What was asked about is not there.
-    struct NoSuchThing: Error {
-        var text: String
-        var hint: String?
     }
 
     /// Why a request is not put to the agent.

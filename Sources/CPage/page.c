@@ -122,7 +122,7 @@ static const unsigned char words_js[] = {
 #embed "../Page/words.js"
 };
 
-const struct page_file page_files[] = {
+static const struct page_file files[] = {
     { "api.js", "text/javascript; charset=utf-8", api_js, sizeof(api_js) },
     { "app.js", "text/javascript; charset=utf-8", app_js, sizeof(app_js) },
     { "camera.js", "text/javascript; charset=utf-8", camera_js, sizeof(camera_js) },
@@ -164,4 +164,4 @@ const struct page_file page_files[] = {
     { "words.js", "text/javascript; charset=utf-8", words_js, sizeof(words_js) },
 };
 
-const size_t page_file_count = sizeof(page_files) / sizeof(page_files[0]);
+const struct page_file *page_file_at(size_t index) { return index < sizeof(files) / sizeof(files[0]) ? &files[index] : NULL; }

@@ -19,9 +19,8 @@ final class HistoryReader: Sendable {
     func ask<T: Sendable>(_ question: (any HistoryReading) throws(StorageError) -> T) throws(StorageError) -> T {
         try connection.withLock { (connection) throws(StorageError) -> T in
             do throws(StorageError) {
-                let reading = try connection.reading ?? open()
-                connection.reading = reading
-                return try question(reading)
+                if connection.reading == nil { connection.reading = try open() }
+                return try question(connection.reading!)
             } catch {
                 connection.reading = nil
                 throw error

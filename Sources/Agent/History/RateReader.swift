@@ -72,7 +72,7 @@ struct RateReader {
         switch subject {
         case .one(let key):
             guard key == SeriesKey.total || EntityKey(key) != nil else {
-                throw ControlRoutes.NoSuchThing(text: "no series of \(key)", hint: "keys are those of /v1/topology, and total")
+                throw TopologyRefusal(status: 404, error: "no series of \(key)", hint: "keys are those of /v1/topology, and total")
             }
             if let series = try series(of: key, span, measure, seconds, snapshot) { found = [series] }
         case .busiest(let kind, let top):

@@ -8,20 +8,17 @@ struct PageEndpoint: ~Copyable {
     private let admission: PageAdmission
 
     init(_ page: AgentConfiguration.Page) throws {
-        guard let listen = page.listen else {
-            bound = nil
-            admission = PageAdmission()
-            return
-        }
         var admission = PageAdmission(names: Set(page.names))
-        if let file = page.tokenFile { admission.token = try Self.token(file) }
         var tls: ControlServer.Certificate?
-        if let chain = page.certificate, let key = page.key {
-            tls = try ControlServer.Certificate(
-                chain: Self.text(chain, "page.certificate"), key: Self.text(key, "page.key"))
+        if page.listen != nil {
+            if let file = page.tokenFile { admission.token = try Self.token(file) }
+            if let chain = page.certificate, let key = page.key {
+                tls = ControlServer.Certificate(
+                    chain: try Self.text(chain, "page.certificate"), key: try Self.text(key, "page.key"))
+            }
         }
         self.admission = admission
-        bound = try BoundEndpoint(.tcp(host: listen.host, port: listen.port, tls: tls))
+        if let listen = page.listen { bound = try BoundEndpoint(.tcp(host: listen.host, port: listen.port, tls: tls)) } else { bound = nil }
     }
 
     /// - Parameter controlSocket: where changes are to be asked for.

@@ -41,16 +41,12 @@ enum PageFiles {
 
     /// What is built into the program.
     private static let own: [String: File] = {
-        let files = withUnsafePointer(to: page_files) { start in
-            start.withMemoryRebound(to: page_file.self, capacity: page_file_count) {
-                Array(UnsafeBufferPointer(start: $0, count: page_file_count))
-            }
+        var files: [String: File] = [:]
+        while let file = page_file_at(files.count)?.pointee {
+            files["/page/" + String(cString: file.name)] = File(
+                type: String(cString: file.type), bytes: Array(UnsafeBufferPointer(start: file.bytes, count: file.size)))
         }
-        return Dictionary(
-            files.map { file in
-                let bytes = Array(UnsafeBufferPointer(start: file.bytes, count: file.size))
-                return ("/page/" + String(cString: file.name), File(type: String(cString: file.type), bytes: bytes))
-            }, uniquingKeysWith: { $1 })
+        return files
     }()
 
     /// Of Debian's node-d3-force and what it needs.

@@ -11,5 +11,5 @@ struct page_file {
     size_t size;
 };
 
-extern const struct page_file page_files[];
-extern const size_t page_file_count;
+/* NULL behind the last one. */
+const struct page_file *page_file_at(size_t index);
