@@ -99,7 +99,7 @@ let tests: [Target] = [
         name: "AgentTests",
         dependencies: [
             "agent-probe", "API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "Policy", "Reports", "TestSupport",
+            "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(

@@ -100,7 +100,7 @@ extension Agent {
     func status(_ interfaces: [InterfaceReport]) throws -> StatusReport {
         let slots = datapath.reader.slotsUsed()
         let run = try datapath.runTime()
-        return StatusReport(
+        var report = StatusReport(
             version: Self.version, pid: getpid(), kernel: SystemFiles.kernelRelease, startedAt: startedAt, now: .now,
             recordVersion: UInt32(NILO_ABI_VERSION), tookOver: datapath.tookOver, interfaces: interfaces.count,
             interfacesInDoubt: interfaces.filter { interface in
@@ -113,6 +113,18 @@ extension Agent {
                     + Double(collector.lastReading.components.seconds) * 1000),
             nanosecondsPerPacket: run.runs > 0 && run.nanoseconds > 0 ? Double(run.nanoseconds) / Double(run.runs) : nil,
             exports: targets.map(\.report) + consumer.collectors.map(\.report), policy: reporter?.summary(), warnings: warnings(interfaces))
+        report.page = configuration.page.url
+        guard let topology else { return report }
+        let snapshot = topology.snapshot
+        report.topology = .init(
+            epoch: snapshot.epoch, nodes: snapshot.nodeCount, links: snapshot.linkCount, foldedEnds: snapshot.folded.foldedEnds,
+            forgottenFlows: snapshot.folded.evictedFlows)
+        if let place = historyPlace, let health = topology.history?.health {
+            report.history = .init(
+                file: place.path, epochs: health.epochs, bytes: place.bytes, limitBytes: UInt64(configuration.history.size),
+                lostSeconds: health.lostSeconds, pausedAt: health.pausedAt?.description, problem: health.problem)
+        }
+        return report
     }
 
     /// What is wrong with the policy files, a sentence each; what to do about it `nilo doctor` tells.
@@ -138,6 +150,9 @@ extension Agent {
         if !keeper.lastComplaint.isEmpty { warnings += Self.sentences("policy not kept: \(keeper.lastComplaint)") }
         if let problem = keeper.shapes.replaced.problem {
             warnings.append("no qdisc of others is replaced or put back: \(problem.what): \(problem.why)")
+        }
+        if let health = topology?.history?.health, let problem = health.problem {
+            warnings.append("the history is not kept: \(problem)" + (health.hint.map { "; \($0)" } ?? ""))
         }
         warnings += keeper.unread
         warnings += reporter.problems()

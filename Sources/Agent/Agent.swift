@@ -181,7 +181,7 @@ final class Agent {
             searchTimer.fire(after: .milliseconds(250))
         }
         readTimer = try loop.timer { [unowned self] in try read() }
-        turnTimer = try loop.timer { [unowned self] in turn() }
+        turnTimer = try loop.timer { [unowned self] in try turn() }
         try read()
         turnTimer.fire(after: .seconds(1))
     }
@@ -232,8 +232,10 @@ final class Agent {
         return .nanoseconds(rest > second + second / 4 ? rest - second : rest)
     }
 
-    private func turn() {
+    private func turn() throws {
         turnTimer.fire(after: Self.untilNextTurn)
+        // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
+        if configuration.flows.interval <= .seconds(1) { try read() }
         follower.repair()
         keeper.turn(now: .now)
         reporter.turn(now: .now)

@@ -33,18 +33,47 @@ extension ControlRoutes {
         return { agent in
             let reader = try agent.history()
             return ControlResponse(later: {
-                let entries = try reader.ask { (reading) throws(StorageError) in
-                    try reading.log(from: from, to: to, of: key, limit: top)
-                }
-                let turns = entries.changes.compactMap { entry -> TopologyHistoryReport.Turn? in
-                    guard let key = EntityKey(entry.key) else { return nil }
-                    return TopologyHistoryReport.Turn(
-                        time: entry.time, epoch: entry.epoch, key: key, before: entry.before.flatMap(EntityState.init(encoded:)),
-                        after: entry.after.flatMap(EntityState.init(encoded:)))
-                }
-                return try json(TopologyHistoryReport(from: from, to: to, turns: turns, matched: entries.matched))
+                let turns = try key.map { try Self.turns(of: $0, from, to, reader) } ?? Self.turns(from, to, reader)
+                return try json(
+                    TopologyHistoryReport(from: from, to: to, turns: turns.suffix(top), matched: turns.count))
             })
         }
+    }
+
+    /// Changes that are looked at for one answer.
+    private static let longestLog = 100_000
+
+    private static func turns(_ from: Timestamp, _ to: Timestamp, _ reader: HistoryReader) throws -> [TopologyHistoryReport.Turn] {
+        try reader.ask { (reading) throws(StorageError) in try reading.log(from: from, to: to, limit: longestLog) }
+            .compactMap { entry in
+                EntityKey(entry.key).map {
+                    TopologyHistoryReport.Turn(
+                        time: entry.time, key: $0, before: entry.before.flatMap(EntityState.init(encoded:)),
+                        after: entry.after.flatMap(EntityState.init(encoded:)))
+                }
+            }
+    }
+
+    private static func turns(of text: String, _ from: Timestamp, _ to: Timestamp, _ reader: HistoryReader) throws
+        -> [TopologyHistoryReport.Turn]
+    {
+        guard let key = EntityKey(text) else { return [] }
+        let versions = try reader.ask { (reading) throws(StorageError) in try reading.history(of: text, from: from, to: to) }
+        var turns: [TopologyHistoryReport.Turn] = []
+        for (index, version) in versions.enumerated() {
+            let earlier = index > 0 && versions[index - 1].validTo == version.validFrom ? versions[index - 1].state : nil
+            if version.validFrom > from {
+                turns.append(
+                    .init(
+                        time: version.validFrom, key: key, before: earlier.flatMap(EntityState.init(encoded:)),
+                        after: EntityState(encoded: version.state)))
+            }
+            let isFollowed = index + 1 < versions.count && versions[index + 1].validFrom == version.validTo
+            if let end = version.validTo, end <= to, !isFollowed {
+                turns.append(.init(time: end, key: key, before: EntityState(encoded: version.state), after: nil))
+            }
+        }
+        return turns
     }
 
     static func networks(_ agent: Agent) throws -> ControlResponse {

@@ -105,6 +105,17 @@ extension Agent {
         one(
             "nilo_program_nanoseconds_per_packet", "gauge", "Cost of the programs, by the kernel's statistics.", status.nanosecondsPerPacket
         )
+        one("nilo_topology_nodes", "gauge", "Nodes of the topology.", status.topology.map { Double($0.nodes) })
+        one("nilo_topology_links", "gauge", "Links of the topology.", status.topology.map { Double($0.links) })
+        one(
+            "nilo_topology_folded_ends_total", "counter", "Times that an end of a flow was put under a prefix, for want of room.",
+            status.topology.map { Double($0.foldedEnds) })
+        one("nilo_history_epochs_total", "counter", "Epochs kept in the history.", status.history.map { Double($0.epochs) })
+        one("nilo_history_bytes", "gauge", "Size of the history's file and its log.", status.history.map { Double($0.bytes) })
+        one(
+            "nilo_history_lost_seconds_total", "counter", "Seconds whose rates are in no series: the disk was full, or too slow.",
+            status.history.map { Double($0.lostSeconds) })
+        one("nilo_history_paused", "gauge", "1 while nothing of the past is kept.", status.history.map { $0.problem == nil ? 0 : 1 })
         one("nilo_samples_total", "counter", "Samples taken from the ring.", Double(consumer.samples))
         one("nilo_captured_packets_total", "counter", "Packets for captures taken from the ring.", Double(consumer.captured))
         one(

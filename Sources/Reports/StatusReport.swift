@@ -23,6 +23,12 @@ public struct StatusReport: Codable, Hashable, Sendable {
     public var exports: [Export]
     /// nil: an agent that has not begun to keep one.
     public var policy: Policy?
+    /// nil where none is kept.
+    public var topology: Topology?
+    /// nil where nothing of the past is kept.
+    public var history: History?
+    /// Where the page is to be seen; nil where it is not served.
+    public var page: String?
     /// What a person should look at, each a sentence.
     public var warnings: [String]
 

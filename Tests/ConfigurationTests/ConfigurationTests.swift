@@ -37,6 +37,22 @@ private func unusual() -> AgentConfiguration {
     c.sflow = [samples, .init(collector: HostPort(host: "collector.example.net", port: 6343))]
     c.log = .init(format: .json, level: .debug)
     c.bpffs = .path("/run/bpf: x")
+    c.topology = .init()
+    c.topology.isKept = false
+    c.topology.nodes = 2048
+    c.topology.idle = .seconds(90)
+    c.topology.networks = [
+        .init(name: "shop: the new one", prefixes: [IPPrefix("10.1.0.0/16")!, IPPrefix("2001:db8::/32")!]), .init(name: "off", prefixes: []),
+    ]
+    c.topology.zones = [.init(name: "dmz", prefixes: [IPPrefix("192.0.2.0/24")!])]
+    c.history.file = "/srv/a b/history.db"
+    c.history.size = 5_000_001
+    c.history.keep.hour = .seconds(3600)
+    c.page.listen = HostPort(host: "::", port: 443)
+    c.page.names = ["nilo.example.org"]
+    c.page.tokenFile = "/etc/nilo/token"
+    c.page.certificate = "/etc/nilo/page.crt"
+    c.page.key = "/etc/nilo/page.key"
     return c
 }
 
@@ -115,6 +131,18 @@ private func unusual() -> AgentConfiguration {
         ("sflow: [{collector: 'a:1', counter-interval: 10ms}]", "sflow[0].counter-interval", "out of range: must be 1s to 24h"),
         ("sflow: [{collector: 'a:1', agent: here}]", "sflow[0].agent", "expected an IPv4 or IPv6 address"),
         ("sflow: [{collector: 'a:1', agnet: 192.0.2.1}]", "sflow[0].agnet", "unknown key"),
+        ("topology: {nodes: 5}", "topology.nodes", "out of range: must be 1024 to 10000000"),
+        ("topology: {networks: [10.0.0.0/8]}", "topology.networks", "expected a mapping of names to prefixes, found a list"),
+        ("topology: {networks: {a: 10.0.0.0/33}}", "topology.networks.a", "expected a prefix such as 10.1.0.0/16"),
+        ("topology: {zones: {'': 10.0.0.0/8}}", "topology.zones.", "a name has 1 to 64 bytes, none of them a control character"),
+        ("history: {file: here}", "history.file", "expected an absolute path of at most 1024 bytes"),
+        ("history: {size: 1Mi}", "history.size", "out of range: must be 4194304 to 17592186044416"),
+        ("history: {keep: {second: 5s}}", "history.keep.second", "out of range: must be 1m to 175680h"),
+        ("page: {listen: 8643}", "page.listen", "expected an address with its port such as 127.0.0.1:8643, or off"),
+        ("page: {listen: '0.0.0.0:8643'}", "page.listen", "an address other than of the loopback needs TLS and a token"),
+        ("page: {listen: '0.0.0.0:8643', token-file: /t}", "page.listen", "an address other than of the loopback needs TLS and a token"),
+        ("page: {key: /k}", "page.certificate", "TLS needs both a certificate and its key"),
+        ("page: {names: [a_b]}", "page.names[0]", "expected a host name"),
         ("bpffs: here", "bpffs", "expected an absolute path of at most 1024 bytes"),
     ]) func aBadValueIsNamed(_ text: String, _ path: String, _ reason: String) {
         let found = problems(text)

@@ -22,6 +22,14 @@ struct HistoryPlace: Sendable {
     /// How long points of a resolution are kept.
     func keeps(_ resolution: SeriesResolution) -> Duration { limits.ages[resolution] ?? .zero }
 
+    /// Of the file and its write-ahead log.
+    var bytes: UInt64 {
+        ["", "-wal"].reduce(0) { sum, end in
+            var status = stat()
+            return stat(path + end, &status) == 0 ? sum + UInt64(status.st_size) : sum
+        }
+    }
+
     func thread(_ log: Log) throws -> HistoryThread {
         let (path, limits) = (path, limits)
         // Of the default place; any other folder is the administrator's to make. A missing one the store names.

@@ -42,7 +42,7 @@ final class HistoryThread: Sendable {
     /// Opens the store at once, so that ``lastEpoch`` is known; a store that cannot be opened is tried again later, or never, as its error says.
     init(_ log: Log, open: @escaping @Sendable () throws(StorageError) -> any HistoryStore) throws {
         let loop = try EventLoop()
-        let writer = try HistoryWriter(loop, log, open: open)
+        let writer = try HistoryWriter(log, open: open)
         self.loop = loop
         self.writer = writer
         jobs = loop.jobs

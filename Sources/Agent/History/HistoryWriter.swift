@@ -22,7 +22,7 @@ final class HistoryWriter {
     /// Between two tries while the store is paused.
     static let pause = Duration.seconds(5)
 
-    init(_ loop: EventLoop, _ log: Log, open: @escaping @Sendable () throws(StorageError) -> any HistoryStore) throws {
+    init(_ log: Log, open: @escaping @Sendable () throws(StorageError) -> any HistoryStore) throws {
         self.log = log
         self.open = open
         do throws(StorageError) {
@@ -31,6 +31,9 @@ final class HistoryWriter {
             self.store = store
         } catch { failed(error) }
     }
+
+    /// What is there to do is tried again at the next epoch.
+    func endPause() { tryAt = nil }
 
     /// - Returns: whether it is kept.
     func append(_ epoch: PendingEpoch) -> Bool {

@@ -17,8 +17,13 @@ struct PageEndpoint: ~Copyable {
                     chain: try Self.text(chain, "page.certificate"), key: try Self.text(key, "page.key"))
             }
         }
+        bound = try Self.bind(page.listen, tls)
         self.admission = admission
-        if let listen = page.listen { bound = try BoundEndpoint(.tcp(host: listen.host, port: listen.port, tls: tls)) } else { bound = nil }
+    }
+
+    private static func bind(_ listen: HostPort?, _ tls: ControlServer.Certificate?) throws(ListenError) -> BoundEndpoint? {
+        guard let listen else { return nil }
+        return try BoundEndpoint(.tcp(host: listen.host, port: listen.port, tls: tls))
     }
 
     /// - Parameter controlSocket: where changes are to be asked for.

@@ -47,9 +47,28 @@ public struct StatusView: Sendable {
             lines.append(("export", text))
         }
         if let policy = status.policy { lines.append(("policy", text(policy))) }
+        if let topology = status.topology { lines.append(("topology", text(topology))) }
+        if let history = status.history { lines.append(("history", text(history))) }
+        if let page = status.page { lines.append(("page", page)) }
         for warning in status.warnings { lines.append(("warning", output.styled(TerminalText.printable(warning), .yellow))) }
         let width = lines.map(\.0.count).max() ?? 0
         return lines.map { output.styled(TerminalText.padded($0.0, to: width), .bold) + "  \($0.1)\n" }.joined()
+    }
+
+    private func text(_ topology: StatusReport.Topology) -> String {
+        var text = "\(topology.nodes) nodes, \(topology.links) links, epoch \(topology.epoch)"
+        if topology.foldedEnds > 0 { text += "; \(topology.foldedEnds) ends of flows folded into prefixes" }
+        if topology.forgottenFlows > 0 { text += "; \(topology.forgottenFlows) flows forgotten for want of room" }
+        return text
+    }
+
+    private func text(_ history: StatusReport.History) -> String {
+        var text = "\(TerminalText.printable(history.file)), \(numbers.memory(history.bytes)) of at most \(numbers.memory(history.limitBytes))"
+        if history.lostSeconds > 0 { text += ", \(history.lostSeconds) s of rates lost" }
+        if let since = history.pausedAt {
+            text += "; " + output.styled("paused since \(since): \(TerminalText.printable(history.problem ?? ""))", .yellow)
+        }
+        return text
     }
 
     private func text(_ policy: StatusReport.Policy) -> String {

@@ -5,7 +5,8 @@ import Topology
 public struct ChangeReport: Codable, Hashable, Sendable {
     /// When it happened, RFC 3339; in a difference the later moment.
     public var at: String
-    public var epoch: UInt64
+    /// nil in a history, which goes by time.
+    public var epoch: UInt64?
     public var key: String
     /// `entity` or `link`.
     public var subject: String
@@ -40,7 +41,7 @@ extension ChangeReport {
     /// What became of an entity, from its states alone: without its parent and networks, as history tells it.
     ///
     /// nil when nothing did, and for links that are told as parents and networks.
-    public init?(of key: EntityKey, before: EntityState?, after: EntityState?, at: Timestamp, epoch: UInt64) {
+    public init?(of key: EntityKey, before: EntityState?, after: EntityState?, at: Timestamp, epoch: UInt64?) {
         guard before != after else { return nil }
         self.at = at.description
         self.epoch = epoch

@@ -76,14 +76,12 @@ public struct TopologyHistoryReport: Codable, Hashable, Sendable {
     /// An entity's state that ended, and the one that began then.
     public struct Turn: Hashable, Sendable {
         public var time: Timestamp
-        public var epoch: UInt64
         public var key: EntityKey
         public var before: EntityState?
         public var after: EntityState?
 
-        public init(time: Timestamp, epoch: UInt64, key: EntityKey, before: EntityState?, after: EntityState?) {
+        public init(time: Timestamp, key: EntityKey, before: EntityState?, after: EntityState?) {
             self.time = time
-            self.epoch = epoch
             self.key = key
             self.before = before
             self.after = after
@@ -97,7 +95,7 @@ public struct TopologyHistoryReport: Codable, Hashable, Sendable {
         self.from = from.description
         self.to = to.description
         changes = turns.sorted { $0.time != $1.time ? $0.time < $1.time : $0.key.description < $1.key.description }
-            .compactMap { ChangeReport(of: $0.key, before: $0.before, after: $0.after, at: $0.time, epoch: $0.epoch) }
+            .compactMap { ChangeReport(of: $0.key, before: $0.before, after: $0.after, at: $0.time, epoch: nil) }
         self.matched = matched
     }
 }
