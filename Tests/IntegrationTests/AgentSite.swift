@@ -41,7 +41,7 @@ final class AgentSite: Sendable {
     func configure(
         interfaces: String, namespaces: String = "host", mode: String = "auto", flows: Int = 16384, logRecords: Int = 4096,
         limit: Int = 200_000, interval: String = "200ms", timeouts: String = "idle-timeout: 1h\n  active-timeout: 1h", bpffs: String? = nil,
-        export: String = "[]", sflow: String = "[]"
+        export: String = "[]", sflow: String = "[]", more: String = ""
     ) throws {
         let text = """
             interfaces: [\(interfaces)]
@@ -65,6 +65,7 @@ final class AgentSite: Sendable {
             sflow: \(sflow)
             bpffs: \(bpffs ?? "\(directory)/bpf")
             policy: \(policies)
+            \(more)
 
             """
         try write(text)
