@@ -235,7 +235,11 @@ final class Agent {
     private func turn() throws {
         turnTimer.fire(after: Self.untilNextTurn)
         // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
-        if configuration.flows.interval <= .seconds(1) { try read() }
+        if configuration.flows.interval <= .seconds(1) {
+            let due = try collector.collect()
+            // The next turn reads anyhow: the timer is for what cannot wait so long.
+            readTimer.fire(after: due < .seconds(1) ? due : due + .milliseconds(250))
+        }
         follower.repair()
         keeper.turn(now: .now)
         reporter.turn(now: .now)
