@@ -31,6 +31,27 @@ public struct EntityDifference: Sendable, Hashable {
     }
 }
 
+/// One line of the history's log: what became of an entity at one moment.
+public struct EntityLogEntry: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable { case added, changed, removed }
+
+    public var time: Timestamp
+    public var key: String
+    /// nil when it was added.
+    public var before: [UInt8]?
+    /// nil when it was removed.
+    public var after: [UInt8]?
+
+    public var kind: Kind { before == nil ? .added : after == nil ? .removed : .changed }
+
+    public init(time: Timestamp, key: String, before: [UInt8]?, after: [UInt8]?) {
+        self.time = time
+        self.key = key
+        self.before = before
+        self.after = after
+    }
+}
+
 /// A state of an entity and how long it lasted.
 public struct EntityVersion: Sendable, Hashable {
     /// When it began; of what was already there when the kept history begins, the beginning of that.

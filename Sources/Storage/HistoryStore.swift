@@ -12,6 +12,10 @@ public protocol HistoryReading {
     func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity]
     /// The entities that differ between two times, with both states; in no particular order. What changed and changed back is not in it.
     func changes(from start: Timestamp, to end: Timestamp) throws(StorageError) -> [EntityDifference]
+    /// What changed after `start` until `end`, itself included, step by step: it leads from the entities at `start` to those at `end`. The
+    /// newest `limit` of it, oldest first, at one time by the bytes of the keys. What lasted no time is left out. With what the kept
+    /// history begins is no change: the log begins after it.
+    func log(from start: Timestamp, to end: Timestamp, limit: Int) throws(StorageError) -> [EntityLogEntry]
     /// The versions of an entity whose validity touches `start..<end`, oldest first. What lasted no time is left out.
     func history(of key: String, from start: Timestamp, to end: Timestamp) throws(StorageError) -> [EntityVersion]
     /// The times in which nobody looked, that touch `start..<end`, oldest first.

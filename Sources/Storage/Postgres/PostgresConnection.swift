@@ -96,7 +96,9 @@ final class PostgresConnection {
     private static func reason(of state: String) -> StorageError.Reason {
         switch state {
         case "53100": .full
-        case "53300", "40001", "40P01", "55P03": .busy
+        // Two that write the same row or make the same table at once are met as such or as a violation of its key.
+        case "53300", "40001", "40P01", "55P03", "23505", "42P07": .busy
+        case "42P01": .missing
         case "42501", "25006": .notPermitted
         case "58030": .inputOutput
         case "XX001", "XX002": .corrupt

@@ -53,6 +53,28 @@ public class PostgresReader: HistoryReading {
         }
     }
 
+    public func log(from start: Timestamp, to end: Timestamp, limit: Int) throws(StorageError) -> [EntityLogEntry] {
+        try reading { () throws(StorageError) in
+            let begin = max(start.nanoseconds, try keptFrom())
+            guard limit > 0, begin < end.nanoseconds else { return [] }
+            // What begins where the one before ended is one step; an entity that ended and began again as it was did not change.
+            let rows = try connection.run(
+                """
+                SELECT COALESCE(a.valid_to, b.valid_from), COALESCE(a.key, b.key), a.state, b.state
+                FROM (SELECT key, valid_to, state FROM nilo_version WHERE tenant = $1 AND valid_to > $2 AND valid_to <= $3) a
+                FULL JOIN (SELECT key, valid_from, state FROM nilo_version WHERE tenant = $1 AND valid_from > $2 AND valid_from <= $3) b
+                ON a.key = b.key AND a.valid_to = b.valid_from
+                WHERE a.state IS DISTINCT FROM b.state
+                ORDER BY COALESCE(a.valid_to, b.valid_from) DESC, COALESCE(a.key, b.key) COLLATE "C" DESC LIMIT $4
+                """, [.text(tenant), .integer(begin), .integer(min(end.nanoseconds, .max - 1)), .integer(Int64(limit))])
+            return (0..<rows.count).reversed().map { row in
+                func state(_ column: Int) -> [UInt8]? { rows.isNull(row, column) ? nil : rows.bytes(row, column) }
+                return EntityLogEntry(
+                    time: Timestamp(nanoseconds: rows.integer(row, 0)), key: rows.text(row, 1), before: state(2), after: state(3))
+            }
+        }
+    }
+
     public func history(of key: String, from start: Timestamp, to end: Timestamp) throws(StorageError) -> [EntityVersion] {
         try reading { () throws(StorageError) in
             let kept = try keptFrom()

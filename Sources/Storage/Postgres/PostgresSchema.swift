@@ -16,6 +16,7 @@ enum PostgresSchema {
         CREATE TABLE IF NOT EXISTS nilo_version (tenant text, key text, valid_from bigint, valid_to bigint NOT NULL, state bytea NOT NULL,
             PRIMARY KEY (tenant, key, valid_from));
         CREATE INDEX IF NOT EXISTS nilo_version_validity ON nilo_version (tenant, valid_to, valid_from);
+        CREATE INDEX IF NOT EXISTS nilo_version_begin ON nilo_version (tenant, valid_from);
         CREATE TABLE IF NOT EXISTS nilo_series (tenant text, id bigint, key text NOT NULL, kind bigint NOT NULL, PRIMARY KEY (tenant, id),
             UNIQUE (tenant, key));
         CREATE TABLE IF NOT EXISTS nilo_rolled (tenant text, resolution bigint, until bigint NOT NULL, PRIMARY KEY (tenant, resolution));
@@ -28,16 +29,29 @@ enum PostgresSchema {
 
     /// Makes what is missing; refuses what a later release made.
     static func prepare(_ connection: PostgresConnection) throws(StorageError) {
-        try connection.transaction("BEGIN") { () throws(StorageError) in
-            let there = try connection.run(
-                "SELECT CAST(count(*) AS bigint) FROM information_schema.tables WHERE table_name = 'nilo_schema'")
-            if there.integer(0, 0) > 0 { try check(connection) }
-            try connection.execute(tables)
-            try connection.run("INSERT INTO nilo_schema VALUES ($1) ON CONFLICT (version) DO NOTHING", [.integer(version)])
+        // IF NOT EXISTS does not keep two hosts from making a table at the same moment: whoever comes second fails once and then finds it.
+        for _ in 0..<4 {
+            do throws(StorageError) {
+                return try connection.transaction("BEGIN") { () throws(StorageError) in try makeMissing(connection) }
+            } catch { guard error.reason == .busy else { throw error } }
         }
+        try connection.transaction("BEGIN") { () throws(StorageError) in try makeMissing(connection) }
     }
 
-    static func check(_ connection: PostgresConnection) throws(StorageError) {
+    private static func makeMissing(_ connection: PostgresConnection) throws(StorageError) {
+        let there = try connection.run(
+            """
+            SELECT CAST(count(*) AS bigint) FROM information_schema.tables
+            WHERE table_schema = current_schema() AND table_name = 'nilo_schema'
+            """)
+        if there.integer(0, 0) > 0, try check(connection) == version { return }
+        try connection.execute(tables)
+        try connection.run("INSERT INTO nilo_schema VALUES ($1) ON CONFLICT (version) DO NOTHING", [.integer(version)])
+    }
+
+    /// - Returns: the version found; 0 without one.
+    @discardableResult
+    static func check(_ connection: PostgresConnection) throws(StorageError) -> Int64 {
         let rows = try connection.run("SELECT COALESCE(max(version), 0) FROM nilo_schema")
         let found = rows.integer(0, 0)
         guard found <= version else {
@@ -45,6 +59,7 @@ enum PostgresSchema {
                 "open", .newerSchema(found: Int(found), known: Int(version)),
                 "a later release made its tables: schema \(found), this one knows \(version)")
         }
+        return found
     }
 
     /// `($1, $2), ($3, $4)`: the rows of an INSERT.

@@ -13,6 +13,7 @@ public final class PostgresStore: PostgresReader, HistoryStore {
 
     private struct Memory {
         /// State by key, of what there is.
+        var epoch: Int64 = 0
         var live: [Fingerprint: (key: String, state: Fingerprint)] = [:]
         var series: [Fingerprint: (number: Int64, kind: SeriesKind)] = [:]
         var nextSeries: Int64 = 1
@@ -33,8 +34,7 @@ public final class PostgresStore: PostgresReader, HistoryStore {
     public func append(_ epoch: StoredEpoch) throws(StorageError) {
         try named("append to") { () throws(StorageError) in
             try epoch.check()
-            var memory: Memory
-            if let known = self.memory { memory = known } else { memory = try load() }
+            var memory = self.memory ?? Memory(epoch: -1)
             // Gone if anything fails below; and not copied when it is changed.
             self.memory = nil
             try connection.transaction("BEGIN") { () throws(StorageError) in try write(epoch, &memory) }
@@ -57,6 +57,9 @@ public final class PostgresStore: PostgresReader, HistoryStore {
         guard Int64(epoch.number) > last?.epoch ?? 0 else {
             throw StorageError("", .invalid, "epoch \(epoch.number) is not after epoch \(last?.epoch ?? 0)")
         }
+        // Somebody else wrote this tenant meanwhile: what is in memory is not what is in the tables.
+        if memory.epoch != last?.epoch ?? 0 { memory = try load() }
+        memory.epoch = Int64(epoch.number)
         let time = max(epoch.time.nanoseconds, last?.time ?? 0)
         try write(epoch, time, &memory.live)
         try write(epoch.samples, time / 1_000_000_000, &memory)

@@ -89,7 +89,10 @@ struct EntityReading {
     // MARK: Numbers
 
     /// The live set after the last epoch whose time is at most `time`.
-    func liveSet(at time: Int64) throws(StorageError) -> LiveSet {
+    func liveSet(at time: Int64) throws(StorageError) -> LiveSet { try liveSetAndEpoch(at: time).live }
+
+    /// And the number of that epoch, as far as it changed anything; -1 without one.
+    func liveSetAndEpoch(at time: Int64) throws(StorageError) -> (live: LiveSet, epoch: Int64) {
         var live = LiveSet()
         var after: Int64 = -1
         let found = try connection.statement("SELECT epoch FROM checkpoint WHERE time <= ? ORDER BY epoch DESC LIMIT 1")
@@ -100,16 +103,17 @@ struct EntityReading {
             live = try checkpoint(after)
         } else if try firstCheckpoint() != nil {
             // Before what is kept.
-            return live
+            return (live, after)
         }
         var changes: [ChangeRecord] = []
-        try forEachSection(after: after) { (_, when, payload) throws(StorageError) in
+        try forEachSection(after: after) { (epoch, when, payload) throws(StorageError) in
             guard when <= time else { return false }
             guard ChangeBlockReader.decode(payload, into: &changes) else { throw connection.corrupt("a block of changes") }
             live.apply(changes)
+            after = epoch
             return true
         }
-        return live
+        return (live, after)
     }
 
     /// The checkpoint with which a history begins whose beginning was removed; nil when all of it is kept.

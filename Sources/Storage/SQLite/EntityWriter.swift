@@ -17,6 +17,8 @@ final class EntityWriter {
     private var nextState: UInt32
     /// What lies in rows that are yet too small for a block.
     private var openStates = StateBlock()
+    /// The key of the first of those rows, which can be before its first state.
+    private var firstOpenRow: Int64?
     private var openSections: [ChangeSection] = []
     private var openChanges = 0
     private var changesSinceCheckpoint: Int
@@ -156,9 +158,10 @@ final class EntityWriter {
         guard fresh.count > 0 else { return }
         guard openStates.count + fresh.count >= Size.states || openStates.bytes.count + fresh.bytes.count >= Size.stateBytes else {
             openStates.append(fresh)
+            if firstOpenRow == nil { firstOpenRow = Int64(fresh.numbers[0]) }
             return try insert(fresh)
         }
-        if let first = openStates.numbers.first { try connection.run("DELETE FROM state WHERE first >= ?", Int64(first)) }
+        if let firstOpenRow { try connection.run("DELETE FROM state WHERE first >= ?", firstOpenRow) }
         openStates.append(fresh)
         var block = StateBlock()
         for index in 0..<openStates.count {
@@ -170,6 +173,7 @@ final class EntityWriter {
         }
         if block.count > 0 { try insert(block) }
         openStates = block
+        firstOpenRow = block.numbers.first.map { Int64($0) }
     }
 
     private func insert(_ block: StateBlock) throws(StorageError) {
@@ -222,7 +226,7 @@ final class EntityWriter {
     func reloadRows() throws(StorageError) {
         (recent, older) = ([:], [:])
         for entity in live.values where entity.state != 0 && recent.count < Size.rememberedStates { recent[entity.print] = entity.state }
-        openStates = StateBlock()
+        (openStates, firstOpenRow) = (StateBlock(), nil)
         openSections = []
         openChanges = 0
         try loadOpenStates()
@@ -242,6 +246,7 @@ final class EntityWriter {
             count += block.count
             guard count < Size.states, block.bytes.count < Size.stateBytes else { break }
             blocks.append(block)
+            firstOpenRow = rows.integer(0)
         }
         for block in blocks.reversed() { openStates.append(block) }
     }

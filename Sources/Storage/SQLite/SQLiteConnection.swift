@@ -144,13 +144,15 @@ final class SQLiteStatement {
 
     /// Binds a blob, steps once, resets: the bytes need not be copied.
     func run(_ index: Int, _ blob: [UInt8]) throws(StorageError) {
-        defer { reset() }
         let result = blob.withUnsafeBytes { bytes in
             check(sqlite3_bind_blob_in_place(handle, Int32(index), bytes.baseAddress, Int32(bytes.count)))
             return sqlite3_step(handle)
         }
+        // The words for it are gone after the reset; and nothing can be bound before it.
+        let error = result == SQLITE_DONE ? nil : connection.error(result)
+        reset()
         sqlite3_bind_null(handle, Int32(index))
-        guard result == SQLITE_DONE else { throw connection.error(result) }
+        if let error { throw error }
     }
 
     /// Whether there is a row.

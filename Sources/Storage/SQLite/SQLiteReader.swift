@@ -33,6 +33,12 @@ public class SQLiteReader: HistoryReading {
         try reading { () throws(StorageError) in try entityReading.changes(from: start.nanoseconds, to: end.nanoseconds) }
     }
 
+    public func log(from start: Timestamp, to end: Timestamp, limit: Int) throws(StorageError) -> [EntityLogEntry] {
+        try reading { () throws(StorageError) in
+            try EntityLogReading(entities: entityReading).log(from: start.nanoseconds, to: end.nanoseconds, limit: limit)
+        }
+    }
+
     public func history(of key: String, from start: Timestamp, to end: Timestamp) throws(StorageError) -> [EntityVersion] {
         try reading { () throws(StorageError) in try entityReading.history(of: key, from: start.nanoseconds, to: end.nanoseconds) }
     }

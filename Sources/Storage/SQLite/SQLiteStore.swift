@@ -3,7 +3,7 @@ import Topology
 
 /// The history of one host in an SQLite file: the topology (see `EntityReading`) and the series (see `SeriesLayout`). One process writes.
 ///
-/// Measured against one row for each version and each sample: a tenth of the bytes, and answers in less time; `tools/bench store` prints
+/// Measured against one row for each version and each sample: a tenth of the bytes, and answers in less time; `tools/bench storage` prints
 /// the figures.
 public final class SQLiteStore: SQLiteReader, HistoryStore {
     public let limits: StorageLimits
@@ -12,6 +12,8 @@ public final class SQLiteStore: SQLiteReader, HistoryStore {
     private let retention: SQLiteRetention
     /// When something was last removed; nil before the first append.
     private var clearedAt: Int64?
+    /// The last epoch of which the writers know.
+    private var known: Int64?
     /// The file met its own bound.
     private var isFull = false
 
@@ -52,6 +54,9 @@ public final class SQLiteStore: SQLiteReader, HistoryStore {
         guard Int64(epoch.number) > last.epoch else {
             throw StorageError("", .invalid, "epoch \(epoch.number) is not after epoch \(last.epoch)")
         }
+        // Somebody else wrote meanwhile: what is in memory is not what is in the file.
+        if known != last.epoch { (entities, samples) = (nil, nil) }
+        known = Int64(epoch.number)
         let time = max(epoch.time.nanoseconds, last.time)
         let isOverBound = try retention.isOverBound()
         if isFull || isOverBound { try retention.shrink(entityWriter()) }
