@@ -77,15 +77,15 @@ let commands: [Target] = [  // 6
     .executableTarget(
         name: "nilo-bench",
         dependencies: [
-            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows", "Netlink",
+            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows",
+            "Netlink",
             "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
-    .executableTarget(
-        name: "storage-probe", dependencies: ["CLinux", "NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
+    .executableTarget(name: "storage-probe", dependencies: ["NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
 ]
 
 let executables: [Target] = [  // 7
@@ -134,7 +134,8 @@ let tests: [Target] = [
     .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
     .testTarget(name: "SFlowTests", dependencies: ["NetworkTypes", "SFlow", "TestSupport"]),
     .testTarget(
-        name: "StorageTests", dependencies: ["storage-probe", "CSQLite", "NetworkTypes", "Storage", "TestSupport", "Topology"]),
+        name: "StorageTests",
+        dependencies: ["storage-probe", "CLinux", "CSQLite", "NetworkTypes", "Storage", "TestSupport", "Topology"]),
     .testTarget(name: "TerminalTests", dependencies: ["Terminal"]),
     .testTarget(name: "TopologyTests", dependencies: ["Flows", "NetworkTypes", "TestSupport", "Topology"]),
     .testTarget(name: "TestSupportTests", dependencies: ["CDatapath", "CLibBPF", "CLinux", "TestSupport"]),

@@ -1,20 +1,21 @@
 import TestSupport
 import Testing
+import Topology
 
 @testable import Storage
 
 /// The encodings, there and back, and against bytes that nobody wrote.
 @Suite struct BlockTests {
-    @Test func varints() {
+    @Test func numbers() {
         for value in [0, 1, 127, 128, 16_383, 16_384, UInt64(UInt32.max), 1 << 62, .max] {
             var writer = ByteWriter()
-            writer.varint(value)
+            writer.number(value)
             writer.zigzag(Int64(bitPattern: value))
             writer.word(value)
             #expect(writer.bytes.count == ByteWriter.length(value) + ByteWriter.length(ByteWriter.zigzag(Int64(bitPattern: value))) + 8)
             writer.bytes.withUnsafeBytes { bytes in
-                var reader = ByteReader(bytes)
-                #expect(reader.varint() == value && reader.zigzag() == Int64(bitPattern: value) && reader.word() == value)
+                var reader = BlockReader(bytes)
+                #expect(reader.number() == value && reader.zigzag() == Int64(bitPattern: value) && reader.word() == value)
                 #expect(reader.isAtEnd && !reader.isBroken)
             }
         }

@@ -2,6 +2,7 @@ import Foundation
 import NetworkTypes
 import Storage
 import Testing
+import Topology
 
 /// What every store has to do: each test runs against SQLite and against PostgreSQL.
 @Suite struct ConformanceTests {
@@ -34,6 +35,66 @@ import Testing
                 #expect(try store.history(of: "b", from: at(29), to: at(41)).count == 2)
                 #expect(try store.lastEpoch() == EpochMark(number: 6, time: at(40)))
             }
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases) func theLogTellsWhatChangedStepByStep(_ kind: StoreKind) async throws {
+        try await withStore(kind) { site in
+            let store = try site.open()
+            try store.append(StoredEpoch(1, 10, "b=1", "a=1"))
+            try store.append(StoredEpoch(2, 20, "a=2", "ä=1", "z=1"))
+            try store.append(StoredEpoch(3, 30, "a"))
+            // At one time: what lasted no time, and what is as it was, is no step.
+            try store.append(StoredEpoch(4, 40, "b=7", "c=1", "a=3"))
+            try store.append(StoredEpoch(5, 40, "b=1", "c", "a=4"))
+            try store.append(StoredEpoch(6, 50, "b", "c=2", resumes: true))
+            let last = "50 a:4>-, 50 b:1>-, 50 c:->2, 50 z:1>-, 50 ä:1>-"
+            let whole = "10 a:->1, 10 b:->1, 20 a:1>2, 20 z:->1, 20 ä:->1, 30 a:2>-, 40 a:->4, \(last)"
+            for store in [store as any HistoryReading, try site.reader()] {
+                #expect(try store.log(0, 99) == whole && store.log(9, 50) == whole)
+                #expect(try store.log(from: Timestamp(nanoseconds: .min), to: forever, limit: .max).count == 12)
+                // After the one, the other included.
+                #expect(try store.log(20, 40) == "30 a:2>-, 40 a:->4" && store.log(40, 49.9) == "" && store.log(50, 99) == "")
+                #expect(try store.log(40, 20) == "" && store.log(20, 20) == "" && store.log(0, 99, limit: 0) == "")
+                #expect(try store.log(0, 99, limit: 2) == "50 z:1>-, 50 ä:1>-" && store.log(0, 40, limit: 2) == "30 a:2>-, 40 a:->4")
+                #expect(try store.log(0, 99, limit: 6) == "40 a:->4, \(last)")
+                #expect(try store.log(from: at(10), to: at(40), limit: 9).map(\.kind) == [.changed, .added, .added, .removed, .added])
+            }
+        }
+    }
+
+    /// Many checkpoints, and moments with more steps than are asked for.
+    @Test(arguments: StoreKind.allCases) func theLogsNewestAreTheEndOfAll(_ kind: StoreKind) async throws {
+        try await withStore(kind) { site in
+            let store = try site.open()
+            for number in 1...40 {
+                let changes = (0..<700).map { index in
+                    EntityChange(key: "entity/\(index)", state: index % 20 == number % 20 ? nil : bytes("\(number * index % 9)"))
+                }
+                try store.append(StoredEpoch(number: UInt64(number), time: at(Double(number / 2)), changes: changes))
+            }
+            let whole = try store.log(from: at(-1), to: forever, limit: .max)
+            #expect(whole.count > 8000)
+            for limit in [1, 10, 699, 700, 2500, 8000, whole.count, whole.count + 1] {
+                #expect(try store.log(from: at(-1), to: forever, limit: limit) == Array(whole.suffix(limit)), "\(limit)")
+                let middle = whole.filter { $0.time > at(3) && $0.time <= at(11.5) }
+                #expect(try store.log(from: at(3), to: at(11.5), limit: limit) == Array(middle.suffix(limit)), "\(limit)")
+            }
+        }
+    }
+
+    /// Two that write in turns: neither builds on what it knew before the other.
+    @Test(arguments: StoreKind.allCases) func writersInTurns(_ kind: StoreKind) async throws {
+        try await withStore(kind) { site in
+            let (one, other) = (try site.open(), try site.open())
+            let sample = { (key: String) in [SeriesSample(key: key, value: .counter(1))] }
+            try one.append(StoredEpoch(1, 10, "a=1", "b=1", samples: sample("s")))
+            try other.append(StoredEpoch(2, 20, "a=2", "c=1", samples: sample("t")))
+            try one.append(StoredEpoch(3, 30, "a=1", "d=1", samples: sample("t")))
+            try other.append(StoredEpoch(4, 40, "b", "c", samples: sample("s")))
+            #expect(try one.story("a") == "1@10..20 2@20..30 1@30.." && one.picture(40) == "a=1 d=1" && one.story("c") == "1@20..40")
+            for key in ["s", "t"] { #expect(try one.points(of: key, from: at(0), to: forever, resolution: .hour).map(\.count) == [2]) }
+            #expect(try Set(one.series().map(\.key)) == ["s", "t"] && one.series().count == 2)
         }
     }
 
@@ -115,7 +176,7 @@ import Testing
     /// A day of one counter and one gauge: every resolution adds up to what was appended, at once and after each rolling up.
     @Test(arguments: StoreKind.allCases) func rollUpsAreExactAtTheirBoundaries(_ kind: StoreKind) async throws {
         try await withStore(kind) { site in
-            var store = try site.open()
+            var store = try site.open(.ageless)
             let begin = 86_400.0 * 20_000
             // Around the boundaries of every resolution, and of the windows in which they are made.
             var times = (0..<25).map { Double($0) }
@@ -130,7 +191,7 @@ import Testing
                             SeriesSample(key: "c", value: .counter(UInt64(index * index))),
                             SeriesSample(key: "g", value: .gauge(Double(index) / 4 - 3)),
                         ]))
-                if index % 7 == 0 { store = try site.open() }
+                if index % 7 == 0 { store = try site.open(.ageless) }
                 if index % 11 == 0 { try store.maintain(now: at(begin + time + 1)) }
                 for resolution in SeriesResolution.allCases {
                     let width = Double(resolution.seconds)

@@ -46,6 +46,22 @@ import Testing
         }
     }
 
+    /// In a schema of its own, for the tables are the others' too: what a later release made is refused, what nobody made is missing.
+    @Test func anotherSchemaIsRefused() async throws {
+        try await withStore(.postgres) { site in
+            let folder = try #require(site.target.split(separator: " ").first?.split(separator: "=").last)
+            func psql(_ sql: String) throws -> String { try sh("psql -h \(folder) -U nilo -d postgres -Atqc '\(sql)'") }
+            _ = try psql("CREATE SCHEMA later")
+            let target = site.target + " options='-c search_path=later'"
+            #expect(try reason { _ = try PostgresReader(target, tenant: site.tenant) } == .missing)
+            try PostgresStore(target, tenant: site.tenant).append(StoredEpoch(1, 1, "a=1"))
+            #expect(try PostgresReader(target, tenant: site.tenant).picture(1) == "a=1")
+            _ = try psql("INSERT INTO later.nilo_schema VALUES (99)")
+            #expect(try reason { _ = try PostgresStore(target, tenant: site.tenant) } == .newerSchema(found: 99, known: 1))
+            #expect(try reason { _ = try PostgresReader(target, tenant: site.tenant) } == .newerSchema(found: 99, known: 1))
+        }
+    }
+
     /// The tests' own server is nobody else's business.
     @Test func theServerListensOnItsSocketAlone() async throws {
         try await withStore(.postgres) { site in

@@ -11,17 +11,13 @@ import Topology
     {
         try await withStore(kind) { site in
             var random = SplitMix64(seed: seed)
-            // No age: the model forgets nothing.
-            let limits = StorageLimits(
-                ages: Dictionary(uniqueKeysWithValues: SeriesResolution.allCases.map { ($0, .seconds(1_000_000_000)) }),
-                topologyAge: .seconds(1_000_000_000))
-            var store = try site.open(limits)
+            var store = try site.open(.ageless)
             var model = Model()
             for round in 0..<500 {
                 let epoch = model.next(&random)
                 try store.append(epoch)
                 model.take(epoch)
-                if random.once(in: 40) { store = try site.open(limits) }
+                if random.once(in: 40) { store = try site.open(.ageless) }
                 if random.once(in: 60) { try store.maintain(now: model.epochs.last!.time) }
                 if round % 20 == 19 { try compare(store, model, &random, "seed \(seed), round \(round)") }
             }
@@ -39,6 +35,8 @@ import Topology
                 .map { EntityDifference(key: $0, before: before[$0], after: after[$0]) }
             let differences = try store.changes(from: start, to: end)
             #expect(differences.count == wanted.count && Set(differences) == Set(wanted), moment)
+            let limit = Int.random(in: 1...400, using: &random)
+            #expect(try store.log(from: start, to: end, limit: limit) == model.log(start, end).suffix(limit), moment)
         }
         let key = random.pick(model.keys)
         #expect(try store.history(of: key) == model.history(key), moment)
@@ -105,6 +103,18 @@ private struct Model {
     }
 
     func picture(_ time: Timestamp) -> [String: [UInt8]] { epochs.last { $0.time <= time }?.picture ?? [:] }
+
+    func log(_ start: Timestamp, _ end: Timestamp) -> [EntityLogEntry] {
+        var entries: [EntityLogEntry] = []
+        for (index, epoch) in epochs.enumerated() where epoch.time > start && epoch.time <= end {
+            guard index + 1 == epochs.count || epochs[index + 1].time > epoch.time else { continue }
+            let before = picture(Timestamp(nanoseconds: epoch.time.nanoseconds - 1))
+            for key in Set(before.keys).union(epoch.picture.keys).sorted() where before[key] != epoch.picture[key] {
+                entries.append(EntityLogEntry(time: epoch.time, key: key, before: before[key], after: epoch.picture[key]))
+            }
+        }
+        return entries
+    }
 
     func history(_ key: String) -> [EntityVersion] {
         var versions: [EntityVersion] = []

@@ -15,8 +15,12 @@ import Testing
             var survived = 0
             for kill in 1...100 {
                 let process = try BackgroundProcess([probe, "append", site.target])
-                // From its very start, when the file is opened and recovered, to well into its work.
-                usleep(UInt32.random(in: 500...120_000, using: &random))
+                // A third of them near its start, when the file is opened and recovered; the others in the midst of its work.
+                if kill % 3 > 0 {
+                    let deadline = ContinuousClock.now + Duration.seconds(20).stretched
+                    while try process.outputSoFar().isEmpty, ContinuousClock.now < deadline { usleep(1000) }
+                }
+                usleep(UInt32.random(in: 500...60_000, using: &random))
                 let (output, status) = try process.stop(signal: SIGKILL)
                 #expect(status == 128 + SIGKILL, "kill \(kill): \(output)")
                 let told = output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().compactMap { UInt64($0) }.last

@@ -54,6 +54,13 @@ struct TemporaryFolder: Sendable {
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 }
 
+extension StorageLimits {
+    /// For models that forget nothing.
+    static let ageless = StorageLimits(
+        ages: Dictionary(uniqueKeysWithValues: SeriesResolution.allCases.map { ($0, .seconds(1_000_000_000)) }),
+        topologyAge: .seconds(1_000_000_000))
+}
+
 /// Seconds since 1970.
 func at(_ seconds: Double) -> Timestamp { Timestamp(nanoseconds: Int64(seconds * 1e9)) }
 
@@ -84,6 +91,14 @@ extension HistoryReading {
         func text(_ state: [UInt8]?) -> String { state.map { String(decoding: $0, as: UTF8.self) } ?? "-" }
         return try changes(from: at(start), to: at(end)).map { "\($0.key):\(text($0.before))>\(text($0.after))" }.sorted()
             .joined(separator: " ")
+    }
+
+    /// `10 a:1>2, 20 b:->1`, in the order of the answer.
+    func log(_ start: Double, _ end: Double, limit: Int = 1000) throws -> String {
+        func text(_ state: [UInt8]?) -> String { state.map { String(decoding: $0, as: UTF8.self) } ?? "-" }
+        return try log(from: at(start), to: at(end), limit: limit).map {
+            "\($0.time.nanoseconds / 1_000_000_000) \($0.key):\(text($0.before))>\(text($0.after))"
+        }.joined(separator: ", ")
     }
 
     /// `1@0..5 2@5..`.

@@ -1,3 +1,5 @@
+import Topology
+
 /// An entity got a state, by their numbers; 0 when it vanished.
 struct ChangeRecord: Equatable {
     var entity: UInt32
@@ -15,18 +17,18 @@ struct ChangeSection {
         self.epoch = epoch
         self.time = time
         var writer = ByteWriter(reserving: changes.count * 4 + 8)
-        writer.varint(changes.count)
+        writer.count(changes.count)
         var before: UInt32 = 0
         for change in changes {
-            writer.varint(UInt64(change.entity - before))
+            writer.number(UInt64(change.entity - before))
             before = change.entity
         }
         var state: Int64 = 0
         for change in changes {
             if change.state == 0 {
-                writer.varint(0)
+                writer.number(UInt64(0))
             } else {
-                writer.varint(ByteWriter.zigzag(Int64(change.state) - state) + 1)
+                writer.number(ByteWriter.zigzag(Int64(change.state) - state) + 1)
                 state = Int64(change.state)
             }
         }
@@ -47,9 +49,9 @@ enum ChangeBlock {
         var epoch = epoch
         var time = time
         for section in sections {
-            writer.varint(UInt64(section.epoch - epoch))
-            writer.varint(UInt64(section.time - time))
-            writer.varint(section.payload.count)
+            writer.number(UInt64(section.epoch - epoch))
+            writer.number(UInt64(section.time - time))
+            writer.count(section.payload.count)
             writer.append(section.payload)
             (epoch, time) = (section.epoch, section.time)
         }
@@ -59,14 +61,14 @@ enum ChangeBlock {
 
 /// Walks through the sections of a block.
 struct ChangeBlockReader {
-    private var reader: ByteReader
+    private var reader: BlockReader
     private var epoch: Int64
     private var time: Int64
 
     /// - Parameters:
     ///   - epoch: of the block's first section, from its row.
     init(_ bytes: UnsafeRawBufferPointer, epoch: Int64, time: Int64) {
-        reader = ByteReader(bytes)
+        reader = BlockReader(bytes)
         self.epoch = epoch
         self.time = time
     }
@@ -76,8 +78,8 @@ struct ChangeBlockReader {
     /// The next epoch and its changes, not yet decoded; nil at the end.
     mutating func next() -> (epoch: Int64, time: Int64, payload: UnsafeRawBufferPointer)? {
         guard !reader.isAtEnd else { return nil }
-        epoch &+= Int64(truncatingIfNeeded: reader.varint())
-        time &+= Int64(truncatingIfNeeded: reader.varint())
+        epoch &+= Int64(truncatingIfNeeded: reader.number())
+        time &+= Int64(truncatingIfNeeded: reader.number())
         let payload = reader.slice(reader.count())
         return reader.isBroken ? nil : (epoch, time, payload)
     }
@@ -88,19 +90,19 @@ struct ChangeBlockReader {
 
     /// Decodes a payload into `changes`, whose storage is used again. False when it is damaged.
     static func decode(_ payload: UnsafeRawBufferPointer, into changes: inout [ChangeRecord]) -> Bool {
-        var reader = ByteReader(payload)
+        var reader = BlockReader(payload)
         let count = reader.count()
         changes.removeAll(keepingCapacity: true)
         changes.reserveCapacity(count)
         var entity: UInt32 = 0
         for _ in 0..<count {
-            entity &+= UInt32(truncatingIfNeeded: reader.varint())
+            entity &+= UInt32(truncatingIfNeeded: reader.number())
             changes.append(ChangeRecord(entity: entity, state: 0))
         }
         var state: Int64 = 0
         changes.withUnsafeMutableBufferPointer { changes in
             for index in changes.indices {
-                let code = reader.varint()
+                let code = reader.number()
                 guard code > 0 else { continue }
                 state &+= Int64(bitPattern: (code - 1) >> 1) ^ -Int64(bitPattern: (code - 1) & 1)
                 changes[index].state = UInt32(truncatingIfNeeded: state)
@@ -111,12 +113,12 @@ struct ChangeBlockReader {
 
     /// The state that a payload gives an entity; nil when it does not speak of it. Nothing after it has to be read.
     static func state(of entity: UInt32, _ payload: UnsafeRawBufferPointer) -> UInt32? {
-        var reader = ByteReader(payload)
+        var reader = BlockReader(payload)
         let count = reader.count()
         var current: UInt32 = 0
         var found: Int?
         for index in 0..<count {
-            current &+= UInt32(truncatingIfNeeded: reader.varint())
+            current &+= UInt32(truncatingIfNeeded: reader.number())
             if current == entity { found = index }
             // States follow after all of the numbers.
             if current > entity, found == nil { return nil }
@@ -124,7 +126,7 @@ struct ChangeBlockReader {
         guard let found else { return nil }
         var state: Int64 = 0
         for index in 0...found {
-            let code = reader.varint()
+            let code = reader.number()
             if index == found, code == 0 { return 0 }
             if code > 0 { state &+= Int64(bitPattern: (code - 1) >> 1) ^ -Int64(bitPattern: (code - 1) & 1) }
         }

@@ -1,3 +1,5 @@
+import Topology
+
 /// The points of the series of one shard over a stretch of time: one row of the table `block`.
 ///
 /// The starts stand once for all series. Each series is a stream with its length before it, so that a reader passes over those it was not
@@ -49,17 +51,17 @@ struct SeriesBlock {
 
     var encoded: [UInt8] {
         var writer = ByteWriter(reserving: starts.count * (rows.count * 3 + 1))
-        writer.varint(starts.count)
+        writer.count(starts.count)
         var before: Int64 = 0
         for start in starts {
-            writer.varint(UInt64(start - before))
+            writer.number(UInt64(start - before))
             before = start
         }
-        writer.varint(rows.count)
+        writer.count(rows.count)
         for row in rows {
             let stream = Self.encode(row.cells, row.kind)
-            writer.varint(UInt64(row.slot) << 1 | UInt64(row.kind.rawValue))
-            writer.varint(stream.count)
+            writer.number(UInt64(row.slot) << 1 | UInt64(row.kind.rawValue))
+            writer.count(stream.count)
             writer.append(stream)
         }
         return writer.bytes
@@ -74,16 +76,16 @@ struct SeriesBlock {
         if isSingle { flags |= Flag.single }
         if hasSameCount { flags |= Flag.sameCount }
         var writer = ByteWriter(reserving: present.count * 3 + 8)
-        writer.byte(flags)
+        writer.put(flags)
         if present.count < cells.count {
             for index in stride(from: 0, to: cells.count, by: 8) {
                 var bits: UInt8 = 0
                 for bit in 0..<min(8, cells.count - index) where cells[index + bit].count > 0 { bits |= 1 << bit }
-                writer.byte(bits)
+                writer.put(bits)
             }
         }
         guard !present.isEmpty else { return writer.bytes }
-        if hasSameCount { writer.varint(present[0].count) } else { for cell in present { writer.varint(cell.count) } }
+        if hasSameCount { writer.number(present[0].count) } else { for cell in present { writer.number(cell.count) } }
         SeriesColumn.write(present.map(\.sum), kind, &writer)
         if !isSingle {
             SeriesColumn.write(present.map { fromMean($0, $0.minimum, kind) }, kind, &writer)
@@ -109,18 +111,18 @@ struct SeriesBlock {
         rows = []
         var isSound = true
         plain.withUnsafeBytes { plain in
-            var reader = ByteReader(plain)
+            var reader = BlockReader(plain)
             let count = reader.count()
             starts.reserveCapacity(count)
             var start: Int64 = 0
             for _ in 0..<count {
-                start &+= Int64(truncatingIfNeeded: reader.varint())
+                start &+= Int64(truncatingIfNeeded: reader.number())
                 starts.append(start)
             }
             let rowCount = reader.count()
             guard rowCount <= 256 else { return isSound = false }
             for _ in 0..<rowCount {
-                let name = reader.varint()
+                let name = reader.number()
                 let stream = reader.slice(reader.count())
                 let row = UInt8(truncatingIfNeeded: name >> 1)
                 guard slot == nil || slot == row else { continue }
@@ -139,7 +141,7 @@ struct SeriesBlock {
     }
 
     private static func decode(_ stream: UnsafeRawBufferPointer, _ count: Int, _ kind: SeriesKind) -> [SeriesCell]? {
-        var reader = ByteReader(stream)
+        var reader = BlockReader(stream)
         let flags = reader.byte()
         var places = Array(0..<count)
         if flags & Flag.everyStart == 0 {
@@ -149,8 +151,8 @@ struct SeriesBlock {
         }
         var cells = [SeriesCell](repeating: SeriesCell(), count: count)
         guard !places.isEmpty else { return cells }
-        let same = flags & Flag.sameCount != 0 ? reader.varint() : 0
-        for place in places { cells[place].count = flags & Flag.sameCount != 0 ? same : reader.varint() }
+        let same = flags & Flag.sameCount != 0 ? reader.number() : 0
+        for place in places { cells[place].count = flags & Flag.sameCount != 0 ? same : reader.number() }
         for (place, sum) in zip(places, SeriesColumn.read(places.count, &reader)) { cells[place].sum = sum }
         if flags & Flag.single != 0 {
             for place in places { (cells[place].minimum, cells[place].maximum) = (cells[place].sum, cells[place].sum) }

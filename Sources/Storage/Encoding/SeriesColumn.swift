@@ -1,3 +1,5 @@
+import Topology
+
 /// One column of a series' values in a block, in whichever of four ways is shortest: varints as they are (small counts), differences from one
 /// to the next (levels and steady rates), doubles that are whole numbers as such, other doubles as what changed in their bits, byte by byte
 /// of equal weight so that zstd finds the exponents together.
@@ -13,31 +15,31 @@ enum SeriesColumn {
         switch kind {
         case .counter:
             let isPlain = plainLength(values) <= differencesLength(values)
-            writer.byte((isPlain ? Way.plain : .differences).rawValue)
-            if isPlain { for value in values { writer.varint(value) } } else { writeDifferences(values, &writer) }
+            writer.put((isPlain ? Way.plain : .differences).rawValue)
+            if isPlain { for value in values { writer.number(value) } } else { writeDifferences(values, &writer) }
         case .gauge:
             let whole = values.compactMap { wholeNumber($0) }
             if whole.count == values.count {
-                writer.byte(Way.wholeDoubles.rawValue)
+                writer.put(Way.wholeDoubles.rawValue)
                 return writeDifferences(whole, &writer)
             }
-            writer.byte(Way.changedBits.rawValue)
+            writer.put(Way.changedBits.rawValue)
             var before: UInt64 = 0
             let changed = values.map { value in
                 defer { before = value }
                 return value ^ before
             }
             for shift in stride(from: UInt64(56), through: 0, by: -8) {
-                for value in changed { writer.byte(UInt8(truncatingIfNeeded: value >> shift)) }
+                for value in changed { writer.put(UInt8(truncatingIfNeeded: value >> shift)) }
             }
         }
     }
 
-    static func read(_ count: Int, _ reader: inout ByteReader) -> [UInt64] {
+    static func read(_ count: Int, _ reader: inout BlockReader) -> [UInt64] {
         var values: [UInt64] = []
         values.reserveCapacity(count)
         switch Way(rawValue: reader.byte()) {
-        case .plain: for _ in 0..<count { values.append(reader.varint()) }
+        case .plain: for _ in 0..<count { values.append(reader.number()) }
         case .differences:
             var value: UInt64 = 0
             for _ in 0..<count {

@@ -1,3 +1,5 @@
+import Topology
+
 /// The samples of one epoch in one shard, as they came: one row of the table `tail`. Not compressed, for it is short-lived.
 enum SeriesTail {
     struct Sample {
@@ -11,10 +13,10 @@ enum SeriesTail {
         var writer = ByteWriter(reserving: samples.count * 6 + 8)
         var before: UInt32 = samples.first.map { $0.series & ~0xff } ?? 0
         for sample in samples {
-            writer.varint(UInt64(sample.series - before) << 1 | UInt64(sample.kind.rawValue))
+            writer.number(UInt64(sample.series - before) << 1 | UInt64(sample.kind.rawValue))
             before = sample.series
             switch sample.kind {
-            case .counter: writer.varint(sample.bits)
+            case .counter: writer.number(sample.bits)
             case .gauge: writer.word(sample.bits)
             }
         }
@@ -23,14 +25,14 @@ enum SeriesTail {
 
     /// False when it is damaged.
     static func decode(_ body: UnsafeRawBufferPointer, _ each: (_ slot: UInt8, SeriesKind, _ bits: UInt64) -> Void) -> Bool {
-        var reader = ByteReader(body)
+        var reader = BlockReader(body)
         var slot: UInt64 = 0
         while !reader.isAtEnd {
-            let name = reader.varint()
+            let name = reader.number()
             slot += name >> 1
             guard slot < 256 else { return false }
             let kind: SeriesKind = name & 1 == 0 ? .counter : .gauge
-            let bits = kind == .counter ? reader.varint() : reader.word()
+            let bits = kind == .counter ? reader.number() : reader.word()
             if !reader.isBroken { each(UInt8(slot), kind, bits) }
         }
         return !reader.isBroken

@@ -1,3 +1,5 @@
+import Topology
+
 /// States by their numbers, ascending: one row of the table `state`. Neighbours in time are alike, so together they compress well.
 struct StateBlock {
     private(set) var numbers: [UInt32] = []
@@ -21,15 +23,15 @@ struct StateBlock {
     /// - Parameter first: the number of the row, that of its first state when it was made.
     func encoded(first: UInt32) -> [UInt8] {
         var writer = ByteWriter(reserving: bytes.count + count * 3 + 8)
-        writer.varint(count)
+        writer.count(count)
         var before = first
         for number in numbers {
-            writer.varint(UInt64(number - before))
+            writer.number(UInt64(number - before))
             before = number
         }
         var start = 0
         for end in ends {
-            writer.varint(end - start)
+            writer.count(end - start)
             start = end
         }
         writer.append(bytes)
@@ -39,13 +41,13 @@ struct StateBlock {
     /// nil when it is damaged.
     init?(_ plain: [UInt8], first: UInt32) {
         let isSound = plain.withUnsafeBytes { plain in
-            var reader = ByteReader(plain)
+            var reader = BlockReader(plain)
             let count = reader.count()
             var number = first
             numbers.reserveCapacity(count)
             ends.reserveCapacity(count)
             for _ in 0..<count {
-                number &+= UInt32(truncatingIfNeeded: reader.varint())
+                number &+= UInt32(truncatingIfNeeded: reader.number())
                 numbers.append(number)
             }
             var end = 0

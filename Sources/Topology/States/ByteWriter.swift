@@ -1,12 +1,15 @@
 import NetworkTypes
 
-/// Writes states: numbers in as few bytes as they need (LEB128), texts with their length before them.
-struct ByteWriter {
-    var bytes: [UInt8] = []
+/// Writes states: numbers in as few bytes as they need (LEB128), texts with their length before them. The store writes its blocks with it
+/// too, millions of numbers at a time: hence inlinable.
+package struct ByteWriter {
+    @usableFromInline package var bytes: [UInt8] = []
 
-    mutating func put(_ byte: UInt8) { bytes.append(byte) }
+    @inlinable package init() {}
 
-    mutating func number(_ value: some UnsignedInteger & FixedWidthInteger) {
+    @inlinable package mutating func put(_ byte: UInt8) { bytes.append(byte) }
+
+    @inlinable package mutating func number(_ value: some UnsignedInteger & FixedWidthInteger) {
         var value = UInt64(value)
         while value >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: value) | 0x80)
@@ -25,7 +28,7 @@ struct ByteWriter {
         for shift in stride(from: UInt64(40), through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: mac.rawValue >> shift)) }
     }
 
-    mutating func word(_ value: some FixedWidthInteger & UnsignedInteger) {
+    @inlinable package mutating func word(_ value: some FixedWidthInteger & UnsignedInteger) {
         for shift in stride(from: value.bitWidth - 8, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
     }
 

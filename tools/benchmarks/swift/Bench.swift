@@ -6,7 +6,7 @@ import Glibc
 
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
     static let suites: [String: [Measurement]] = [
-        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "store": store, "applications": applications,
+        "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "storage": storage, "applications": applications,
     ]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
@@ -23,7 +23,7 @@ import Glibc
         ("rates", measureRates), ("fairness", measureFairness), ("classes", measureClasses), ("unrelated", measureUnrelated),
         ("updates", measureUpdates),
     ]
-    static let store: [Measurement] = [
+    static let storage: [Measurement] = [
         ("topology", measureTopologyHistory), ("series", measureSeriesHistory), ("postgres", measurePostgres),
     ]
 

@@ -44,6 +44,7 @@ final class Results {
     var json: String {
         var fields = metrics.flatMap { metric in
             [(metric.name, metric.value)]
+                + (metric.reference.map { [("\(metric.name)_reference", $0)] } ?? [])
                 + (metric.low == metric.high ? [] : [("\(metric.name)_min", metric.low), ("\(metric.name)_max", metric.high)])
         }
         fields.append(("load_average", loadAtStart))

@@ -68,6 +68,7 @@ private func measureHistory(_ plan: Plan, _ results: Results, newStates: Int, pr
     var plainAt: [Double] = []
     var diff: [Double] = []
     var plainDiff: [Double] = []
+    var log: [Double] = []
     var history: [Double] = []
     var plainHistory: [Double] = []
     for round in 0..<plan.rounds {
@@ -82,6 +83,8 @@ private func measureHistory(_ plan: Plan, _ results: Results, newStates: Int, pr
         diff.append(try timed { found.0 = try reader.changes(from: time, to: later).count } * 1e3)
         plainDiff.append(try timed { found.1 = try plain.changes(from: time, to: later).count } * 1e3)
         guard found.0 == found.1, found.0 == workload.changes else { throw BenchError("the difference found \(found)") }
+        log.append(try timed { found.0 = try reader.log(from: StoreWorkload.time(0), to: time, limit: 100).count } * 1e3)
+        guard found.0 == 100 else { throw BenchError("the log has \(found.0) entries") }
         let key = workload.key(round * 131 % workload.entities)
         history.append(try timed { found.0 = try reader.history(of: key).count } * 1e3)
         plainHistory.append(try timed { found.1 = try plain.history(of: key) } * 1e3)
@@ -89,5 +92,6 @@ private func measureHistory(_ plan: Plan, _ results: Results, newStates: Int, pr
     }
     results.add("\(prefix)_at_ms", at, .atMost(100), reference: median(plainAt))
     results.add("\(prefix)_diff_ms", diff, .atMost(50), reference: median(plainDiff))
+    results.add("\(prefix)_log_of_100_ms", log)
     results.add("\(prefix)_history_ms", history, reference: median(plainHistory))
 }

@@ -6,7 +6,7 @@ import Storage
 /// The same through the same interface into PostgreSQL, on the server that `tools/bench` started for it: plain rows, as a fleet's first step.
 func measurePostgres(_ plan: Plan, _ results: Results) throws {
     guard let target = getenv("NILO_BENCH_POSTGRES").map({ String(cString: $0) }) else {
-        return results.remark("No PostgreSQL server: postgres was not measured. `tools/bench store` starts one.")
+        return results.remark("No PostgreSQL server: postgres was not measured. `tools/bench storage` starts one.")
     }
     let folder = try StoreFolder()
     let ours = try SQLiteStore(path: "\(folder.path)/ours")

@@ -1,6 +1,6 @@
-/// Reads what a `ByteWriter` wrote. Blocks come from a disk, so nothing is believed: what ends too early or cannot be sets `isBroken` and
-/// reads as 0 from then on, and whoever decodes asks once at the end.
-struct ByteReader {
+/// Reads what a `ByteWriter` wrote, in place and millions of numbers at a time. Blocks come from a disk, so nothing is believed: what ends
+/// too early or cannot be sets `isBroken` and reads as 0 from then on, and whoever decodes asks once at the end.
+struct BlockReader {
     let bytes: UnsafeRawBufferPointer
     private(set) var position = 0
     private(set) var isBroken = false
@@ -9,7 +9,7 @@ struct ByteReader {
 
     var isAtEnd: Bool { position >= bytes.count }
 
-    @inline(__always) mutating func varint() -> UInt64 {
+    @inline(__always) mutating func number() -> UInt64 {
         if position < bytes.count {
             let first = bytes[position]
             if first < 0x80 {
@@ -17,10 +17,10 @@ struct ByteReader {
                 return UInt64(first)
             }
         }
-        return longVarint()
+        return longNumber()
     }
 
-    private mutating func longVarint() -> UInt64 {
+    private mutating func longNumber() -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while position < bytes.count, shift < 64 {
@@ -35,13 +35,13 @@ struct ByteReader {
     }
 
     @inline(__always) mutating func zigzag() -> Int64 {
-        let value = varint()
+        let value = number()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
     /// A number of things that take at least one byte each, so that a broken one cannot ask for more memory than the block has bytes.
     mutating func count() -> Int {
-        let value = varint()
+        let value = number()
         guard value <= UInt64(bytes.count - position) else {
             fail()
             return 0
@@ -64,7 +64,7 @@ struct ByteReader {
             return 0
         }
         defer { position += 8 }
-        return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+        return UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
     }
 
     /// The next bytes, in place.
