@@ -30,8 +30,8 @@ extension Snapshot {
         return .ambiguous(sorted.prefix(20).map(\.0))
     }
 
-    /// Objects that the kernel makes by itself: loopbacks, link-local, multicast and broadcast addresses, the local table and the rules that
-    /// every namespace has. Views leave them out or list them apart.
+    /// Objects that the kernel makes by itself: loopbacks, link-local, multicast and broadcast addresses, the local table and the rules
+    /// that every namespace has. Views leave them out or list them apart.
     public func isKernelMade(_ node: NodeID) -> Bool {
         let key = key(of: node)
         switch key {

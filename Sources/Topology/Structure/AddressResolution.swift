@@ -3,9 +3,9 @@ import NetworkTypes
 /// Which network an address belongs to. This is the one place where that is decided.
 ///
 /// An interface is in the network of its segment (``Wiring``): everything joined by veth pairs, bridge and bond ports and macvlans. The
-/// segment's network is `vni/N` with the least VNI of its VXLAN devices; without one `bridge/…` after its first bridge; without one `vlan/…`
-/// after its first VLAN device; else `link/…` after its first interface. First is by key. Inner packets of VNI n are seen in the network
-/// that a VXLAN device of VNI n is in, `vni/n` where none is known.
+/// segment's network is `vni/N` with the least VNI of its VXLAN devices; without one `bridge/…` after its first bridge; without one
+/// `vlan/…` after its first VLAN device; else `link/…` after its first interface. First is by key. Inner packets of VNI n are seen in the
+/// network that a VXLAN device of VNI n is in, `vni/n` where none is known.
 ///
 /// An address that is seen in a network B (on an interface of B, or in a tunnel) belongs to
 ///

@@ -1,7 +1,7 @@
 import NetworkTypes
 
-/// The layer-2 segments: which interfaces see each other's frames, and what the network of a segment is called (``AddressResolution`` has the
-/// rule in words).
+/// The layer-2 segments: which interfaces see each other's frames, and what the network of a segment is called (``AddressResolution`` has
+/// the rule in words).
 struct Segments {
     private let keys: [UInt64: NamespaceKey]
     private let books: [UInt64: NamespaceBook]

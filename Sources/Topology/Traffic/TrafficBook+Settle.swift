@@ -81,9 +81,8 @@ extension TrafficBook {
     func endpoint(_ party: Party, _ graph: Graph) -> NodeID? { graph.node(.endpoint(network(party.network), party.address)) }
 
     func isPlaced(_ number: UInt32, _ graph: Graph) -> Bool {
-        let conversation = conversations[number]
-        return conversation.link != .max && graph.isLive(LinkID(rawValue: conversation.link))
-            && graph.links[Int(conversation.link)].born == conversation.born
+        let link = conversations[number].link
+        return link != .max && graph.isLive(LinkID(rawValue: link)) && graph.links[Int(link)].born == conversations[number].born
     }
 
     /// Whether ends that are under a prefix could have nodes of their own: well below the bound, or they would be back at once.
