@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/if_tunnel.h>
 #include <linux/inet_diag.h>
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>
