@@ -111,6 +111,15 @@ public struct AddressResolution: Sendable, Hashable {
         return Array(found)
     }
 
+    /// Whether the address means all hosts of a subnet that is connected to the network.
+    func isBroadcast(_ address: IPAddress, in network: NetworkKey) -> Bool {
+        guard address.isV4 else { return false }
+        return lengths[0].contains { length in
+            guard let prefix = IPPrefix(address, length: length), prefix.broadcast == address else { return false }
+            return connected[prefix]?.contains(network) == true
+        }
+    }
+
     func network(ofVNI vni: UInt32) -> NetworkKey { tunnels[vni] ?? .vni(vni) }
 }
 
@@ -143,6 +152,15 @@ extension IPAddress {
         case .v4(let a): return a == 0 || a == .max
         case .v6(let high, let low): return high | low == 0
         }
+    }
+}
+
+extension IPPrefix {
+    /// The address that means all hosts of an IPv4 subnet (RFC 919); nil where there is none: IPv6, and subnets of two addresses or one
+    /// (RFC 3021).
+    var broadcast: IPAddress? {
+        guard case .v4(let first) = address, length < 31 else { return nil }
+        return .v4(first | .max >> UInt32(length))
     }
 }
 

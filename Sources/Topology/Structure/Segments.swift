@@ -8,7 +8,7 @@ struct Segments {
     private var sets = DisjointSets<InterfacePlace>()
 
     /// Masters that pass frames between their ports. A VRF's are apart.
-    private static let switches: Set<String> = ["bridge", "bond", "team", "openvswitch"]
+    static let switches: Set<String> = ["bridge", "bond", "team", "openvswitch"]
     /// Devices that share the segment of the one under them.
     private static let sharers: Set<String> = ["macvlan", "macvtap", "ipvlan", "ipvtap"]
 

@@ -146,7 +146,10 @@ extension TrafficBook {
     private mutating func makeTalk(_ a: NodeID, _ b: NodeID, _ qualifier: UInt64, serverPort: UInt16, _ graph: inout Graph) -> LinkID {
         talks += 1
         let id = graph.setLink(.talks, a, b, qualifier, state: Graph.plain)
-        guard serverPort != 0, case .endpoint(let network, _) = graph.nodes[Int(b.rawValue)].key else { return id }
+        // What is said to a group or to everybody is no server's.
+        guard serverPort != 0, case .endpoint(let network, let address) = graph.nodes[Int(b.rawValue)].key, !address.isSpecial,
+            !resolution.isBroadcast(address, in: network)
+        else { return id }
         let transport = UInt8(truncatingIfNeeded: qualifier >> 48)
         let count = servers[ServerKey(node: b.rawValue, transport: transport, port: serverPort), default: 0]
         servers[ServerKey(node: b.rawValue, transport: transport, port: serverPort)] = count + 1
