@@ -6,6 +6,13 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+/*
+ * The addresses of if_tunnel.h are the C library's. libc-compat.h would see to that, were netinet/in.h not a module,
+ * whose macros do not come through: so the kernel's own definition of them is left out by its guard.
+ */
+#include <netinet/in.h>
+#define _LINUX_IN6_H
+#include <linux/if_tunnel.h>
 #include <linux/inet_diag.h>
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>

@@ -28,6 +28,8 @@ public struct LinkObservation: Sendable, Equatable {
     /// -1: the peer is in a namespace that has no number here.
     public var peerNamespace: Int32?
     public var vxlan: VXLANParameters?
+    /// Of a tunnel of another kind.
+    public var tunnel: TunnelParameters?
     public var vlan: VLANParameters?
     public var bridge: BridgeParameters?
     public var bond: BondParameters?
@@ -93,7 +95,7 @@ public struct LinkObservation: Sendable, Equatable {
         case "bridge": bridge = BridgeParameters(data)
         case "bond": bond = BondParameters(data)
         case "vrf": for (type, value) in NetlinkAttributes(data) where type == IFLA_VRF_TABLE { vrfTable = value.value() }
-        default: break
+        default: tunnel = TunnelParameters(kind, data)
         }
         guard portKind == "bond" else { return }
         for (type, value) in NetlinkAttributes(portData)

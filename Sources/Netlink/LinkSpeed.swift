@@ -46,7 +46,11 @@ extension NetlinkSocket {
         if hardware.isEmpty { return [:] }
         guard let family = try genericFamily(named: ETHTOOL_GENL_NAME) else { return [:] }
         let header = genlmsghdr(cmd: UInt8(ETHTOOL_MSG_LINKMODES_GET), version: UInt8(ETHTOOL_GENL_VERSION), reserved: 0)
-        let speeds = try dump(family, header, "read link speeds") { $0.type == family ? LinkSpeed($0.payload) : nil }
+        // Older kernels insist on the nest that would name an interface, empty as it is.
+        let everyInterface = [(type: ETHTOOL_A_LINKMODES_HEADER | Int(NLA_F_NESTED), value: [UInt8]())]
+        let speeds = try dump(family, header, "read link speeds", attributes: everyInterface) { message in
+            message.type == family ? LinkSpeed(message.payload) : nil
+        }
         return Dictionary(speeds.map { ($0.interface, $0.rate) }) { $1 }.filter { hardware.contains($0.key) }
     }
 

@@ -59,7 +59,8 @@ public final class TopologyMonitor {
     /// Listens from now on: make it first, then dump, then drain, and nothing falls between.
     /// - Parameters:
     ///   - namespace: nil for the calling thread's own.
-    ///   - receiveBuffer: bytes asked for; without CAP_NET_ADMIN the kernel caps it at `net.core.rmem_max`. A route takes about 1 kB of it.
+    ///   - receiveBuffer: bytes asked for; without CAP_NET_ADMIN the kernel caps it at `net.core.rmem_max`. 4 MiB
+    ///     hold about 10,000 announced routes.
     public init(in namespace: NetworkNamespace? = nil, receiveBuffer: Int32 = 4 << 20) throws(NetlinkError) {
         socket = try MulticastSocket(
             "topology", in: namespace, family: NETLINK_ROUTE, groups: Self.groups.map(\.rawValue), receiveBuffer: receiveBuffer)

@@ -236,7 +236,10 @@ public struct TopologyBuilder {
         }
         for node in nodes {
             let key = graph.nodes[Int(node.rawValue)].key
-            let state = claims.state(of: .node(key)) ?? .plain
+            var state = claims.state(of: .node(key)) ?? .plain
+            if case .endpoint(let network, let address) = key, wiring.resolution.isBroadcast(address, in: network), state == .plain {
+                state = .endpoint(EndpointState(isBroadcast: true))
+            }
             graph.setState(node, names.named(state, key).encoded)
         }
     }

@@ -6,6 +6,9 @@ import Testing
 
 private let bonds = Requirement.device("bonds", "x type bond")
 private let vrfs = Requirement.device("VRF devices", "x type vrf table 9")
+private let gre = Requirement.device("GRE tunnels", "x type gre local 127.0.0.1 remote 127.0.0.2")
+private let geneve = Requirement.device("GENEVE tunnels", "x type geneve id 5 remote 127.0.0.2")
+private let ipip = Requirement.device("IP-in-IP tunnels", "x type ipip local 127.0.0.1 remote 127.0.0.2")
 private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x type bridge vlan_filtering 1")
 
 /// What the kinds of links tell of themselves.
@@ -32,7 +35,7 @@ private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x t
             """
             ip link add e1 type veth peer name p1; ip link add e2 type veth peer name p2; ip link set p1 up; ip link set p2 up
             ip link add bo type bond mode active-backup miimon 100; ip link set e1 master bo; ip link set e2 master bo; ip link set bo up
-            for i in $(seq 100); do grep -q e /sys/class/net/bo/bonding/active_slave 2>/dev/null && break; sleep 0.05; done; sleep 0.5
+            until ip -d link show bo | grep -q 'active_slave e'; do sleep 0.05; done
             """)
         let bond = try #require(links["bo"]?.bond)
         let ports = [links["e1"], links["e2"]].compactMap { $0 }
@@ -57,8 +60,37 @@ private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x t
         #expect(try await links("ip link add br0 type bridge vlan_filtering 1")["br0"]?.bridge?.isVLANAware == true)
     }
 
+    @Test(.requires(gre)) func greTunnels() async throws {
+        let links = try await links(
+            """
+            ip link add g1 type gre local 192.0.2.1 remote 192.0.2.2 okey 77 ikey 78; ip link add g2 type gretap remote 192.0.2.3 local 192.0.2.1
+            ip link add g3 type gretap external
+            """)
+        let keyed = try #require(links["g1"]?.tunnel)
+        #expect(keyed.local == .v4(0xC000_0201) && keyed.remote == .v4(0xC000_0202) && keyed.key == 77 && keyed.underlay == nil)
+        #expect(links["g1"]?.isLayer3 == true && links["g2"]?.isLayer3 == false)
+        #expect(links["g2"]?.tunnel?.remote == .v4(0xC000_0203) && links["g2"]?.tunnel?.key == nil)
+        #expect(links["g3"]?.tunnel?.isMetadataDriven == true && links["lo"]?.tunnel == nil)
+    }
+
+    @Test(.requires(geneve)) func geneveTunnels() async throws {
+        let links = try await links(
+            "ip link add n1 type geneve id 900 remote 192.0.2.2; ip link add n2 type geneve id 5 remote 2001:db8::2")
+        #expect(links["n1"]?.tunnel?.key == 900 && links["n1"]?.tunnel?.remote == .v4(0xC000_0202))
+        #expect(links["n2"]?.tunnel?.remote == IPAddress("2001:db8::2"))
+    }
+
+    @Test(.requires(ipip)) func ipInIPTunnels() async throws {
+        let tunnel = try await links("ip link add i1 type ipip local 192.0.2.1 remote 192.0.2.2 dev lo")["i1"]?.tunnel
+        #expect(tunnel?.local == .v4(0xC000_0201) && tunnel?.remote == .v4(0xC000_0202) && tunnel?.underlay == 1 && tunnel?.key == nil)
+    }
+
     @Test func operationalStates() async throws {
-        let links = try await links("ip link add e1 type veth peer name p1; ip link set e1 up")
+        let links = try await links(
+            """
+            ip link add e1 type veth peer name p1; ip link set e1 up
+            until ip link show e1 | grep -q 'state LOWERLAYERDOWN'; do sleep 0.01; done
+            """)
         #expect(links["lo"]?.operationalState == 0 && links["p1"]?.operationalState == 2 && links["e1"]?.operationalState == 3)
         #expect(links.values.allSatisfy { $0.parentDevice.isEmpty })
     }

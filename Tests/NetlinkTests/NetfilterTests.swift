@@ -216,11 +216,7 @@ private struct NFTListing: Decodable {
             ip -6 addr add fd00::1/64 dev lo; nft add table ip6 nat; nft 'add chain ip6 nat out { type nat hook output priority -100; }'
             nft add rule ip6 nat out ip6 daddr fd00::1 udp dport 53 dnat to '[::1]:5353'
             """)
-        try await namespace.run {
-            try sh(
-                "echo x | timeout 1 python3 -c 'import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b\"x\", (\"fd00::1\", 53))'"
-            )
-        }
+        try await namespace.sendUDP(1, size: 10, to: "fd00::1", port: 53)
         let flows = try await namespace.run { try NetlinkSocket.netfilter().translatedFlows(most: 10).flows }
         #expect(flows.count == 1)
         #expect(flows.first?.original.destination == IPAddress("fd00::1") && flows.first?.reply.source == IPAddress("::1"))

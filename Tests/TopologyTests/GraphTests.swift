@@ -46,7 +46,7 @@ struct GraphTests {
                 index.insert(hash, number)
                 model[number] = hash
             }
-            if step % 1000 == 0 {
+            if step % 4000 == 0 {
                 #expect(index.count == model.count)
                 for (number, hash) in model { #expect(index.find(hash) { $0 == number } == number) }
                 for number: UInt32 in 0..<2000 where model[number] == nil {

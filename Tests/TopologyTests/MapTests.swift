@@ -1,3 +1,4 @@
+import Flows
 import NetworkTypes
 import TestSupport
 import Testing
@@ -100,6 +101,65 @@ struct MapTests {
         probed.state = .probe
         builder.observe(.appeared(.neighbour(probed), in: end))
         #expect(builder.commit(at: second(3)).changes(since: later).isEmpty)
+    }
+
+    /// The kernel says where a station is now, not that it is no longer where it was.
+    @Test func aStationThatMovesIsInOnePlace() throws {
+        var lab = TopologyLab(hosts: 3, endpointsPerNetwork: 2)
+        let (near, mac) = (lab.cookies["h1"]!, MACAddress(rawValue: 0x0200_0000_00AA))
+        let (tunnel, port) = (lab.link("vx100", in: "h1"), lab.link("v100-1", in: "h1"))
+        lab.add(.forwarding(ForwardingEntry(interface: port.index, mac: mac, bridge: port.master)), to: near)
+        lab.add(.forwarding(ForwardingEntry(interface: tunnel.index, mac: mac, vtep: TopologyLab.address("192.0.2.2"))), to: near)
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let (station, wire) = ("vni/100/mac/02:00:00:00:00:aa", "bridge/lab/wire/br-wire/ip")
+        #expect(
+            builder.commit(at: second(1)).linkKeys(.forwards)
+                == ["\(wire)/192.0.2.2~fdb:100~\(station)", "host/lab/ns/h1/if/v100-1~fdb~\(station)"])
+        let tunnels = builder.snapshot.linkKeys(.tunnel)
+        let moved = ForwardingEntry(interface: tunnel.index, mac: mac, bridge: port.master)
+        builder.observe(.appeared(.forwarding(moved), in: near))
+        let far = ForwardingEntry(interface: tunnel.index, mac: mac, vtep: TopologyLab.address("192.0.2.3"))
+        builder.observe(.appeared(.forwarding(far), in: near))
+        #expect(
+            builder.commit(at: second(2)).linkKeys(.forwards)
+                == ["\(wire)/192.0.2.3~fdb:100~\(station)", "host/lab/ns/h1/if/vx100~fdb~\(station)"])
+        #expect(builder.snapshot.linkKeys(.tunnel) == tunnels)
+        builder.observe([moved, far].map { .vanished(Fact.forwarding($0).identity, in: near) })
+        #expect(builder.commit(at: second(3)).linkKeys(.forwards).isEmpty)
+    }
+
+    /// A bridge speaks with the address of one of its ports, and of another one when that goes.
+    @Test func theAddressOfAPortIsItsBridge() throws {
+        var lab = TopologyLab(hosts: 2, endpointsPerNetwork: 1)
+        let (near, tunnel) = (lab.cookies["h1"]!, lab.link("vx100", in: "h1"))
+        for name in ["vx100", "v100-1", "br100"] {
+            let entry = ForwardingEntry(interface: tunnel.index, mac: lab.link(name, in: "h2").mac!, bridge: tunnel.master)
+            lab.add(.forwarding(entry), to: near)
+        }
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        #expect(builder.commit(at: second(1)).linkKeys(.forwards) == ["host/lab/ns/h1/if/vx100~fdb~host/lab/ns/h2/if/br100"])
+        // Without a bridge the device is its own station.
+        var alone = lab.link("vx100", in: "h2")
+        alone.master = nil
+        builder.observe(.appeared(.link(alone), in: lab.cookies["h2"]!))
+        #expect(builder.commit(at: second(2)).linkKeys(.forwards).contains("host/lab/ns/h1/if/vx100~fdb~host/lab/ns/h2/if/vx100"))
+    }
+
+    /// Whoever talks to all hosts of a subnet talks to nobody in particular.
+    @Test func aSubnetsBroadcastAddressIsTheKernels() {
+        let lab = TopologyLab()
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        builder.observe(.counted(InterfaceID(rawValue: 1), interface: lab.link("v100-1", in: "h1").index, in: lab.cookies["h1"]!))
+        let cry = TestFlow(source: "10.0.0.11", destination: "10.0.0.255", sourcePort: 137, destinationPort: 137, transport: .udp)
+        let before = builder.commit(at: second(1))
+        builder.observe(.traffic([cry.seen(at: 1, .ingress)]))
+        for epoch in 2..<8 { _ = builder.commit(at: second(Int64(epoch))) }
+        #expect(builder.snapshot.id(of: NodeKey("vni/100/ip/10.0.0.255")!) != nil)
+        #expect(builder.snapshot.keys(.endpoint) == before.keys(.endpoint) && builder.snapshot.linkKeys(.talks).isEmpty)
+        #expect(builder.snapshot.keys(.service).isEmpty && builder.snapshot.linkKeys(.serves).isEmpty)
     }
 
     @Test func declaredNetworksAndZonesOverride() {

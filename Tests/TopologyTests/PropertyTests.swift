@@ -23,7 +23,7 @@ struct PropertyTests {
         return isGood && nodes == snapshot.nodeCount && links == snapshot.linkCount && ends == links * 2
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: 0..<40 as Range<UInt64>)
     func stepByStepIsWhatADumpGives(seed: UInt64) {
         var world = RandomObservations(seed: seed)
         var builder = TopologyBuilder()

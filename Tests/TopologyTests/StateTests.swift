@@ -90,7 +90,7 @@ struct StateTests {
 
     @Test func cutAnywhereItIsNoState() {
         var random = SplitMix64(seed: 2)
-        for _ in 0..<500 {
+        for _ in 0..<200 {
             let bytes = Self.random(&random).encoded
             for count in 0..<bytes.count { #expect(EntityState(encoded: Array(bytes.prefix(count))) == nil) }
             #expect(EntityState(encoded: bytes + [0]) == nil)

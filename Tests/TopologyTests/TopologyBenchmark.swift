@@ -29,8 +29,8 @@ enum TopologyBenchmark {
             }
         }
         let snapshot = builder.snapshot
-        print(
-            "built: \(snapshot.nodeCount) nodes, \(snapshot.linkCount) links in \(build), \((residentBytes - before) / 1_000_000) MB more")
+        let growth = (residentBytes - before) / 1_000_000
+        print("built: \(snapshot.nodeCount) nodes, \(snapshot.linkCount) links in \(build), \(growth) MB more")
         measure("10,000 links with traffic", &builder) { step in (0..<10_000).map { ($0 * 97 + step * 131) % links } }
         measure("10,000 new links", &builder) { step in (0..<10_000).map { links + step * 10_000 + $0 } }
         for step in 0..<3 {

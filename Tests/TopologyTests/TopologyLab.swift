@@ -2,8 +2,8 @@ import Flows
 import NetworkTypes
 import Topology
 
-/// Three hosts as namespaces over one wire bridge, two virtual networks over VXLAN, a bridge each, and endpoints in namespaces of their own:
-/// what a machine would tell of them.
+/// Three hosts as namespaces over one wire bridge, two virtual networks over VXLAN, a bridge each, and endpoints in namespaces of their
+/// own: what a machine would tell of them.
 struct TopologyLab {
     static let machine = "lab"
     var facts: [UInt64: [Fact]] = [:]

@@ -190,11 +190,11 @@ struct TrafficTests {
         let point = numbers["h1/v100-1"]!
         for epoch in 0..<8 {
             var deltas: [FlowDelta] = []
-            for port in 0..<5000 {
+            for port in 0..<1000 {
                 // Half of the probes hit ports of a host that is there and are refused, half go to addresses that may be anybody's.
-                let target = port % 2 == 0 ? "10.0.0.21" : "198.51.\(port / 256 % 100).\(port % 256)"
+                let target = port % 2 == 0 ? "10.0.0.21" : "198.51.\(port / 50).\(port % 50)"
                 var flow = TestFlow(source: "10.0.0.11", destination: target, sourcePort: 50_000)
-                (flow.destinationPort, flow.flags, flow.packets) = (UInt16(1 + port + epoch * 5000), [.syn], 1)
+                (flow.destinationPort, flow.flags, flow.packets) = (UInt16(1 + port + epoch * 1000), [.syn], 1)
                 deltas.append(flow.seen(at: point, .ingress))
                 if port % 2 == 0 {
                     var refusal = flow.reversed(packets: 1)
@@ -210,13 +210,13 @@ struct TrafficTests {
         #expect(after.keys(.endpoint) == before.keys(.endpoint))
         #expect(after.keys(.prefix).count <= 22 && after.keys(.prefix).count >= 10)
         #expect(after.linkKeys(.talks).count == after.keys(.prefix).count + 1)
-        #expect(after.folded.unansweredFlows > 20_000)
+        #expect(after.folded.unansweredFlows >= 5000)
     }
 
     /// Made-up sources that the server answers: no handshake is ever complete.
     @Test func aSpoofedFloodIsBoundedAndStays() {
         var limits = TopologyLimits()
-        (limits.conversations, limits.idleEpochs, limits.conversationIdleEpochs) = (20_000, 10, 5)
+        (limits.conversations, limits.idleEpochs, limits.conversationIdleEpochs) = (4000, 10, 5)
         var (builder, numbers) = lab(limits: limits)
         let before = builder.snapshot.table
         var random = SplitMix64(seed: 11)
@@ -225,8 +225,8 @@ struct TrafficTests {
         var changes = 0
         for epoch in 0..<12 {
             var deltas: [FlowDelta] = []
-            for _ in 0..<5000 {
-                let source = IPAddress.v4(UInt32.random(in: 0x0B00_0000...0xDF00_0000, using: &random)).description
+            for _ in 0..<1000 {
+                let source = IPAddress.v4(UInt32.random(in: 0x0B00_0000...0x7E00_0000, using: &random)).description
                 var flow = TestFlow(source: source, destination: "10.0.0.11", destinationPort: 80)
                 (flow.sourcePort, flow.flags, flow.packets) = (1024 + UInt16(random.next() >> 52), [.syn], 1)
                 var answer = flow.reversed(packets: 5)
@@ -237,8 +237,7 @@ struct TrafficTests {
             builder.observe(.traffic(deltas))
             let snapshot = builder.commit(at: second(Int64(epoch + 2)))
             if epoch > 6 {
-                let found = snapshot.changes(since: last)
-                changes += found.count
+                changes += snapshot.changes(since: last).count
                 #expect(prefixes.isSubset(of: snapshot.keys(.prefix)))
             }
             prefixes = Set(snapshot.keys(.prefix))
@@ -247,7 +246,7 @@ struct TrafficTests {
         }
         #expect(!prefixes.isEmpty)
         // Once the quotas are used up nothing comes or goes.
-        #expect(changes < 400, "\(changes)")
+        #expect(changes == 0)
         for epoch in 20..<80 { _ = builder.commit(at: second(Int64(epoch))) }
         #expect(builder.snapshot.table == before)
     }

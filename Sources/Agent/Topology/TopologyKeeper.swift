@@ -16,6 +16,9 @@ final class TopologyKeeper {
     private var counted: [InterfaceID: CountedPlace] = [:]
     private var commitTimer: LoopTimer!
     private var isCommitDue = false
+    private var budget = ReadingBudget(at: .now)
+    /// Fires when there is time again for readings that were put off.
+    private var readingTimer: LoopTimer!
     /// Told once each, until it went well again.
     private var complaints: [UInt64: String] = [:]
     private var turnedAt: ContinuousClock.Instant?
@@ -46,6 +49,7 @@ final class TopologyKeeper {
         builder = TopologyBuilder(limits: limits, after: epoch)
         builder.observe(.host(name: SystemFiles.hostName, HostState(kernel: SystemFiles.kernelRelease)))
         commitTimer = try loop.timer { [unowned self] in commit() }
+        readingTimer = try loop.timer { [unowned self] in commit() }
     }
 
     // MARK: Namespaces
@@ -83,9 +87,16 @@ final class TopologyKeeper {
         commitSoon()
     }
 
+    /// Reads anew what events did not tell, within the budget: what is put off is read later. Whoever waited longest comes first.
     private func resynchronise() {
         let all = watched.values.map(\.namespace)
-        for one in watched.values where one.isStale {
+        for one in watched.values.filter(\.isStale).sorted(by: { $0.readAt < $1.readAt }) {
+            let start = ContinuousClock.now
+            // The first reading is never put off: without it there is nothing to show.
+            if one.isRead {
+                let wait = budget.wait(at: start)
+                guard wait == .zero else { return readingTimer.fire(after: wait) }
+            }
             do {
                 builder.observe(.resynchronised(try one.dump(among: all), in: one.cookie))
                 complaints[one.cookie] = nil
@@ -93,6 +104,8 @@ final class TopologyKeeper {
                 // The next second tries again.
                 complain(one.cookie, "namespace not read", "\(error)")
             }
+            one.readAt = .now
+            budget.spend(one.readAt - start, at: one.readAt)
         }
     }
 

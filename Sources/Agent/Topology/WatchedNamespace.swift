@@ -13,6 +13,10 @@ final class WatchedNamespace {
     private var speeds: [Int32: UInt64] = [:]
     /// The facts have to be read anew as a whole.
     var isStale = true
+    /// They were read once.
+    private(set) var isRead = false
+    /// When they were last read, well or not; before that, when it began to be watched.
+    var readAt = ContinuousClock.now
 
     init(_ namespace: NetworkNamespace) throws {
         self.namespace = namespace
@@ -39,7 +43,7 @@ final class WatchedNamespace {
         facts += try socket.rules().map(Fact.rule)
         facts += try socket.neighbours().map(Fact.neighbour)
         facts += try socket.forwardingEntries().map(Fact.forwarding)
-        isStale = false
+        (isStale, isRead) = (false, true)
         return facts
     }
 

@@ -19,11 +19,7 @@ public enum Fact: Sendable, Hashable {
         case .rule(let rule): .rule(rule)
         case .nexthop(let object): .nexthop(object.id)
         case .neighbour(let neighbour): .neighbour(neighbour.interface, neighbour.address)
-        case .forwarding(let entry):
-            .forwarding(
-                ForwardingIdentity(
-                    interface: entry.interface, mac: entry.mac, vlan: entry.vlan, vtep: entry.vtep, vni: entry.vni,
-                    isOwn: entry.bridge == nil))
+        case .forwarding(let entry): .forwarding(ForwardingIdentity(entry))
         }
     }
 }
@@ -39,22 +35,25 @@ public enum FactIdentity: Sendable, Hashable {
     case forwarding(ForwardingIdentity)
 }
 
-/// A VXLAN device may send one MAC address (the zero one, say) to several VTEPs: each is an entry of its own.
+/// A station is behind one port of a bridge (in one VLAN), and behind one VTEP of a VXLAN device: when it moves, the kernel tells where it is
+/// now and no more. To the zero address and to groups a VXLAN device sends by several VTEPs: each is an entry of its own.
 public struct ForwardingIdentity: Sendable, Hashable {
+    /// The bridge; of an entry of a device's own (`self`) the device.
     public var interface: Int32
     public var mac: MACAddress
     public var vlan: UInt16?
+    /// Of the zero address and of groups.
     public var vtep: IPAddress?
     public var vni: UInt32?
     /// Of the device itself (`self`), not of its bridge (`master`).
     public var isOwn: Bool
 
-    public init(interface: Int32, mac: MACAddress, vlan: UInt16?, vtep: IPAddress?, vni: UInt32?, isOwn: Bool) {
-        self.interface = interface
-        self.mac = mac
-        self.vlan = vlan
-        self.vtep = vtep
-        self.vni = vni
-        self.isOwn = isOwn
+    public init(_ entry: ForwardingEntry) {
+        interface = entry.bridge ?? entry.interface
+        mac = entry.mac
+        vlan = entry.vlan
+        vtep = entry.mac.rawValue == 0 || entry.mac.isGroup ? entry.vtep : nil
+        vni = entry.vni
+        isOwn = entry.bridge == nil
     }
 }

@@ -213,10 +213,7 @@ struct Graph: Sendable {
 
     func key(of id: LinkID) -> LinkKey {
         let record = links[Int(id.rawValue)]
-        var key = LinkKey(record.kind, nodes[Int(record.a)].key, nodes[Int(record.b)].key, qualifier(record.qualifier))
-        // The record knows which end is first; asking the texts again would cost them.
-        (key.a, key.b) = (nodes[Int(record.a)].key, nodes[Int(record.b)].key)
-        return key
+        return LinkKey(ordered: record.kind, nodes[Int(record.a)].key, nodes[Int(record.b)].key, qualifier(record.qualifier))
     }
 
     func qualifier(_ packed: UInt64) -> LinkQualifier {

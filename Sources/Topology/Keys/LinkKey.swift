@@ -76,6 +76,14 @@ public struct LinkKey: Sendable, Hashable {
         self.a = isSwapped ? b : a
         self.b = isSwapped ? a : b
     }
+
+    /// With the ends in their order already.
+    init(ordered kind: LinkKind, _ a: NodeKey, _ b: NodeKey, _ qualifier: LinkQualifier) {
+        self.kind = kind
+        self.a = a
+        self.b = b
+        self.qualifier = qualifier
+    }
 }
 
 public enum LinkQualifier: Sendable, Hashable {

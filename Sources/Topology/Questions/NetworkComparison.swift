@@ -26,9 +26,9 @@ extension Snapshot {
     /// Compares what is in two networks (or namespaces, hosts, zones) by structure: names, addresses and link-layer addresses do not count.
     ///
     /// Colour refinement (Weisfeiler and Leman): nodes begin with a colour for their kind and attributes, and take at every round a new one
-    /// from their own and their neighbours'. Nodes of one colour correspond; of several the first by key, and then it is refined again. What
-    /// is left is matched by fewer rounds, at last by its own attributes and by its kind, next to what corresponds. For networks of up to
-    /// some thousands of nodes: the time grows with the square of those that are alike.
+    /// from their own and their neighbours'. Nodes of one colour correspond; of several the first by key, and then it is refined again.
+    /// What is left is matched by fewer rounds, at last by its own attributes and by its kind, next to what corresponds. For networks of up
+    /// to some thousands of nodes: the time grows with the square of those that are alike.
     /// - Parameter other: of the same snapshot, or of another one, `theirs`.
     public func compare(_ network: NodeID, with other: NodeID, in theirs: Snapshot? = nil) -> NetworkComparison {
         let second = theirs ?? self
@@ -181,19 +181,28 @@ private struct NetworkMatching {
         return colours
     }
 
-    /// Pairs what is left and has the same colour by itself: each with the one that is joined to most of the partners of what it is joined to.
+    /// Pairs what is left and has the same colour by itself: each with the one that is joined to most of the partners of what it is joined
+    /// to.
     private mutating func attach(_ colours: KeyPath<Region, [NodeID: UInt64]>) {
-        while true {
-            var best: (count: Int, first: NodeID, second: NodeID)?
+        var isMoving = true
+        while isMoving {
+            isMoving = false
             for node in first.nodes where pairs[node] == nil {
+                var best: (count: Int, node: NodeID)?
                 for other in second.nodes where !taken.contains(other) {
                     guard first[keyPath: colours][node] == second[keyPath: colours][other] else { continue }
                     let count = shared(node, other)
-                    if count > best?.count ?? -1 { best = (count, node, other) }
+                    if count > best?.count ?? 0 { best = (count, other) }
                 }
+                guard let best else { continue }
+                pair(node, best.node)
+                isMoving = true
             }
-            guard let best else { return }
-            pair(best.first, best.second)
+        }
+        for node in first.nodes where pairs[node] == nil {
+            let colour = first[keyPath: colours][node]
+            let other = second.nodes.first { !taken.contains($0) && second[keyPath: colours][$0] == colour }
+            if let other { pair(node, other) }
         }
     }
 

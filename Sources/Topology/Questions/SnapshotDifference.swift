@@ -75,80 +75,92 @@ struct Comparison {
         var after: [UInt8]?
     }
 
-    let old: Graph
-    let new: Graph
+    /// One of the two, with the texts of its nodes: they serve for their links too.
+    private struct Side {
+        let graph: Graph
+        let isOld: Bool
+        var texts: [UInt32: String] = [:]
 
-    func changes() -> [Entry] {
-        var entries: [EntityKey: Entry] = [:]
-        if old.origin === new.origin {
-            compareByNumber(&entries)
-        } else {
-            compareByKey(&entries)
-        }
-        var found = entries.values.filter { $0.before != $0.after }
-        // The texts of nodes serve for their links too.
-        var texts: [NodeKey: String] = [:]
-        func text(_ key: NodeKey) -> String {
-            if let known = texts[key] { return known }
-            let made = key.description
-            texts[key] = made
+        mutating func text(_ node: UInt32) -> String {
+            if let known = texts[node] { return known }
+            let made = graph.nodes[Int(node)].key.description
+            texts[node] = made
             return made
         }
-        for index in found.indices {
-            switch found[index].key {
-            case .node(let key): found[index].text = text(key)
-            case .link(let key): found[index].text = key.text(text(key.a), text(key.b))
-            }
+    }
+
+    private var old: Side
+    private var new: Side
+    private var entries: [String: Entry] = [:]
+
+    init(old: Graph, new: Graph) {
+        self.old = Side(graph: old, isOld: true)
+        self.new = Side(graph: new, isOld: false)
+    }
+
+    /// What is not the same in both: nodes, then links, by rising key.
+    consuming func changes() -> [Entry] {
+        if old.graph.origin === new.graph.origin {
+            compareByNumber()
+        } else {
+            for index in 0..<old.graph.nodes.count { noteNode(index, \.old) }
+            for index in 0..<new.graph.nodes.count { noteNode(index, \.new) }
+            for index in 0..<old.graph.links.count { noteLink(index, \.old) }
+            for index in 0..<new.graph.links.count { noteLink(index, \.new) }
         }
-        return found.sorted { ($0.key.order, $0.text) < ($1.key.order, $1.text) }
+        return entries.values.filter { $0.before != $0.after }.sorted { ($0.key.order, $0.text) < ($1.key.order, $1.text) }
     }
 
-    private func note(_ key: EntityKey, before: [UInt8]?, after: [UInt8]?, _ entries: inout [EntityKey: Entry]) {
-        var entry = entries[key] ?? Entry(key: key, text: "", before: nil, after: nil)
-        if let before { entry.before = before }
-        if let after { entry.after = after }
-        entries[key] = entry
-    }
-
-    private func compareByNumber(_ entries: inout [EntityKey: Entry]) {
-        for range in new.nodes.changedRanges(since: old.nodes) {
+    private mutating func compareByNumber() {
+        let (was, now) = (old.graph, new.graph)
+        for range in now.nodes.changedRanges(since: was.nodes) {
             for index in range {
-                let before = index < old.nodes.count ? old.nodes[index] : nil
-                let after = index < new.nodes.count ? new.nodes[index] : nil
-                let was = before.flatMap { $0.state == LinkRecord.none ? nil : $0 }
-                let now = after.flatMap { $0.state == LinkRecord.none ? nil : $0 }
-                // A number of the pool may mean another state by now, and the same state another number.
-                if let was, let now, was.born == now.born, old.states[was.state] == new.states[now.state] { continue }
-                if let was { note(.node(was.key), before: old.states[was.state], after: nil, &entries) }
-                if let now { note(.node(now.key), before: nil, after: new.states[now.state], &entries) }
+                if index < was.nodes.count, index < now.nodes.count {
+                    let (a, b) = (was.nodes[index].state, now.nodes[index].state)
+                    // A number of the pool may mean another state by now, and the same state have another number.
+                    if a != LinkRecord.none, b != LinkRecord.none, was.nodes[index].born == now.nodes[index].born,
+                        was.states[a] == now.states[b]
+                    {
+                        continue
+                    }
+                }
+                noteNode(index, \.old)
+                noteNode(index, \.new)
             }
         }
-        for range in new.links.changedRanges(since: old.links) {
+        for range in now.links.changedRanges(since: was.links) {
             for index in range {
-                let before = index < old.links.count ? old.links[index] : nil
-                let after = index < new.links.count ? new.links[index] : nil
-                let was = before.flatMap { $0.isFree || $0.kind == .part ? nil : $0 }
-                let now = after.flatMap { $0.isFree || $0.kind == .part ? nil : $0 }
-                if let was, let now, was.born == now.born, old.states[was.state] == new.states[now.state] { continue }
-                let id = LinkID(rawValue: UInt32(index))
-                if let was { note(.link(old.key(of: id)), before: old.states[was.state], after: nil, &entries) }
-                if let now { note(.link(new.key(of: id)), before: nil, after: new.states[now.state], &entries) }
+                if index < was.links.count, index < now.links.count {
+                    let (a, b) = (was.links[index], now.links[index])
+                    if !a.isFree, !b.isFree, a.born == b.born, was.states[a.state] == now.states[b.state] { continue }
+                }
+                noteLink(index, \.old)
+                noteLink(index, \.new)
             }
         }
     }
 
-    private func compareByKey(_ entries: inout [EntityKey: Entry]) {
-        for (graph, isOld) in [(old, true), (new, false)] {
-            for index in 0..<graph.nodes.count where graph.nodes[index].state != LinkRecord.none {
-                let state = graph.states[graph.nodes[index].state]
-                note(.node(graph.nodes[index].key), before: isOld ? state : nil, after: isOld ? nil : state, &entries)
-            }
-            for index in 0..<graph.links.count where !graph.links[index].isFree && graph.links[index].kind != .part {
-                let state = graph.states[graph.links[index].state]
-                let key = EntityKey.link(graph.key(of: LinkID(rawValue: UInt32(index))))
-                note(key, before: isOld ? state : nil, after: isOld ? nil : state, &entries)
-            }
-        }
+    private mutating func noteNode(_ index: Int, _ path: WritableKeyPath<Comparison, Side>) {
+        let graph = self[keyPath: path].graph
+        guard index < graph.nodes.count, graph.nodes[index].state != LinkRecord.none else { return }
+        let text = self[keyPath: path].text(UInt32(index))
+        note(.node(graph.nodes[index].key), text, graph.states[graph.nodes[index].state], self[keyPath: path].isOld)
+    }
+
+    private mutating func noteLink(_ index: Int, _ path: WritableKeyPath<Comparison, Side>) {
+        let graph = self[keyPath: path].graph
+        guard index < graph.links.count else { return }
+        let record = graph.links[index]
+        guard !record.isFree, record.kind != .part else { return }
+        let key = graph.key(of: LinkID(rawValue: UInt32(index)))
+        let (a, b) = (self[keyPath: path].text(record.a), self[keyPath: path].text(record.b))
+        note(.link(key), key.text(a, b), graph.states[record.state], self[keyPath: path].isOld)
+    }
+
+    private mutating func note(_ key: EntityKey, _ text: String, _ state: [UInt8], _ isOld: Bool) {
+        var entry = entries[text] ?? Entry(key: key, text: text, before: nil, after: nil)
+        if isOld { entry.before = state } else { entry.after = state }
+        entries[text] = entry
     }
 }
 

@@ -39,7 +39,8 @@ public struct TopologyPath: Sendable, Hashable {
 }
 
 extension Snapshot {
-    /// The way of a packet from one endpoint to another: routes and rules of each namespace, then bridges, pairs and tunnels to the next hop.
+    /// The way of a packet from one endpoint to another: routes and rules of each namespace, then bridges, pairs and tunnels to the next
+    /// hop.
     ///
     /// Both are endpoints, or interfaces, of which the first address counts. Rules are taken as a packet without mark, TOS, ports and user
     /// would be; of several nexthops the first that is alive. Down interfaces are not passed.

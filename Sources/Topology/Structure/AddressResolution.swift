@@ -3,9 +3,9 @@ import NetworkTypes
 /// Which network an address belongs to. This is the one place where that is decided.
 ///
 /// An interface is in the network of its segment (``Wiring``): everything joined by veth pairs, bridge and bond ports and macvlans. The
-/// segment's network is `vni/N` with the least VNI of its VXLAN devices; without one `bridge/…` after its first bridge; without one `vlan/…`
-/// after its first VLAN device; else `link/…` after its first interface. First is by key. Inner packets of VNI n are seen in the network
-/// that a VXLAN device of VNI n is in, `vni/n` where none is known.
+/// segment's network is `vni/N` with the least VNI of its VXLAN devices; without one `bridge/…` after its first bridge; without one
+/// `vlan/…` after its first VLAN device; else `link/…` after its first interface. First is by key. Inner packets of VNI n are seen in the
+/// network that a VXLAN device of VNI n is in, `vni/n` where none is known.
 ///
 /// An address that is seen in a network B (on an interface of B, or in a tunnel) belongs to
 ///
@@ -111,6 +111,15 @@ public struct AddressResolution: Sendable, Hashable {
         return Array(found)
     }
 
+    /// Whether the address means all hosts of a subnet that is connected to the network.
+    func isBroadcast(_ address: IPAddress, in network: NetworkKey) -> Bool {
+        guard address.isV4 else { return false }
+        return lengths[0].contains { length in
+            guard let prefix = IPPrefix(address, length: length), prefix.broadcast == address else { return false }
+            return connected[prefix]?.contains(network) == true
+        }
+    }
+
     func network(ofVNI vni: UInt32) -> NetworkKey { tunnels[vni] ?? .vni(vni) }
 }
 
@@ -143,6 +152,15 @@ extension IPAddress {
         case .v4(let a): return a == 0 || a == .max
         case .v6(let high, let low): return high | low == 0
         }
+    }
+}
+
+extension IPPrefix {
+    /// The address that means all hosts of an IPv4 subnet (RFC 919); nil where there is none: IPv6, and subnets of two addresses or one
+    /// (RFC 3021).
+    var broadcast: IPAddress? {
+        guard case .v4(let first) = address, length < 31 else { return nil }
+        return .v4(first | .max >> UInt32(length))
     }
 }
 

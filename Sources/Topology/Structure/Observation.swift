@@ -11,8 +11,8 @@ public enum Observation: Sendable {
     /// With everything in it.
     case namespaceGone(cookie: UInt64)
     case appeared(Fact, in: UInt64)
-    /// An interface takes its addresses, neighbours, forwarding entries and the routes that lead nowhere else with it: for some of those the
-    /// kernel sends no message.
+    /// An interface takes its addresses, neighbours, forwarding entries and the routes that lead nowhere else with it: for some of those
+    /// the kernel sends no message.
     case vanished(FactIdentity, in: UInt64)
     /// A complete dump: what is not in it is gone.
     case resynchronised([Fact], in: UInt64)

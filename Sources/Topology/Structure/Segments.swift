@@ -1,14 +1,14 @@
 import NetworkTypes
 
-/// The layer-2 segments: which interfaces see each other's frames, and what the network of a segment is called (``AddressResolution`` has the
-/// rule in words).
+/// The layer-2 segments: which interfaces see each other's frames, and what the network of a segment is called (``AddressResolution`` has
+/// the rule in words).
 struct Segments {
     private let keys: [UInt64: NamespaceKey]
     private let books: [UInt64: NamespaceBook]
     private var sets = DisjointSets<InterfacePlace>()
 
     /// Masters that pass frames between their ports. A VRF's are apart.
-    private static let switches: Set<String> = ["bridge", "bond", "team", "openvswitch"]
+    static let switches: Set<String> = ["bridge", "bond", "team", "openvswitch"]
     /// Devices that share the segment of the one under them.
     private static let sharers: Set<String> = ["macvlan", "macvtap", "ipvlan", "ipvtap"]
 

@@ -39,7 +39,7 @@ struct Wiring: Sendable {
 
     private(set) var namespaces: [UInt64: Namespace] = [:]
     private(set) var resolution = AddressResolution()
-    /// Interfaces by their link-layer address, the first by key that is not a bridge.
+    /// What frames for a link-layer address reach, by network; the first by key.
     private(set) var stations: [MACAddress: [NetworkKey: NodeKey]] = [:]
 
     init() {}
@@ -59,11 +59,10 @@ struct Wiring: Sendable {
                     key: Self.node(key, link), network: network, mac: link.mac, vni: link.vxlan?.vni, isLoopback: link.isLoopback)
                 join(&interface, link, cookie, keys, books, networks.interfaces)
                 interfaces[link.index] = interface
-                if let mac = link.mac, !link.isLoopback, link.kind != "bridge" {
+                if let mac = link.mac, !link.isLoopback {
+                    let receiver = Self.receiver(of: link, in: book, key)
                     let known = stations[mac]?[network]
-                    if known == nil || interface.key.description < known!.description {
-                        stations[mac, default: [:]][network] = interface.key
-                    }
+                    if known == nil || receiver.description < known!.description { stations[mac, default: [:]][network] = receiver }
                 }
             }
             namespaces[cookie] = Namespace(key: key, interfaces: interfaces)
@@ -73,6 +72,18 @@ struct Wiring: Sendable {
     func interface(_ index: Int32, in namespace: UInt64) -> Interface? { namespaces[namespace]?.interfaces[index] }
 
     static func node(_ namespace: NamespaceKey, _ link: LinkFact) -> NodeKey { .interface(namespace, KeyText.kept(link.name)) }
+
+    /// What takes in the frames for a link's address: the link, or the bridge or bond that it is a port of. A bridge answers to its ports'
+    /// addresses, and takes one of them for its own: a different one when another port comes.
+    private static func receiver(of link: LinkFact, in book: NamespaceBook, _ namespace: NamespaceKey) -> NodeKey {
+        var link = link
+        // A bond in a bridge; the kernel allows no circles, but two messages of it may make one for a moment.
+        for _ in 0..<8 {
+            guard let master = link.master, let device = book.links[master], Segments.switches.contains(device.kind) else { break }
+            link = device
+        }
+        return node(namespace, link)
+    }
 
     /// A name that two namespaces share is the older one's (the lesser cookie's); the others carry their cookie.
     private static func names(_ host: String, _ books: [UInt64: NamespaceBook]) -> [UInt64: NamespaceKey] {

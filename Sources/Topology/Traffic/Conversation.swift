@@ -14,7 +14,7 @@ struct Party: Hashable {
 }
 
 /// Both directions of what two parties say to each other by one protocol, wherever it was seen.
-struct ConversationKey: Hashable {
+struct ConversationKey: Equatable {
     /// The lesser party first.
     var parties: (Party, Party)
     var transport: UInt8
@@ -25,10 +25,29 @@ struct ConversationKey: Hashable {
         a.transport == b.transport && a.tunnel == b.tunnel && a.parties.0 == b.parties.0 && a.parties.1 == b.parties.1
     }
 
-    func hash(into hasher: inout Hasher) {
-        hasher.combine(parties.0)
-        hasher.combine(parties.1)
-        hasher.combine(UInt64(transport) << 32 | UInt64(tunnel))
+    /// Unknown to whoever chooses the addresses and ports, or a flood could be made to meet in one cell of the table.
+    private static let secrets: (UInt64, UInt64) = {
+        var hasher = Hasher()
+        let first = UInt64(bitPattern: Int64(hasher.finalize()))
+        hasher = Hasher()
+        hasher.combine(first)
+        return (first, UInt64(bitPattern: Int64(hasher.finalize())) | 1)
+    }()
+
+    /// The hash for the table: one multiplication a word, where SipHash takes many rounds.
+    var mixed: UInt32 {
+        let (seed, factor) = Self.secrets
+        @inline(__always) func mix(_ h: UInt64, _ word: UInt64) -> UInt64 {
+            let product = (h ^ word).multipliedFullWidth(by: factor)
+            return product.high ^ product.low
+        }
+        @inline(__always) func mix(_ h: UInt64, _ party: Party) -> UInt64 {
+            let words = party.address.fieldWords
+            // The outer addition keeps a word that meets its own image from taking the secret out.
+            return mix(mix(mix(h, words.0) &+ seed, words.1) &+ seed, UInt64(party.network) << 16 | UInt64(party.port))
+        }
+        let ends = mix(mix(seed, parties.0) &+ seed, parties.1)
+        return UInt32(truncatingIfNeeded: mix(ends &+ seed, UInt64(transport) << 32 | UInt64(tunnel)) >> 16)
     }
 
     subscript(side: Int) -> Party { side == 0 ? parties.0 : parties.1 }
@@ -100,8 +119,8 @@ struct Conversation {
         set { if side == 0 { halves.0 = newValue } else { halves.1 = newValue } }
     }
 
-    /// Both ends take part: a scan or an address that was made up does not get so far. One that never answers takes part in what is meant to
-    /// be one-way (syslog, sFlow, RTP): some packets, and not TCP.
+    /// Both ends take part: a scan or an address that was made up does not get so far. One that never answers takes part in what is meant
+    /// to be one-way (syslog, sFlow, RTP): some packets, and not TCP.
     func isAnswered(server: Int) -> Bool {
         let (asked, answered) = (self[1 - server].total, self[server].total)
         if key.transport == IPProtocol.tcp.rawValue { return asked >= 2 && answered >= 1 }

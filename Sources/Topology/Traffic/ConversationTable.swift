@@ -1,7 +1,8 @@
 /// The conversations that are remembered, in bounded room: beyond it the one that was silent longest of a few goes, one without an answer
 /// before one with.
 struct ConversationTable {
-    private(set) var entries: ContiguousArray<Conversation> = []
+    /// In chunks, so that growing never copies all of them.
+    private(set) var entries = Chunked<Conversation>(shift: 8)
     private var index = HashIndex()
     private var free: [UInt32] = []
     private var hand = 0
@@ -20,7 +21,7 @@ struct ConversationTable {
     }
 
     func find(_ key: ConversationKey) -> UInt32? {
-        index.find(HashIndex.folded(key.hashValue)) { entries[Int($0)].key == key }
+        index.find(key.mixed) { entries[Int($0)].key == key }
     }
 
     /// - Precondition: the key is not there, and the table is not full.
@@ -35,13 +36,13 @@ struct ConversationTable {
             number = UInt32(entries.count)
             entries.append(conversation)
         }
-        index.insert(HashIndex.folded(key.hashValue), number)
+        index.insert(key.mixed, number)
         return number
     }
 
     mutating func remove(_ number: UInt32) {
         entries[Int(number)].isLive = false
-        index.remove(HashIndex.folded(entries[Int(number)].key.hashValue), number)
+        index.remove(entries[Int(number)].key.mixed, number)
         free.append(number)
     }
 
@@ -53,18 +54,18 @@ struct ConversationTable {
             hand = hand + 1 < entries.count ? hand + 1 : 0
             guard entries[hand].isLive else { continue }
             examined += 1
-            let entry = entries[hand]
-            let worth = (entry.seen << 1 | (entry.placement.rawValue > 1 ? 1 : 0)) + (entry.isDue ? 1 << 62 : 0)
+            let isAnswered: UInt64 = entries[hand].placement.rawValue > 1 ? 1 : 0
+            let worth = (entries[hand].seen << 1 | isAnswered) + (entries[hand].isDue ? 1 << 62 : 0)
             if best == nil || worth < best!.0 { best = (worth, hand) }
             if examined >= count { break }
         }
         return UInt32(best!.1)
     }
 
-    /// The numbers to look at in this epoch: an eighth of the table, in turn.
+    /// The numbers to look at in this epoch: a part of the table, in turn.
     mutating func share() -> [UInt32] {
-        guard !entries.isEmpty else { return [] }
-        let size = min(entries.count, max(1024, entries.count / 8))
+        guard entries.count > 0 else { return [] }
+        let size = min(entries.count, max(1024, entries.count / 32))
         return (0..<size).compactMap { _ in
             hand = hand + 1 < entries.count ? hand + 1 : 0
             return entries[hand].isLive ? UInt32(hand) : nil

@@ -2,11 +2,11 @@ import NetworkTypes
 
 /// The prefixes that stand for addresses without a node of their own.
 ///
-/// Quotas instead of merging: a network has so many /24, then so many /16, then so many /8, then one for all (IPv6: /64, /48, /32). An address
-/// goes under the longest prefix that is there and has it, else under a new one of the longest length with room. So nothing ever moves from
-/// one prefix to another, and a flood of any size makes at most 337 nodes a family. A prefix goes when nothing is under it any more. One that
-/// is as old as ``TopologyLimits/unfoldEpochs`` takes in nothing new while there is room (a quarter of the quota) for the longest length, so
-/// that a short prefix does not outlive its flood on what trickles in.
+/// Quotas instead of merging: a network has so many /24, then so many /16, then so many /8, then one for all (IPv6: /64, /48, /32). An
+/// address goes under the longest prefix that is there and has it, else under a new one of the longest length with room. So nothing ever
+/// moves from one prefix to another, and a flood of any size makes at most 337 nodes a family. A prefix goes when nothing is under it any
+/// more. One that is as old as ``TopologyLimits/unfoldEpochs`` takes in nothing new while there is room (a quarter of the quota) for the
+/// longest length, so that a short prefix does not outlive its flood on what trickles in.
 struct FoldTable {
     static let quotas = [256, 64, 16, 1]
     static func lengths(of address: IPAddress) -> [Int] { address.isV4 ? [24, 16, 8, 0] : [64, 48, 32, 0] }

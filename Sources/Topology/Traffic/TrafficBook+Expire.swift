@@ -39,14 +39,14 @@ extension TrafficBook {
         graph.removeLink(id)
     }
 
-    /// An eighth of what there is, in turn: what has been silent for too long goes.
+    /// A part of what there is, in turn (all of it within 32 epochs): what has been silent for too long goes.
     /// - Parameter isClaimed: whether a tunnel is there without traffic too.
     mutating func expire(epoch: UInt64, graph: inout Graph, isClaimed: (LinkKey) -> Bool) {
         for number in conversations.share() where conversations[number].seen + limits.conversationIdleEpochs < epoch {
             forget(number, graph: &graph, removingLink: false)
         }
         let count = graph.links.count
-        for _ in 0..<min(count, max(1024, count / 8)) {
+        for _ in 0..<min(count, max(1024, count / 32)) {
             linkHand = linkHand + 1 < count ? linkHand + 1 : 0
             let record = graph.links[linkHand]
             guard !record.isFree, record.kind.isTraffic else { continue }

@@ -81,9 +81,8 @@ extension TrafficBook {
     func endpoint(_ party: Party, _ graph: Graph) -> NodeID? { graph.node(.endpoint(network(party.network), party.address)) }
 
     func isPlaced(_ number: UInt32, _ graph: Graph) -> Bool {
-        let conversation = conversations[number]
-        return conversation.link != .max && graph.isLive(LinkID(rawValue: conversation.link))
-            && graph.links[Int(conversation.link)].born == conversation.born
+        let link = conversations[number].link
+        return link != .max && graph.isLive(LinkID(rawValue: link)) && graph.links[Int(link)].born == conversations[number].born
     }
 
     /// Whether ends that are under a prefix could have nodes of their own: well below the bound, or they would be back at once.
@@ -147,7 +146,10 @@ extension TrafficBook {
     private mutating func makeTalk(_ a: NodeID, _ b: NodeID, _ qualifier: UInt64, serverPort: UInt16, _ graph: inout Graph) -> LinkID {
         talks += 1
         let id = graph.setLink(.talks, a, b, qualifier, state: Graph.plain)
-        guard serverPort != 0, case .endpoint(let network, _) = graph.nodes[Int(b.rawValue)].key else { return id }
+        // What is said to a group or to everybody is no server's.
+        guard serverPort != 0, case .endpoint(let network, let address) = graph.nodes[Int(b.rawValue)].key, !address.isSpecial,
+            !resolution.isBroadcast(address, in: network)
+        else { return id }
         let transport = UInt8(truncatingIfNeeded: qualifier >> 48)
         let count = servers[ServerKey(node: b.rawValue, transport: transport, port: serverPort), default: 0]
         servers[ServerKey(node: b.rawValue, transport: transport, port: serverPort)] = count + 1

@@ -4,8 +4,8 @@ import NetworkTypes
 /// Who talks to whom: takes what flows have done, and keeps the communication links of the graph.
 ///
 /// Everything in it is bounded by ``TopologyLimits``. The parts: `merge` places what was reported with its conversation by
-/// ``ObservationRule``; `settle` gives each conversation its link, once it is known who serves (``ServerSide``) and that there is an answer;
-/// `expire` lets go.
+/// ``ObservationRule``; `settle` gives each conversation its link, once it is known who serves (``ServerSide``) and that there is an
+/// answer; `expire` lets go.
 struct TrafficBook {
     let limits: TopologyLimits
     var counters = FoldCounters()
