@@ -41,7 +41,11 @@ let intent: [Target] = [  // 3
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
-let edges: [Target] = [  // 4
+let computation: [Target] = [  // 4
+    .target(name: "PathComputation", dependencies: ["NetworkTypes", "Topology"])
+]
+
+let edges: [Target] = [  // 5
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd", "NetworkTypes"]),
     .target(name: "Applications", dependencies: ["CLinux", "CNDPI", "Dissection", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
@@ -56,7 +60,7 @@ let edges: [Target] = [  // 4
     .target(name: "Terminal", dependencies: ["NetworkTypes"]),
 ]
 
-let agent: [Target] = [  // 5
+let agent: [Target] = [  // 6
     .target(
         name: "Agent",
         dependencies: [
@@ -65,7 +69,7 @@ let agent: [Target] = [  // 5
         ])
 ]
 
-let commands: [Target] = [  // 6
+let commands: [Target] = [  // 7
     .target(
         name: "Commands",
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Policy", "Reports", "Terminal"]),
@@ -81,7 +85,7 @@ let commands: [Target] = [  // 6
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
 ]
 
-let executables: [Target] = [  // 7
+let executables: [Target] = [  // 8
     .executableTarget(name: "nilo", dependencies: ["Commands"])
 ]
 
@@ -120,6 +124,7 @@ let tests: [Target] = [
         name: "NetlinkTests",
         dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport", "Topology"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(name: "PathComputationTests", dependencies: ["NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
@@ -148,7 +153,7 @@ let build: [Target] = [
 let package = Package(
     name: "nilometer",
     products: [.executable(name: "nilo", targets: ["nilo"])],
-    targets: kernelAndLibraries + types + observations + intent + edges + agent + commands + executables + tests + fuzzing
+    targets: kernelAndLibraries + types + observations + intent + computation + edges + agent + commands + executables + tests + fuzzing
         + build,
     swiftLanguageModes: [.v6]
 )
