@@ -16,34 +16,63 @@ import Topology
         ("forwarding on ipv6", .setForwarding(namespace: nil, isV4: false, true)),
         ("remove node r3", .removeNode("r3")),
         ("add address 10.0.0.1/24 dev e", .addAddress(LinkName(name: "e"), AddressText(address: IPAddress("10.0.0.1")!, prefixLength: 24))),
-        ("del addr 2001:db8::1 dev e", .deleteAddress(LinkName(name: "e"), AddressText(address: IPAddress("2001:db8::1")!, prefixLength: 128))),
+        (
+            "del addr 2001:db8::1 dev e",
+            .deleteAddress(LinkName(name: "e"), AddressText(address: IPAddress("2001:db8::1")!, prefixLength: 128))
+        ),
         ("rate x2", .adjustDemands(DemandSelector(), .scale(2))),
         ("rate app=postgres x2", .adjustDemands(selector { $0.application = "postgres" }, .scale(2))),
         ("rate network=blue +100Mbit/s", .adjustDemands(selector { $0.network = "blue" }, .add(bitsPerSecond: 1e8))),
-        ("rate from=10.0.0.0/8 port=postgresql -5kbit", .adjustDemands(
-            selector { ($0.source, $0.port) = (IPPrefix("10.0.0.0/8"), 5432) }, .add(bitsPerSecond: -5e3))),
-        ("rate to=10.0.0.1 proto=udp 3Mbit", .adjustDemands(
-            selector { ($0.destination, $0.transport) = (IPPrefix("10.0.0.1/32"), .udp) }, .set(BitRate(bitsPerSecond: 3e6)))),
+        (
+            "rate from=10.0.0.0/8 port=postgresql -5kbit",
+            .adjustDemands(
+                selector { ($0.source, $0.port) = (IPPrefix("10.0.0.0/8"), 5432) }, .add(bitsPerSecond: -5e3))
+        ),
+        (
+            "rate to=10.0.0.1 proto=udp 3Mbit",
+            .adjustDemands(
+                selector { ($0.destination, $0.transport) = (IPPrefix("10.0.0.1/32"), .udp) }, .set(BitRate(bitsPerSecond: 3e6)))
+        ),
         ("add route 10.0.0.0/8 via 10.1.0.1", .addRoute(route("10.0.0.0/8") { $0.ways = [way("10.1.0.1")] })),
-        ("route add in r1 default via fe80::1 dev e metric 5", .addRoute(route("::/0") {
-            ($0.namespace, $0.metric, $0.ways) = ("r1", 5, [way("fe80::1", "e")])
-        })),
+        (
+            "route add in r1 default via fe80::1 dev e metric 5",
+            .addRoute(
+                route("::/0") {
+                    ($0.namespace, $0.metric, $0.ways) = ("r1", 5, [way("fe80::1", "e")])
+                })
+        ),
         ("del route blackhole 10.0.0.0/8 table main", .deleteRoute(route("10.0.0.0/8") { ($0.kind, $0.table) = (.blackhole, 254) })),
-        ("replace route 10.0.0.0/8 src 10.1.0.9 tos 0x10 nexthop via 10.1.0.1 weight 3 nexthop dev r1:e", .replaceRoute(route("10.0.0.0/8") {
-            ($0.namespace, $0.preferredSource, $0.tos) = ("r1", IPAddress("10.1.0.9"), 16)
-            $0.ways = [way("10.1.0.1", nil, 3), way(nil, "e")]
-        })),
+        (
+            "replace route 10.0.0.0/8 src 10.1.0.9 tos 0x10 nexthop via 10.1.0.1 weight 3 nexthop dev r1:e",
+            .replaceRoute(
+                route("10.0.0.0/8") {
+                    ($0.namespace, $0.preferredSource, $0.tos) = ("r1", IPAddress("10.1.0.9"), 16)
+                    $0.ways = [way("10.1.0.1", nil, 3), way(nil, "e")]
+                })
+        ),
         ("add route 10.0.0.0/8 nhid 7 table 100", .addRoute(route("10.0.0.0/8") { ($0.nexthopObject, $0.table) = (7, 100) })),
-        ("add rule from 10.0.0.0/8 lookup 100", .addRule(rule(false) {
-            ($0.source, $0.table) = (IPPrefix("10.0.0.0/8"), 100)
-        })),
-        ("rule add in r1 not fwmark 0x10/0xff iif e ipproto tcp dport 80-90 prio 7 goto 20", .addRule(rule(true, "r1", guessed: true) {
-            ($0.isInverted, $0.mark, $0.markMask, $0.inputInterface) = (true, 16, 255, "e")
-            ($0.transport, $0.destinationPorts, $0.priority, $0.action, $0.target) = (.tcp, 80...90, 7, .goto, 20)
-        })),
-        ("add rule to 2001:db8::/32 lookup main suppress_prefixlength 0 priority 9", .addRule(rule(true) {
-            ($0.family, $0.destination, $0.table, $0.suppressedLength, $0.priority) = (.ipv6, IPPrefix("2001:db8::/32"), 254, 0, 9)
-        })),
+        (
+            "add rule from 10.0.0.0/8 lookup 100",
+            .addRule(
+                rule(false) {
+                    ($0.source, $0.table) = (IPPrefix("10.0.0.0/8"), 100)
+                })
+        ),
+        (
+            "rule add in r1 not fwmark 0x10/0xff iif e ipproto tcp dport 80-90 prio 7 goto 20",
+            .addRule(
+                rule(true, "r1", guessed: true) {
+                    ($0.isInverted, $0.mark, $0.markMask, $0.inputInterface) = (true, 16, 255, "e")
+                    ($0.transport, $0.destinationPorts, $0.priority, $0.action, $0.target) = (.tcp, 80...90, 7, .goto, 20)
+                })
+        ),
+        (
+            "add rule to 2001:db8::/32 lookup main suppress_prefixlength 0 priority 9",
+            .addRule(
+                rule(true) {
+                    ($0.family, $0.destination, $0.table, $0.suppressedLength, $0.priority) = (.ipv6, IPPrefix("2001:db8::/32"), 254, 0, 9)
+                })
+        ),
         ("del rule priority 9", .deleteRule(rule(true, guessed: true) { $0.priority = 9 })),
     ]
 

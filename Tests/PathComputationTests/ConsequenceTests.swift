@@ -33,11 +33,16 @@ import Topology
     ]
 
     /// Without what a dump may order at will or the kernel makes by itself.
-    private static func comparable(_ state: NamespaceState) -> (routes: [String], addresses: Set<InterfaceAddress>, objects: [UInt32: NexthopObject]) {
+    private static func comparable(_ state: NamespaceState) -> (
+        routes: [String], addresses: Set<InterfaceAddress>, objects: [UInt32: NexthopObject]
+    ) {
         let routes = state.routes.map { route in
-            let ways = route.nexthops.map { "\($0.interface ?? 0) \($0.gateway.map(\.description) ?? "-") \($0.weight) \($0.isDead ? "dead" : "")" }
+            let ways = route.nexthops.map {
+                "\($0.interface ?? 0) \($0.gateway.map(\.description) ?? "-") \($0.weight) \($0.isDead ? "dead" : "")"
+            }
             let source = route.preferredSource.map(\.description) ?? "-"
-            return "\(route.table) \(route.destination) \(route.source.map(\.description) ?? "") \(route.tos) \(route.metric) \(route.kind) "
+            return
+                "\(route.table) \(route.destination) \(route.source.map(\.description) ?? "") \(route.tos) \(route.metric) \(route.kind) "
                 + "\(source) \(route.scope.rawValue) \(route.nexthopObject ?? 0) \(ways)"
         }
         return (routes.sorted(), Set(state.addresses), state.nexthopObjects)
@@ -52,7 +57,8 @@ import Topology
                 try await KernelReader(namespace: here, name: "here").read(), try await KernelReader(namespace: far, name: "far").read(),
             ])
             for n in 0..<4 {
-                guard let a = state.namespaces["here"]?.link(named: "d\(n)")?.index, let b = state.namespaces["far"]?.link(named: "p\(n)")?.index
+                guard let a = state.namespaces["here"]?.link(named: "d\(n)")?.index,
+                    let b = state.namespaces["far"]?.link(named: "p\(n)")?.index
                 else { continue }
                 state.namespaces["here"]?.links[a]?.kind = .veth(peer: LinkPlace(namespace: "far", interface: b))
                 state.namespaces["far"]?.links[b]?.kind = .veth(peer: LinkPlace(namespace: "here", interface: a))

@@ -83,7 +83,9 @@ extension AddressScope {
 func prefix(_ text: String, isV4: Bool) throws -> IPPrefix {
     if text == "default" { return isV4 ? IPPrefix(.v4(0), length: 0)! : IPPrefix(.v6(high: 0, low: 0), length: 0)! }
     if let prefix = IPPrefix(text) { return prefix }
-    guard let address = IPAddress(text), let prefix = IPPrefix(address, length: address.bitWidth) else { throw Unexpected("prefix \(text)") }
+    guard let address = IPAddress(text), let prefix = IPPrefix(address, length: address.bitWidth) else {
+        throw Unexpected("prefix \(text)")
+    }
     return prefix
 }
 

@@ -108,7 +108,8 @@ struct KernelReader {
         case nil: kind = link.link_type == "loopback" ? .loopback : .physical
         }
         var state = LinkState(
-            index: link.ifindex, name: link.ifname, kind: kind, isUp: link.flags.contains("UP"), hasCarrier: link.flags.contains("LOWER_UP"),
+            index: link.ifindex, name: link.ifname, kind: kind, isUp: link.flags.contains("UP"),
+            hasCarrier: link.flags.contains("LOWER_UP"),
             mtu: link.mtu, mac: link.address.flatMap { MACAddress($0) }, master: link.master.flatMap { numbers[$0] })
         if link.linkinfo?.info_slave_kind == "bridge", let port = link.linkinfo?.info_slave_data {
             state.port.isForwarding = port.state == nil || port.state == "forwarding"

@@ -17,7 +17,8 @@ struct RandomRoutes {
     /// Few bits vary, so that random prefixes contain each other.
     mutating func destination() -> String {
         let bits = UInt32.random(in: 0..<256, using: &random)
-        return isV4 ? "10.\(bits >> 4 * 16).\(bits & 15).\(UInt8.random(in: 1...3, using: &random))" : "2001:db8:f\(String(bits, radix: 16))::1"
+        return isV4
+            ? "10.\(bits >> 4 * 16).\(bits & 15).\(UInt8.random(in: 1...3, using: &random))" : "2001:db8:f\(String(bits, radix: 16))::1"
     }
 
     mutating func prefix() -> String {

@@ -41,7 +41,8 @@ import Topology
         }
         // Not every random route can be: duplicates and what the kernel will not mix are refused, the others count.
         let commands = batch.joined(separator: "\n")
-        try await namespace.sh("cat > /tmp/x.$$ <<'END'\n\(commands)\nEND\nip \(routes.isV4 ? "-4" : "-6") -force -batch /tmp/x.$$ >/dev/null 2>&1 || true; rm /tmp/x.$$")
+        let family = routes.isV4 ? "-4" : "-6"
+        try await namespace.sh("ip \(family) -force -batch - >/dev/null 2>&1 <<'END' || true\n\(commands)\nEND\n")
         if disturbed {
             let ignoring = routes.random.pick(interfaces)
             let version = routes.isV4 ? "ipv4" : "ipv6"

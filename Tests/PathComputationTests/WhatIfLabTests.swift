@@ -21,10 +21,11 @@ import Testing
         Case(change: "replace route in r1 10.6.0.0/24 via 10.2.0.2", command: ("r1", "ip route replace 10.6.0.0/24 via 10.2.0.2")),
         Case(change: "del route in r1 10.6.0.0/24", command: ("r1", "ip route del 10.6.0.0/24")),
         Case(
-            change: "add rule in r1 iif h1 ipproto udp dport 4789 lookup 7", command: ("r1", "ip rule add iif h1 ipproto udp dport 4789 lookup 7")),
+            change: "add rule in r1 iif h1 ipproto udp dport 4789 lookup 7",
+            command: ("r1", "ip rule add iif h1 ipproto udp dport 4789 lookup 7")),
         Case(change: "link down h1:vx", command: ("h1", "ip link set dev vx down")),
         Case(change: "link down h1:t1", command: ("h1", "ip link set dev t1 down")),
-        Case(change: "forwarding off in r4", command: ("r4", "sysctl -qw net.ipv4.ip_forward=0")),
+        Case(change: "forwarding off in r4", command: ("r4", "echo 0 > /proc/sys/net/ipv4/ip_forward")),
         Case(change: "del address 10.2.0.1/24 dev r1:r2", command: ("r1", "ip addr del 10.2.0.1/24 dev r2")),
     ]
 
@@ -64,10 +65,14 @@ import Testing
             } catch { refused = true }
             try await Task.sleep(for: .milliseconds(100).stretched)
             let passed = try await diamond.lab.counters()
-            let isDelivered = walk.deliveredShare > 0
-            #expect(receiver.datagrams - received == (isDelivered ? count : 0), "\(from): \(walk.branches.map(\.outcome))")
+            let arrived = receiver.datagrams - received
+            switch walk.deliveredShare {
+            case 0: #expect(arrived == 0, "\(from): \(walk.branches.map(\.outcome))")
+            case 1: #expect(arrived == count, "\(from): \(walk.branches.map(\.outcome))")
+            default: #expect(arrived > 0 && arrived < count, "\(from): \(walk.branches.map(\.outcome))")
+            }
             if refused {
-                #expect(!isDelivered)
+                #expect(walk.deliveredShare == 0)
                 continue
             }
             check(walk, count, before, passed, from)
@@ -107,28 +112,31 @@ import Testing
         let receivers = [
             try await UDPReceiver(in: diamond.lab["h2"], port: 9000), try await UDPReceiver(in: diamond.lab["t2"], port: 9000),
         ]
-        let seconds = 2.0
         let before = try await diamond.lab.counters()
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        let seconds = try await withThrowingTaskGroup(of: Double.self) { group in
             for demand in demands {
                 group.addTask {
                     let perSecond = demand.rate.bitsPerSecond / Double(demand.packet.size * 8)
-                    _ = try await PacedSender.send(
+                    return try await PacedSender.send(
                         to: demand.packet.destination.description, port: 9000, ports: 4000...4255, payload: demand.packet.size - 28,
-                        interval: UInt64(1e9 / perSecond), count: Int(perSecond * seconds), in: diamond.lab[demand.namespace])
+                        interval: UInt64(1e9 / perSecond), count: Int(perSecond * 2), in: diamond.lab[demand.namespace]
+                    ).seconds
                 }
             }
-            try await group.waitForAll()
+            return try await group.reduce(0) { max($0, $1) }
         }
         try await Task.sleep(for: .milliseconds(100).stretched)
         let after = try await diamond.lab.counters()
         for link in load.links {
             let passage = PathLab.Passage(node: link.place.namespace, link: link.name, direction: link.direction)
-            let bytes = ((after[passage] ?? PathLab.Tally(packets: 0, bytes: 0)) - (before[passage] ?? PathLab.Tally(packets: 0, bytes: 0))).bytes
+            let bytes = ((after[passage] ?? PathLab.Tally(packets: 0, bytes: 0)) - (before[passage] ?? PathLab.Tally(packets: 0, bytes: 0)))
+                .bytes
             let rate = Double(bytes * 8) / seconds
             // Where 256 flows spread over two ways, half of them is an expectation with a deviation of its own.
             let tolerance = link.isExpectation ? 0.35 : 0.05
-            #expect(abs(rate - link.rate.bitsPerSecond) <= tolerance * link.rate.bitsPerSecond, "\(when): \(passage): \(rate), predicted \(link.rate)")
+            #expect(
+                abs(rate - link.rate.bitsPerSecond) <= tolerance * link.rate.bitsPerSecond,
+                "\(when): \(passage): \(rate), predicted \(link.rate)")
         }
         withExtendedLifetime(receivers) {}
     }

@@ -79,7 +79,9 @@ extension Walker {
                 return send(frame, from: LinkPlace(namespace: bridge.namespace, interface: known), gateway: nil, trail)
             }
         }
-        if case .request(let address) = frame.payload, let mac = suppressed(address, on: bridge, port) { return trail.ending(.answered(mac)) }
+        if case .request(let address) = frame.payload, let mac = suppressed(address, on: bridge, port) {
+            return trail.ending(.answered(mac))
+        }
         var trail = trail
         if !frame.destination.isGroup { trail.notes.append(.flooded(bridge)) }
         var branches: [Branch] = []
@@ -164,7 +166,8 @@ extension Walker {
     /// An answer comes back the way the request went: what it passes learns where the address is.
     mutating func learn(_ mac: MACAddress, from reply: Branch) {
         for hop in reply.hops where hop.direction == .egress {
-            guard let namespace = plane.state.namespaces[hop.place.namespace], let link = namespace.links[hop.place.interface] else { continue }
+            guard let namespace = plane.state.namespaces[hop.place.namespace] else { continue }
+            guard let link = namespace.links[hop.place.interface] else { continue }
             if let master = link.master, namespace.links[master]?.kind == .bridge, link.port.learns {
                 let bridge = LinkPlace(namespace: hop.place.namespace, interface: master)
                 learntPorts[ForwardingPlane.BridgeKey(bridge: bridge, mac: mac, vlan: nil)] = link.index

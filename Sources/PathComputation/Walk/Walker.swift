@@ -179,7 +179,9 @@ struct Walker {
 extension InterfaceAddress {
     /// The directed broadcast of its network (RFC 919).
     func isBroadcast(_ other: IPAddress) -> Bool {
-        guard case .v4(let a) = other, prefixLength < 31, let network = connected, case .v4(let base) = network.address else { return false }
+        guard case .v4(let a) = other, prefixLength < 31, let network = connected, case .v4(let base) = network.address else {
+            return false
+        }
         return a == base | (prefixLength == 0 ? .max : .max >> UInt32(prefixLength))
     }
 }
