@@ -42,7 +42,7 @@ let intent: [Target] = [  // 3
 ]
 
 let computation: [Target] = [  // 4
-    .target(name: "PathComputation", dependencies: ["NetworkTypes", "Topology"])
+    .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"])
 ]
 
 let edges: [Target] = [  // 5
@@ -52,7 +52,7 @@ let edges: [Target] = [  // 5
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
-    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "Policy", "Topology"]),
+    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "PathComputation", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "Topology"]),
@@ -122,9 +122,10 @@ let tests: [Target] = [
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(
         name: "NetlinkTests",
-        dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport", "Topology"]),
+        dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "PathComputation", "Policy", "TestSupport", "Topology"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
-    .testTarget(name: "PathComputationTests", dependencies: ["NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
+    .testTarget(
+        name: "PathComputationTests", dependencies: ["CLinux", "Flows", "NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
