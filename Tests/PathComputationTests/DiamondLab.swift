@@ -1,4 +1,3 @@
-import Glibc
 import NetworkTypes
 import PathComputation
 import TestSupport
@@ -73,63 +72,19 @@ struct DiamondLab: Sendable {
     }
 
     func read() async throws -> NetworkState { try await lab.read() }
-}
 
-/// Sends UDP at a fixed pace.
-enum PacedSender {
-    struct Sent: Sendable {
-        var datagrams: Int
-        var seconds: Double
-    }
-
-    /// - Parameters:
-    ///   - payload: bytes of each datagram.
-    ///   - interval: between two, nanoseconds.
-    ///   - ports: of the sender, one after the other.
-    static func send(
-        to address: String, port: UInt16, ports: ClosedRange<UInt16>, payload: Int, interval: UInt64, count: Int, in node: NetworkNamespace
-    ) async throws -> Sent {
-        try await node.run {
-            var target = sockaddr_in()
-            target.sin_family = sa_family_t(AF_INET)
-            target.sin_port = port.bigEndian
-            inet_pton(AF_INET, address, &target.sin_addr)
-            var sockets: [Int32] = []
-            defer { for one in sockets { close(one) } }
-            for number in ports {
-                let one = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-                if one < 0 { throw SystemError("socket") }
-                sockets.append(one)
-                var own = sockaddr_in()
-                own.sin_family = sa_family_t(AF_INET)
-                own.sin_port = number.bigEndian
-                let bound = withUnsafePointer(to: own) {
-                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(one, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-                }
-                if bound != 0 { throw SystemError("bind") }
-            }
-            let bytes = [UInt8](repeating: 0, count: payload)
-            var next = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &next)
-            let start = next
-            for n in 0..<count {
-                let sent = withUnsafePointer(to: target) {
-                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                        sendto(sockets[n % sockets.count], bytes, payload, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    /// Makes a change and waits until the kernels have done all that follows from it.
+    func change(_ node: String, _ command: String) async throws {
+        try await lab[node].sh(command)
+        // A carrier that is gone is noticed at once; what follows from that comes up to a second later (linkwatch).
+        for node in lab.nodes.values {
+            let settled = try await eventually(within: .seconds(5)) {
+                try await !node.sh("ip -o link show up").split(separator: "\n")
+                    .contains {
+                        $0.contains("NO-CARRIER") && $0.contains(" state UP ") || $0.contains("LOWER_UP") && $0.contains(" state DOWN ")
                     }
-                }
-                if sent != payload { throw SystemError("sendto") }
-                if interval == 0 { continue }
-                next.tv_nsec += Int(interval)
-                while next.tv_nsec >= 1_000_000_000 {
-                    next.tv_nsec -= 1_000_000_000
-                    next.tv_sec += 1
-                }
-                clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nil)
             }
-            var end = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &end)
-            return Sent(datagrams: count, seconds: Double(end.tv_sec - start.tv_sec) + Double(end.tv_nsec - start.tv_nsec) * 1e-9)
+            if !settled { throw Unexpected("links do not settle: \(try await node.sh("ip link show"))") }
         }
     }
 }

@@ -1,10 +1,9 @@
-import Foundation
 import NetworkTypes
 import PathComputation
 import TestSupport
 import Topology
 
-/// Namespaces joined by wires (veth pairs) with permanent neighbours, so that nothing but the test's packets passes.
+/// Namespaces joined by wires (veth pairs) with permanent neighbours, so that nobody has to ask for one.
 struct PathLab: Sendable {
     struct Wire: Sendable {
         var a: (node: String, name: String)
@@ -54,19 +53,6 @@ struct PathLab: Sendable {
         return state
     }
 
-    /// Packets and bytes of every interface, received (ingress) and sent (egress).
-    func counters() async throws -> [Passage: Tally] {
-        var result: [Passage: Tally] = [:]
-        for (name, namespace) in nodes {
-            let text = try await namespace.sh("ip -s -j link show")
-            for link in try JSONDecoder().decode([CountersJSON].self, from: Data(text.utf8)) {
-                result[Passage(node: name, link: link.ifname, direction: .ingress)] = link.stats64.rx
-                result[Passage(node: name, link: link.ifname, direction: .egress)] = link.stats64.tx
-            }
-        }
-        return result
-    }
-
     struct Passage: Hashable, CustomStringConvertible {
         var node: String
         var link: String
@@ -74,19 +60,9 @@ struct PathLab: Sendable {
         var description: String { "\(node):\(link) \(direction)" }
     }
 
-    struct Tally: Decodable, Hashable {
+    struct Tally: Hashable {
         var packets: Int
         var bytes: Int
-        static func - (a: Tally, b: Tally) -> Tally { Tally(packets: a.packets - b.packets, bytes: a.bytes - b.bytes) }
-    }
-
-    private struct CountersJSON: Decodable {
-        struct Both: Decodable {
-            var rx: Tally
-            var tx: Tally
-        }
-        var ifname: String
-        var stats64: Both
     }
 }
 

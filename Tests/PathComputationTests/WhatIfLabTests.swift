@@ -3,7 +3,7 @@ import PathComputation
 import TestSupport
 import Testing
 
-/// What if, predicted first and then done: ways by the counters of every interface, loads of paced senders.
+/// What if, predicted first and then done: ways by what passes every interface. Loads: `SnapshotWhatIfLabTests`.
 @Suite(.requires(.root, .vxlan, .bridge), .serialized) struct WhatIfLabTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var change: String?
@@ -39,105 +39,37 @@ import Testing
     /// Every interface is passed by as many packets as predicted: all, none, or where flows split each way some and together all.
     @Test(arguments: cases) func waysAreTheKernels(_ one: Case) async throws {
         let diamond = try await DiamondLab()
-        let state = try await diamond.read()
-        var after = state
-        if let change = one.change {
-            after = try state.applying(ChangeParser.parse(change)).0
-        }
-        if let command = one.command { try await diamond.lab[command.node].sh(command.command) }
-        let plane = ForwardingPlane(after)
-        // Receivers take every packet, so that no errors come back.
+        var state = try await diamond.read()
+        if let change = one.change { state = try state.applying(ChangeParser.parse(change)).0 }
+        if let command = one.command { try await diamond.change(command.node, command.command) }
+        let plane = ForwardingPlane(state)
+        let tap = try await TrafficTap(diamond.lab, port: 9000)
         let receivers = [
             try await UDPReceiver(in: diamond.lab["h2"], port: 9000), try await UDPReceiver(in: diamond.lab["t2"], port: 9000),
         ]
         for ((from, packet), receiver) in zip(Self.packets(), receivers) {
             let walk = plane.walk(packet, from: from)
-            let before = try await diamond.lab.counters()
             let count = 40
-            let received = receiver.datagrams
-            // A sender without a route is told so.
-            let refused: Bool
+            // A sender without a route is told so: nothing leaves.
             do {
                 _ = try await PacedSender.send(
-                    to: packet.destination.description, port: 9000, ports: 4000...4019, payload: packet.size - 28, interval: 100_000,
+                    to: packet.destination.description, port: 9000, flows: 20, payload: packet.size - 28, interval: 100_000,
                     count: count, in: diamond.lab[from])
-                refused = false
-            } catch { refused = true }
+            } catch let error as SystemError { #expect(walk.deliveredShare == 0, "\(from): \(error)") }
             try await Task.sleep(for: .milliseconds(100).stretched)
-            let passed = try await diamond.lab.counters()
-            let arrived = receiver.datagrams - received
-            switch walk.deliveredShare {
-            case 0: #expect(arrived == 0, "\(from): \(walk.branches.map(\.outcome))")
-            case 1: #expect(arrived == count, "\(from): \(walk.branches.map(\.outcome))")
-            default: #expect(arrived > 0 && arrived < count, "\(from): \(walk.branches.map(\.outcome))")
-            }
-            if refused {
-                #expect(walk.deliveredShare == 0)
-                continue
-            }
-            check(walk, count, before, passed, from)
+            let passed = try tap.take()
+            expect(receiver.datagrams, of: count, walk.deliveredShare, "\(from): received, \(walk.branches.map(\.outcome))")
+            let shares = walk.shares
+            #expect(Set(shares.keys).isSubset(of: passed.keys))
+            for (passage, tally) in passed { expect(tally.packets, of: count, shares[passage] ?? 0, "\(from): \(passage)") }
         }
     }
 
-    private func check(
-        _ walk: Walk, _ count: Int, _ before: [PathLab.Passage: PathLab.Tally], _ after: [PathLab.Passage: PathLab.Tally], _ from: String
-    ) {
-        let shares = walk.shares
-        let delivered = walk.deliveredShare > 0
-        for (passage, tally) in after {
-            let packets = (tally - (before[passage] ?? PathLab.Tally(packets: 0, bytes: 0))).packets
-            switch shares[passage] ?? 0 {
-            case 0: if delivered { #expect(packets == 0, "\(from): \(passage) was not predicted") }
-            case 1: #expect(packets == count, "\(from): \(passage)")
-            case let share: #expect(packets > 0 && packets < count, "\(from): \(passage), predicted \(share)")
-            }
+    private func expect(_ packets: Int, of count: Int, _ share: Double, _ what: String) {
+        switch share {
+        case 0: #expect(packets == 0, "\(what)")
+        case 1: #expect(packets == count, "\(what)")
+        default: #expect(packets > 0 && packets < count, "\(what), predicted \(share)")
         }
-    }
-
-    /// Loads of two paced senders on every interface, before and after a change, within 5 %.
-    @Test(arguments: ["link down r1:r3", "rate node=t1 x2"]) func loadsAreMet(_ text: String) async throws {
-        let diamond = try await DiamondLab()
-        let state = try await diamond.read()
-        var demands: [Demand] = []
-        for (from, packet) in Self.packets() {
-            demands.append(Demand(namespace: from, packet: packet, rate: BitRate(bitsPerSecond: from == "h1" ? 4e6 : 2e6)))
-        }
-        let answer = try WhatIf([ChangeParser.parse(text)], on: state, demands: demands)
-        try await measure(diamond, answer.demandsBefore, answer.before, "before")
-        if text.hasPrefix("link") { try await diamond.lab["r1"].sh("ip link set dev r3 down") }
-        try await measure(diamond, answer.demandsAfter, answer.after, "after")
-    }
-
-    private func measure(_ diamond: DiamondLab, _ demands: [Demand], _ load: NetworkLoad, _ when: String) async throws {
-        let receivers = [
-            try await UDPReceiver(in: diamond.lab["h2"], port: 9000), try await UDPReceiver(in: diamond.lab["t2"], port: 9000),
-        ]
-        let before = try await diamond.lab.counters()
-        let seconds = try await withThrowingTaskGroup(of: Double.self) { group in
-            for demand in demands {
-                group.addTask {
-                    let perSecond = demand.rate.bitsPerSecond / Double(demand.packet.size * 8)
-                    return try await PacedSender.send(
-                        to: demand.packet.destination.description, port: 9000, ports: 4000...4255, payload: demand.packet.size - 28,
-                        interval: UInt64(1e9 / perSecond), count: Int(perSecond * 2), in: diamond.lab[demand.namespace]
-                    ).seconds
-                }
-            }
-            return try await group.reduce(0) { max($0, $1) }
-        }
-        try await Task.sleep(for: .milliseconds(100).stretched)
-        let after = try await diamond.lab.counters()
-        for link in load.links {
-            let passage = PathLab.Passage(node: link.place.namespace, link: link.name, direction: link.direction)
-            let bytes = ((after[passage] ?? PathLab.Tally(packets: 0, bytes: 0)) - (before[passage] ?? PathLab.Tally(packets: 0, bytes: 0)))
-                .bytes
-            let rate = Double(bytes * 8) / seconds
-            // Where 256 flows spread over two ways, half of them is an expectation with a deviation of its own.
-            let tolerance = link.isExpectation ? 0.35 : 0.05
-            #expect(
-                abs(rate - link.rate.bitsPerSecond) <= tolerance * link.rate.bitsPerSecond,
-                "\(when): \(passage): \(rate), predicted \(link.rate)")
-        }
-        withExtendedLifetime(receivers) {}
     }
 }
