@@ -1,3 +1,4 @@
+import Flows
 import NetworkTypes
 import PathComputation
 import Testing
@@ -20,7 +21,19 @@ import Topology
             "del addr 2001:db8::1 dev e",
             .deleteAddress(LinkName(name: "e"), AddressText(address: IPAddress("2001:db8::1")!, prefixLength: 128))
         ),
+        ("link capacity e 1gbit", .setCapacity(LinkName(name: "e"), BitRate(bitsPerSecond: 1e9))),
+        ("link mtu r1:e 9000", .setMTU(LinkName(namespace: "r1", name: "e"), 9000)),
         ("rate x2", .adjustDemands(DemandSelector(), .scale(2))),
+        (
+            "rate endpoint=2001:db8::/32 x0.5",
+            .adjustDemands(selector { $0.endpoint = IPPrefix("2001:db8::/32") }, .scale(0.5))
+        ),
+        (
+            "rate app=tls where dst net 10.0.0.0/8 and tcp port 443 x3",
+            .adjustDemands(
+                selector { ($0.application, $0.filter) = ("tls", try! FlowFilter(parsing: "dst net 10.0.0.0/8 and tcp port 443")) },
+                .scale(3))
+        ),
         ("rate app=postgres x2", .adjustDemands(selector { $0.application = "postgres" }, .scale(2))),
         ("rate network=blue +100Mbit/s", .adjustDemands(selector { $0.network = "blue" }, .add(bitsPerSecond: 1e8))),
         (
@@ -127,6 +140,9 @@ import Topology
         ("rate app=x +100Mb/s", 11, "a rate", nil),
         ("rate app=x", 10, "x and a factor", nil),
         ("rate port=nothing x2", 5, "port= and a port", nil),
+        ("rate where x2", 11, "a filter", nil),
+        ("rate where interface eth0 x2", 11, "a filter of addresses", nil),
+        ("rate where host 10.0.0 x2", 16, "an IPv4 or IPv6 address", nil),
         ("replace rule priority 5", 8, "add", nil),
         ("  link   dwon e", 9, "down", "down"),
     ]

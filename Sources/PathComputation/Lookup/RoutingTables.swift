@@ -40,7 +40,13 @@ public struct RoutingTables: Sendable {
         neighbours = Dictionary(
             namespace.neighbours.map { (NeighbourKey(interface: $0.interface, address: $0.address), $0) }, uniquingKeysWith: { _, b in b })
         addressesByInterface = Dictionary(grouping: namespace.addresses, by: \.interface)
-        let merges = namespace.mergesLocalTable ?? (rulesV4 == RoutingRule.initial.filter { $0.family == .ipv4 })
+        // Who made the rules (RTPROT_KERNEL, or not told) says nothing about what they do.
+        let plain = rulesV4.map { rule in
+            var rule = rule
+            rule.origin = 0
+            return rule
+        }
+        let merges = namespace.mergesLocalTable ?? (plain == RoutingRule.initial.filter { $0.family == .ipv4 })
         hasCustomLocalRoutes = namespace.routes.contains {
             $0.table == 255 && $0.destination.address.isV4 && $0.kind == .local && $0.origin != 2
         }

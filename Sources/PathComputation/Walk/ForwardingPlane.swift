@@ -89,8 +89,15 @@ public struct ForwardingPlane: Sendable {
     public func walk(_ packet: Packet, from namespace: String, boundTo interface: Int32? = nil) -> Walk {
         var walker = Walker(self)
         let branches = walker.output(packet, in: namespace, boundTo: interface, Trail())
-        // Copies that nobody wanted say something only when nobody got one.
-        let wanted = branches.filter { if case .ignored = $0.outcome { false } else { true } }
-        return Walk(branches: wanted.isEmpty ? branches : wanted, passages: walker.passages)
+        return Walk(branches: branches, passages: walker.passages, .withoutIgnored)
+    }
+
+    /// Follows a packet that comes out of an interface from beyond the known network.
+    ///
+    /// Who sent it is taken to have asked on its link for the destination, and to have used this host as a router where nobody answered.
+    public func walk(_ packet: Packet, enteringAt place: LinkPlace) -> Walk {
+        var walker = Walker(self)
+        let branches = walker.enter(packet, at: place)
+        return Walk(branches: branches, passages: walker.passages, .withoutIgnored)
     }
 }

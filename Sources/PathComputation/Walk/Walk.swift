@@ -7,6 +7,15 @@ public struct Walk: Sendable, Hashable {
     /// Every passage of an interface once, also those that branches have in common, for adding up loads.
     public var passages: [Hop]
 
+    enum Selection { case withoutIgnored }
+
+    /// Copies that nobody wanted say something only when nobody got one.
+    init(branches: [Branch], passages: [Hop], _: Selection) {
+        let wanted = branches.filter { if case .ignored = $0.outcome { false } else { true } }
+        self.branches = wanted.isEmpty ? branches : wanted
+        self.passages = passages
+    }
+
     /// The part of the flows that is delivered, 0...1. An expectation where flows split (see ``RouteDecision/choices``).
     public var deliveredShare: Double {
         min(1, branches.reduce(0) { if case .delivered = $1.outcome { $0 + $1.share } else { $0 } })

@@ -66,6 +66,28 @@ struct Walker {
         }
     }
 
+    /// A packet from beyond the known network.
+    mutating func enter(_ packet: Packet, at place: LinkPlace) -> [Branch] {
+        guard let link = plane.state.link(place) else { return Trail().lost(.lookup(.noInterface, namespace: place.namespace)) }
+        var target = link.mac
+        if let master = link.master, let bridge = plane.state.link(LinkPlace(namespace: place.namespace, interface: master)),
+            bridge.kind == .bridge
+        {
+            target = bridge.mac
+            asking += 1
+            let question = Frame(source: .broadcast, destination: .broadcast, vlan: nil, payload: .request(packet.destination))
+            for reply in receive(question, at: place, Trail()) {
+                guard case .answered(let mac) = reply.outcome else { continue }
+                learn(mac, from: reply)
+                target = mac
+                break
+            }
+            asking -= 1
+        }
+        let frame = Frame(source: .broadcast, destination: target ?? .broadcast, vlan: nil, payload: .packet(packet))
+        return receive(frame, at: place, Trail())
+    }
+
     /// A packet that came in.
     mutating func input(_ packet: Packet, at place: LinkPlace, _ trail: Trail) -> [Branch] {
         guard let tables = plane.routingTables(of: place.namespace) else { return trail.lost(.noSuchNamespace(place.namespace)) }
@@ -137,7 +159,12 @@ struct Walker {
             answers[question] = .some(mac)
             return mac
         }
-        return nil
+        // Beyond the known network somebody may have the address, with a link-layer address that is not known.
+        guard let reply = replies.first(where: { if case .left = $0.outcome { true } else { false } }) else { return nil }
+        let mac = next.standInMAC
+        learn(mac, from: reply)
+        answers[question] = .some(mac)
+        return mac
     }
 
     /// The packet is for this namespace: its own, or the outer one of a tunnel that ends here.
@@ -187,6 +214,16 @@ extension InterfaceAddress {
 }
 
 extension IPAddress {
+    /// Of a station that is not known: locally administered, and different for different addresses as far as 40 bits can be.
+    fileprivate var standInMAC: MACAddress {
+        let low: UInt64
+        switch self {
+        case .v4(let a): low = UInt64(a)
+        case .v6(let high, let rest): low = (high ^ rest) &* 0x9E37_79B9_7F4A_7C15 >> 24
+        }
+        return MACAddress(rawValue: 0x0200_0000_0000 | low & 0xFF_FFFF_FFFF)
+    }
+
     /// RFC 1112, 6.4, and RFC 2464, section 7.
     var multicastMAC: MACAddress {
         switch self {

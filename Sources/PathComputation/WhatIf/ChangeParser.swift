@@ -1,3 +1,4 @@
+import Flows
 import NetworkTypes
 import Topology
 
@@ -7,20 +8,21 @@ import Topology
 /// change    = link | mtu | capacity | address | route | rule | forwarding | remove | rate
 /// link      = "link" ("up" | "down") LINK
 ///           | "link" "set" ["dev"] LINK ("up" | "down" | "mtu" BYTES | "master" NAME | "nomaster")
-/// mtu       = "mtu" LINK BYTES
-/// capacity  = "capacity" LINK RATE
+/// mtu       = ["link"] "mtu" LINK BYTES
+/// capacity  = ["link"] "capacity" LINK RATE
 /// address   = ("add" | "del") ("address" | "addr") ADDRESS "/" LENGTH "dev" LINK
 /// route     = ("add" | "replace" | "del") "route" ["in" NODE] [TYPE] (PREFIX | "default") {ROUTE-WORD}
 /// rule      = ("add" | "del") "rule" ["in" NODE] {RULE-WORD}
 /// forwarding= "forwarding" ("on" | "off") ["ipv4" | "ipv6"] ["in" NODE]
 /// remove    = "remove" "node" NODE
-/// rate      = "rate" {SELECTOR} ("x" FACTOR | "+" RATE | "-" RATE | RATE)
-/// SELECTOR  = ("app" | "network" | "node" | "from" | "to" | "proto" | "port") "=" VALUE
+/// rate      = "rate" {SELECTOR} ["where" FILTER] ("x" FACTOR | "+" RATE | "-" RATE | RATE)
+/// SELECTOR  = ("app" | "network" | "node" | "from" | "to" | "endpoint" | "proto" | "port") "=" VALUE
 /// LINK      = [NODE ":"] NAME
 /// RATE      = NUMBER ["k" | "M" | "G" | "T"] "bit" ["/s"]
 /// ```
 ///
-/// TYPE, ROUTE-WORD and RULE-WORD are as in ip-route(8) and ip-rule(8); the order `route add` is taken too.
+/// TYPE, ROUTE-WORD and RULE-WORD are as in ip-route(8) and ip-rule(8); the order `route add` is taken too. FILTER is of the filter
+/// language (``FlowFilter``), as far as it is about addresses, ports and protocols.
 public enum ChangeParser {
     public static func parse(_ text: String) throws(ChangeSyntaxError) -> Change {
         var words = ChangeWords(text)
@@ -41,8 +43,8 @@ public enum ChangeParser {
         }
         switch try words.choice(verbs + ["delete"]) {
         case "link": return try link(&words)
-        case "mtu": return .setMTU(try words.link(), try words.number("bytes", 68...65_536))
-        case "capacity": return .setCapacity(try words.link(), try words.value("a rate (100Mbit/s)") { RateText.parse($0) })
+        case "mtu": return try mtu(&words)
+        case "capacity": return try capacity(&words)
         case "forwarding": return try forwarding(&words)
         case "remove":
             _ = try words.choice(["node"])
@@ -76,7 +78,9 @@ public enum ChangeParser {
     }
 
     private static func link(_ words: inout ChangeWords) throws(ChangeSyntaxError) -> Change {
-        let verb = try words.choice(["up", "down", "set"])
+        let verb = try words.choice(["up", "down", "set", "mtu", "capacity"])
+        if verb == "mtu" { return try mtu(&words) }
+        if verb == "capacity" { return try capacity(&words) }
         if verb != "set" { return .setLink(try words.link(), isUp: verb == "up") }
         _ = words.take("dev")
         let link = try words.link()
@@ -89,6 +93,14 @@ public enum ChangeParser {
         }
     }
 
+    private static func mtu(_ words: inout ChangeWords) throws(ChangeSyntaxError) -> Change {
+        .setMTU(try words.link(), try words.number("bytes", 68...65_536))
+    }
+
+    private static func capacity(_ words: inout ChangeWords) throws(ChangeSyntaxError) -> Change {
+        .setCapacity(try words.link(), try words.value("a rate (100Mbit/s)") { RateText.parse($0) })
+    }
+
     private static func forwarding(_ words: inout ChangeWords) throws(ChangeSyntaxError) -> Change {
         let isOn = try words.choice(["on", "off"]) == "on"
         let isV4 = !words.take("ipv6")
@@ -97,7 +109,7 @@ public enum ChangeParser {
         return .setForwarding(namespace: node, isV4: isV4, isOn)
     }
 
-    private static let selectors = ["app", "network", "node", "from", "to", "proto", "port"]
+    private static let selectors = ["app", "network", "node", "from", "to", "endpoint", "proto", "port"]
 
     private static func rate(_ words: inout ChangeWords) throws(ChangeSyntaxError) -> Change {
         var selector = DemandSelector()
@@ -112,6 +124,7 @@ public enum ChangeParser {
             guard !value.isEmpty, set(key, value, &selector) else { throw words.failure([expectation(key)]) }
             _ = words.take(word)
         }
+        if words.take("where") { selector.filter = try filter(&words) }
         let expected = ["x and a factor (x2)", "+ or - and a rate (+100Mbit/s)", "a rate"]
         guard let word = words.peek else { throw words.failure(selectors.map { $0 + "=…" } + expected) }
         guard let adjustment = adjustment(word) else { throw words.failure(expected, candidates: selectors.map { $0 + "=" }) }
@@ -119,9 +132,26 @@ public enum ChangeParser {
         return .adjustDemands(selector, adjustment)
     }
 
+    /// All words but the last.
+    private static func filter(_ words: inout ChangeWords) throws(ChangeSyntaxError) -> FlowFilter {
+        let (text, position) = try words.allButLast("a filter (tcp port 443)")
+        let filter: FlowFilter
+        do {
+            filter = try FlowFilter(parsing: text)
+        } catch {
+            let prefix = "expected "
+            let problem = error.problem.hasPrefix(prefix) ? String(error.problem.dropFirst(prefix.count)) : "a filter (\(error.problem))"
+            throw ChangeSyntaxError(position: position + error.column - 1, found: error.found, expected: [problem])
+        }
+        guard filter.expression?.isOfPackets ?? true else {
+            throw ChangeSyntaxError(position: position, found: text, expected: ["a filter of addresses, ports and protocols alone"])
+        }
+        return filter
+    }
+
     private static func expectation(_ key: String) -> String {
         switch key {
-        case "from", "to": "\(key)= and an address or prefix"
+        case "from", "to", "endpoint": "\(key)= and an address or prefix"
         case "proto": "proto= and a protocol's name or number"
         case "port": "port= and a port's number or a service's name"
         default: "\(key)= and a name"
@@ -140,6 +170,9 @@ public enum ChangeParser {
         case "to":
             selector.destination = prefix()
             return selector.destination != nil
+        case "endpoint":
+            selector.endpoint = prefix()
+            return selector.endpoint != nil
         case "proto":
             selector.transport = IPProtocol(value)
             return selector.transport != nil

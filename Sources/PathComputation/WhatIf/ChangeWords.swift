@@ -69,6 +69,13 @@ struct ChangeWords {
         return value
     }
 
+    /// The words up to the last one, of which there have to be some, and where they begin.
+    mutating func allButLast(_ what: String) throws(ChangeSyntaxError) -> (text: String, position: Int) {
+        guard next + 1 < words.count else { throw failure([what]) }
+        defer { next = words.count - 1 }
+        return (words[next..<words.count - 1].map(\.text).joined(separator: " "), words[next].position)
+    }
+
     func atEnd() throws(ChangeSyntaxError) {
         if next < words.count { throw failure(["the end"]) }
     }

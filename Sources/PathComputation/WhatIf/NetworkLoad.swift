@@ -10,7 +10,9 @@ public struct NetworkLoad: Sendable, Hashable {
     public var links: [LinkLoad]
 
     public init(_ demands: [Demand], over plane: ForwardingPlane) {
-        walks = demands.map { plane.walk($0.packet, from: $0.namespace) }
+        walks = demands.map { demand in
+            demand.entry.map { plane.walk(demand.packet, enteringAt: $0) } ?? plane.walk(demand.packet, from: demand.namespace)
+        }
         var rates: [LinkLoad.Key: (bits: Double, expected: Bool)] = [:]
         for (demand, walk) in zip(demands, walks) where demand.packet.size > 0 {
             for hop in walk.passages {

@@ -49,13 +49,25 @@ public struct WhatIf: Sendable {
         after = NetworkLoad(adjusted, over: ForwardingPlane(network.state, reusing: planeBefore))
     }
 
-    /// Positions of demands that got through, wholly or in part, and do so no longer or less.
-    public var cutOff: [Int] {
-        demandsBefore.indices.filter { after.walks[$0].deliveredShare < before.walks[$0].deliveredShare - 1e-9 }
+    /// The part of a demand's flows that arrived before the changes and arrives after them, each 0...1.
+    ///
+    /// What leaves the known network has arrived, for beyond it nothing is known to be wrong; but not where it was delivered within before.
+    public func arrivingShares(_ position: Int) -> (before: Double, after: Double) {
+        let (before, after) = (before.walks[position], after.walks[position])
+        let isInside = before.deliveredShare > 0
+        return (before.arrivingShare(leaving: !isInside), after.arrivingShare(leaving: !isInside))
     }
 
-    /// Positions of demands of which something is not delivered now.
-    public var unreachable: [Int] { demandsAfter.indices.filter { after.walks[$0].deliveredShare < 1 - 1e-9 } }
+    /// Positions of demands that got through, wholly or in part, and do so no longer or less.
+    public var cutOff: [Int] {
+        demandsBefore.indices.filter {
+            let shares = arrivingShares($0)
+            return shares.after < shares.before - 1e-9
+        }
+    }
+
+    /// Positions of demands of which something does not arrive now.
+    public var unreachable: [Int] { demandsAfter.indices.filter { arrivingShares($0).after < 1 - 1e-9 } }
 
     /// Positions of demands that take other interfaces, or spread otherwise.
     public var rerouted: [Int] {
