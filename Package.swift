@@ -45,14 +45,18 @@ let intent: [Target] = [  // 3
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
-let edges: [Target] = [  // 4
+let computation: [Target] = [  // 4
+    .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"])
+]
+
+let edges: [Target] = [  // 5
     .target(name: "API", dependencies: ["CCurl", "CMicrohttpd", "NetworkTypes"]),
     .target(name: "Applications", dependencies: ["CLinux", "CNDPI", "Dissection", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
-    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "Policy", "Topology"]),
+    .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "PathComputation", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
     .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "Topology"]),
@@ -61,7 +65,7 @@ let edges: [Target] = [  // 4
     .target(name: "Terminal", dependencies: ["NetworkTypes"]),
 ]
 
-let agent: [Target] = [  // 5
+let agent: [Target] = [  // 6
     .target(
         name: "Agent",
         dependencies: [
@@ -70,7 +74,7 @@ let agent: [Target] = [  // 5
         ])
 ]
 
-let commands: [Target] = [  // 6
+let commands: [Target] = [  // 7
     .target(
         name: "Commands",
         dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Policy", "Reports", "Terminal"]),
@@ -88,7 +92,7 @@ let commands: [Target] = [  // 6
     .executableTarget(name: "storage-probe", dependencies: ["NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
 ]
 
-let executables: [Target] = [  // 7
+let executables: [Target] = [  // 8
     .executableTarget(name: "nilo", dependencies: ["Commands"])
 ]
 
@@ -125,8 +129,10 @@ let tests: [Target] = [
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(
         name: "NetlinkTests",
-        dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "Policy", "TestSupport", "Topology"]),
+        dependencies: ["CLibBPF", "CLinux", "CNetlink", "Netlink", "NetworkTypes", "PathComputation", "Policy", "TestSupport", "Topology"]),
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
+    .testTarget(
+        name: "PathComputationTests", dependencies: ["CLinux", "Flows", "NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
@@ -158,7 +164,7 @@ let build: [Target] = [
 let package = Package(
     name: "nilometer",
     products: [.executable(name: "nilo", targets: ["nilo"])],
-    targets: kernelAndLibraries + types + observations + intent + edges + agent + commands + executables + tests + fuzzing
+    targets: kernelAndLibraries + types + observations + intent + computation + edges + agent + commands + executables + tests + fuzzing
         + build,
     swiftLanguageModes: [.v6]
 )
