@@ -28,7 +28,15 @@ enum ControlRoutes {
         "/v1/flows": Route(method: "GET", fields: listFields) { query, _ throws(ControlQuery.Fault) in try flows(query) },
         "/v1/groups": Route(method: "GET", fields: listFields + ["by", "tuple"]) { query, _ throws(ControlQuery.Fault) in try groups(query)
         },
-        "/v1/topology": Route(method: "GET", fields: ["network", "top"]) { query, _ throws(ControlQuery.Fault) in try topology(query) },
+        "/v1/topology": Route(method: "GET", fields: ["network", "layer", "top"]) { query, _ throws(ControlQuery.Fault) in
+            try topology(query)
+        },
+        "/v1/topology/compare": Route(method: "GET", fields: ["a", "b"]) { query, _ throws(ControlQuery.Fault) in
+            try compareNetworks(query)
+        },
+        "/v1/topology/ask": Route(method: "GET", fields: ["question", "of", "to", "top"]) { query, _ throws(ControlQuery.Fault) in
+            try askTopology(query)
+        },
         "/metrics": Route(method: "GET") { _, _ in
             { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
         },
@@ -50,6 +58,7 @@ enum ControlRoutes {
         case .success(let question):
             switch ask(question) {
             case .success(let response)?: return response
+            case .failure(let refusal as TopologyRefusal)?: return refusal.response
             case .failure(let error as AgentFailure)?: return .failure(422, "\(error.what): \(error.why)", hint: error.hint)
             case .failure(let error as PolicyFile.Failure)?: return .failure(422, "\(error)", hint: "nothing was changed")
             case .failure(let error as PlanReport.Refusal)?: return .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)

@@ -1,17 +1,24 @@
 import CLinux
 import Synchronization
 
-/// A list as a JSON document, some rows at a time: what is in memory is the rows as they were read, and the text of a few of them.
+/// Lists as one JSON document, some rows at a time: what is in memory is the rows as they were read, and the text of a few of them.
 final class ListPieces<Row: Sendable>: Sendable {
-    private struct State {
+    /// A member of the document that holds rows.
+    struct Section: Sendable {
+        var member: String
         var rows: [Row]
+    }
+
+    private struct State {
+        var rows: [[Row]]
+        var section = 0
         var next = 0
         var isBegun = false
         var isOver = false
     }
 
-    private let head: ArraySlice<UInt8>
-    private let tail: ArraySlice<UInt8>
+    /// The document before the first row, between the sections, and after the last row.
+    private let frame: [ArraySlice<UInt8>]
     private let text: @Sendable (Row) throws -> [UInt8]
     private let memory: ReturnedMemory
     private let state: Mutex<State>
@@ -25,26 +32,37 @@ final class ListPieces<Row: Sendable>: Sendable {
     ///   - list: the document without its rows.
     ///   - member: the name of its member that holds the rows.
     ///   - text: a row as JSON.
-    init(
+    convenience init(
         _ list: some Encodable, member: String, rows: [Row], memory: ReturnedMemory, text: @escaping @Sendable (Row) throws -> [UInt8]
     ) throws {
-        let document = try ControlRoutes.encoded(list)
-        // Within a string a quotation mark has a backslash before it: this stands only where the member does.
-        let place = Array("\"\(member)\":[]".utf8)
-        guard let at = document.indices.first(where: { document[$0...].starts(with: place) }) else {
-            preconditionFailure("no empty list \(member) in \(String(decoding: document, as: UTF8.self))")
+        try self.init(list, [Section(member: member, rows: rows)], memory: memory, text: text)
+    }
+
+    /// - Parameter sections: in the order of the document, which is that of the members' names.
+    init(
+        _ document: some Encodable, _ sections: [Section], memory: ReturnedMemory, text: @escaping @Sendable (Row) throws -> [UInt8]
+    ) throws {
+        var rest = try ControlRoutes.encoded(document)[...]
+        var frame: [ArraySlice<UInt8>] = []
+        for section in sections {
+            // Within a string a quotation mark has a backslash before it: this stands only where the member does.
+            let place = Array("\"\(section.member)\":[]".utf8)
+            guard let at = rest.indices.first(where: { rest[$0...].starts(with: place) }) else {
+                preconditionFailure("no empty list \(section.member) in \(String(decoding: rest, as: UTF8.self))")
+            }
+            frame.append(rest[..<(at + place.count - 1)])
+            rest = rest[(at + place.count - 1)...]
         }
-        head = document[..<(at + place.count - 1)]
-        tail = document[(at + place.count - 1)...]
+        self.frame = frame + [rest]
         self.text = text
         self.memory = memory
-        state = Mutex(State(rows: rows))
+        state = Mutex(State(rows: sections.map(\.rows)))
     }
 
     deinit {
         let count = state.withLock { state in
             defer { state.rows = [] }
-            return state.rows.count
+            return state.rows.reduce(0) { $0 + $1.count }
         }
         if count > Self.largeCount { memory.wasUsed() }
     }
@@ -54,17 +72,20 @@ final class ListPieces<Row: Sendable>: Sendable {
             guard !state.isOver else { return nil }
             var piece: [UInt8] = []
             piece.reserveCapacity(Self.pieceSize + 4096)
-            if !state.isBegun { piece += head }
+            if !state.isBegun { piece += frame[0] }
             state.isBegun = true
-            while state.next < state.rows.count, piece.count < Self.pieceSize {
+            while state.section < state.rows.count, piece.count < Self.pieceSize {
+                guard state.next < state.rows[state.section].count else {
+                    state.section += 1
+                    state.next = 0
+                    piece += frame[state.section]
+                    continue
+                }
                 if state.next > 0 { piece.append(UInt8(ascii: ",")) }
-                piece += try text(state.rows[state.next])
+                piece += try text(state.rows[state.section][state.next])
                 state.next += 1
             }
-            if state.next == state.rows.count {
-                piece += tail
-                state.isOver = true
-            }
+            state.isOver = state.section == state.rows.count
             return piece
         }
     }

@@ -53,7 +53,8 @@ export const layerNames = {
 };
 const kindNames = {
     fdb: 'forwarding entry', veth: 'veth pair', wire: 'wire', port: 'bridge port', talk: 'communication', stack: 'stacked on',
-    attachment: 'address on',
+    attachment: 'address on', gateway: 'gateway', vtep: 'tunnels begin at', serves: 'serves', translation: 'translated to',
+    station: 'MAC address',
 };
 export const kind = name => kindNames[name] ?? name;
 /** A value of an attribute as text. */

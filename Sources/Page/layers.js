@@ -1,4 +1,4 @@
-// Which entities and links are to be seen: by the chosen layers and virtual network.
+// Which entities and links are to be seen: by the chosen layers and virtual network. What the kernel makes by itself is not.
 
 export const layers = ['physical', 'layer2', 'layer3', 'tunnel', 'communication'];
 const physicalKinds = new Set(['host', 'namespace', 'interface']);
@@ -13,7 +13,7 @@ export function choose(model, chosen, network) {
     const links = [];
     const keys = new Set();
     for (const link of model.links.values()) {
-        if (!chosen.has(link.layer) || !isOf(network, link)) continue;
+        if (link.kernelMade || !chosen.has(link.layer) || !isOf(network, link)) continue;
         const [a, b] = [model.entities.get(link.from), model.entities.get(link.to)];
         if (!a || !b || !isOf(network, a) || !isOf(network, b)) continue;
         links.push(link);
@@ -22,7 +22,7 @@ export function choose(model, chosen, network) {
     }
     if (chosen.has('physical')) {
         for (const entity of model.entities.values()) {
-            if (physicalKinds.has(entity.kind) && isOf(network, entity)) keys.add(entity.key);
+            if (physicalKinds.has(entity.kind) && !entity.kernelMade && isOf(network, entity)) keys.add(entity.key);
         }
     }
     for (const key of [...keys]) for (const parent of model.ancestors(key)) keys.add(parent);

@@ -76,8 +76,9 @@ export class Painter {
             }
             if (mark === 'vanished') add(bucket('ghost', { order: 2, colour: 'vanished', width: 1.3, dash: [4, 4], isMark: true }));
             else if (!link.load) {
-                const dash = link.layer === 'layer3' ? [1.5, 4] : [];
-                add(bucket(`0${link.layer}`, { order: 1, colour: 'faint', width: 1, dash }));
+                const isNoWay = link.layer === 'layer3' || link.kind === 'vtep' || link.kind === 'serves';
+                const dash = isNoWay ? [1.5, 4] : [];
+                add(bucket(`0${link.layer}${isNoWay}`, { order: 1, colour: 'faint', width: 1, dash }));
             } else if (isCrowded && link.kind === 'talk' && busier(link.load) < quietest) add(bucket('veil', veil));
             else this.#addLoaded(link, add, bucket, isCrowded);
         }

@@ -113,6 +113,7 @@ public struct TopologyBuilder {
         if isWiringStale { rewire() }
         derive()
         apply()
+        let trafficEpoch = deltas.isEmpty ? snapshot.trafficEpoch : epoch
         for flows in deltas { for delta in flows { traffic.merge(delta, epoch: epoch, graph: &graph) } }
         deltas = []
         traffic.settle(epoch: epoch, graph: &graph)
@@ -125,7 +126,7 @@ public struct TopologyBuilder {
         applyNames()
         let active = Set(traffic.active.filter { graph.isLive($0) }).sorted()
         traffic.active = []
-        snapshot = Snapshot(epoch: epoch, time: time, graph: graph, folded: traffic.counters, active: active)
+        snapshot = Snapshot(epoch: epoch, time: time, graph: graph, folded: traffic.counters, active: active, trafficEpoch: trafficEpoch)
         return snapshot
     }
 

@@ -81,7 +81,8 @@ class Agent:
         links = [k for k in links if k not in quieter]
         return {"at": stamp(moment), "epoch": self.epoch(moment), "live": at is None, "omitted": {"links": len(quieter)},
                 "entities": [self.stamped(self.network.thing(k, moment, loads)) for k in entities],
-                "links": [self.stamped(self.network.thing(k, moment, loads)) for k in links], "folded": []}
+                "links": [self.stamped(self.network.thing(k, moment, loads)) for k in links],
+                **({} if at else {"folded": {"ends": 0, "unansweredFlows": 0, "betweenNetworks": 0, "forgottenFlows": 0}})}
 
     def diff(self, start, end, network=None, layer=None):
         before, after = (set().union(*self.network.visible(t, network, layer)) for t in (start, end))

@@ -192,7 +192,7 @@ class Network:
                             "network": network}
         self._lab_traffic(at)
         for host in hosts:
-            self.link("route", "layer3", host[2], host[3], loaded=False, destination="192.0.2.0/24", table="main", tag="192.0.2.0-24")
+            self.link("gateway", "layer3", host[2], host[3], loaded=False)
         self.varying[hosts[2][3]] = ("state", "up", "down", Schedule("flap", 400, 0.95))
         self.varying[at["cache"]["path"][2]] = ("state", "forwarding", "blocking", Schedule("stp", 230, 0.85))
         self.varying[f"{hosts[1][2]}/if/br-shop"] = ("mtu", 1500, 1450, Schedule("mtu", 700, 0.6))

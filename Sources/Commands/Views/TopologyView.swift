@@ -18,73 +18,105 @@ public struct TopologyView: Sendable {
     // MARK: The tree
 
     public func tree(_ report: TopologyReport) -> String {
-        let places = Places(report, kernelMade: kernelMade)
-        var text = ""
+        let places = TopologyPlaces(report, kernelMade: kernelMade)
+        var text = report.live ? "" : output.styled("at \(report.at)\n", .dim)
         for host in places.children[nil] ?? [] where host.kind == "host" {
-            text += output.styled(host.name.visible, .bold) + note(host) + "\n"
+            let kernel = host.attributes["kernel"].map { "  Linux \($0.description.visible)" } ?? ""
+            text += output.styled(host.name.visible, .bold) + kernel + "\n"
             text += branches(places.children[host.key] ?? [], places, "")
         }
-        let networks = (places.children[nil] ?? []).filter { $0.kind == "network" && places.isWorthTelling($0) }
-        if !networks.isEmpty {
-            text += "\n" + output.styled("networks", .bold) + "\n"
-            text += branches(networks, places, "")
+        let networks = report.entities.filter {
+            $0.kind == "network" && places.entities[$0.key] != nil && !(places.members[$0.key] ?? []).isEmpty
         }
-        let talks = report.links.filter { $0.talk != nil && (kernelMade || $0.kernelMade == nil) }
-        if !talks.isEmpty { text += "\n" + self.talks(talks, places, omitted: report.omittedLinks) }
+        if !networks.isEmpty { text += "\n" + output.styled("networks", .bold) + "\n" + branches(networks, places, "") }
+        if !places.elsewhere.isEmpty {
+            text += "\n" + output.styled("elsewhere", .bold) + "\n" + branches(places.elsewhere, places, "")
+        }
+        let talks = places.talks
+        if !talks.isEmpty { text += "\n" + self.talks(talks, places, omitted: report.omitted?.links ?? 0) }
         return text.isEmpty ? "the topology is empty\n" : text
     }
 
-    private func branches(_ entities: [TopologyReport.Entity], _ places: Places, _ indent: String) -> String {
-        let shown = entities.filter { Self.kindsInTree.contains($0.kind) }
+    /// Of one kind below one entity; more are counted.
+    private static let shownBelow = 100
+
+    private func branches(_ entities: [EntityReport], _ places: TopologyPlaces, _ indent: String) -> String {
+        let shown = entities.prefix(Self.shownBelow)
+        let left = entities.count - shown.count
         var text = ""
         for (number, entity) in shown.enumerated() {
-            let isLast = number == shown.count - 1
-            text += indent + (isLast ? "└─ " : "├─ ") + line(entity, places) + "\n"
-            text += branches(places.children[entity.key] ?? [], places, indent + (isLast ? "   " : "│  "))
+            let isLast = number == shown.count - 1 && left == 0
+            text += indent + output.styled(isLast ? "└─ " : "├─ ", .dim) + line(entity, places) + "\n"
+            text += branches(below(entity, places), places, indent + output.styled(isLast ? "   " : "│  ", .dim))
         }
+        if left > 0 { text += indent + output.styled("└─ … \(left) more: --network, --format table\n", .dim) }
         return text
     }
 
-    private static let kindsInTree: Set = ["namespace", "interface", "network", "endpoint", "prefix", "service", "station"]
+    private func below(_ entity: EntityReport, _ places: TopologyPlaces) -> [EntityReport] {
+        switch entity.kind {
+        case "namespace": (places.children[entity.key] ?? []).filter { $0.kind == "interface" }
+        case "network":
+            // A service stands at its endpoint, where it has one only.
+            (places.members[entity.key] ?? []).filter {
+                ["endpoint", "prefix", "station"].contains($0.kind) || $0.kind == "service" && $0.parent == nil
+            }
+        default: []
+        }
+    }
 
-    private func line(_ entity: TopologyReport.Entity, _ places: Places) -> String {
+    private func line(_ entity: EntityReport, _ places: TopologyPlaces) -> String {
         var words: [String] = []
+        var warning: String?
+        func attribute(_ name: String) -> String? { entity.attributes[name]?.description }
         switch entity.kind {
         case "interface":
-            words = [entity.attributes["kind"], entity.attributes["state"].flatMap { $0 == "up" ? nil : $0 }].compactMap { $0 }
-            words += entity.attributes["vni"].map { ["vni \($0)"] } ?? []
+            words = [attribute("device") ?? ""]
+            if let state = attribute("state"), state != "up" { warning = state }
+            words += attribute("vni").map { ["vni \($0)"] } ?? []
             words += places.addresses[entity.key] ?? []
             words += places.joins[entity.key] ?? []
         case "network":
-            words = entity.attributes["prefixes"].map { [$0] } ?? []
-            if let members = places.members[entity.key], !members.isEmpty { words.append("of " + members.joined(separator: ", ")) }
-        default: words = [entity.attributes["name"], entity.attributes["owner"], entity.attributes["mac"]].compactMap { $0 }
+            words = [attribute("prefixes") ?? ""]
+            let interfaces = (places.members[entity.key] ?? []).filter { $0.kind == "interface" }.count
+            if interfaces > 0 { words.append(interfaces == 1 ? "1 interface" : "\(interfaces) interfaces") }
+        case "endpoint":
+            words = [attribute("address") ?? "", attribute("mac") ?? ""]
+            words += (places.services[entity.key] ?? []).map { "serves " + Self.service($0) }
+            words += places.holders[entity.key].map { ["at " + $0.map(places.path).joined(separator: ", ")] } ?? []
+        case "service": words = [attribute("application") ?? ""]
+        case "namespace": words = [attribute("owner") ?? "", places.exits[entity.key] ?? ""]
+        default: words = [attribute("mac") ?? ""]
         }
         words.removeAll { $0.isEmpty || $0 == entity.name }
-        let name =
-            entity.kind == "interface" || entity.kind == "namespace" ? output.styled(entity.name.visible, .bold) : entity.name.visible
-        return ([name] + words.map(\.visible)).joined(separator: "  ")
+        let isStrong = ["interface", "namespace", "network"].contains(entity.kind)
+        // What --network takes.
+        let name = entity.kind == "network" ? entity.key : entity.name
+        var parts = [isStrong ? output.styled(name.visible, .bold) : name.visible]
+        if let warning { parts.append(output.styled(warning.visible, .red)) }
+        return (parts + words.map(\.visible)).joined(separator: "  ")
     }
 
-    private func note(_ host: TopologyReport.Entity) -> String { host.attributes["kernel"].map { "  Linux \($0.visible)" } ?? "" }
+    /// `tcp/5432 postgresql`.
+    static func service(_ service: EntityReport) -> String {
+        [service.name, service.attributes["application"]?.description].compactMap { $0 }.joined(separator: " ")
+    }
 
-    private func talks(_ links: [TopologyReport.Link], _ places: Places, omitted: Int) -> String {
+    // MARK: Communication
+
+    func talks(_ talks: [(link: LinkReport, load: LoadReport)], _ places: TopologyPlaces, omitted: Int) -> String {
         var table = Table([
             .init("CLIENT", shrinksTo: 12), .init("SERVER", shrinksTo: 12), .init("PORT"), .init("APPLICATION", dropRank: 1),
             .init(numbers.title("SENT", unit: "b/s"), right: true), .init(numbers.title("RECEIVED", unit: "b/s"), right: true),
             .init("TOTAL", right: true, dropRank: 2), .init("RTT", right: true, dropRank: 3),
         ])
-        let busiest = links.compactMap { link in link.talk.map { (link, $0) } }.sorted { a, b in
-            let (x, y) = (a.1.sentBitsPerSecond + a.1.receivedBitsPerSecond, b.1.sentBitsPerSecond + b.1.receivedBitsPerSecond)
-            return x != y ? x > y : a.1.sentBytes + a.1.receivedBytes > b.1.sentBytes + b.1.receivedBytes
-        }
-        for (link, talk) in busiest {
+        for (link, load) in talks {
             table.append([
-                .init(places.name(of: link.from)), .init(places.name(of: link.to)),
-                .init(talk.port.map { "\(talk.ipProtocol)/\($0)" } ?? talk.ipProtocol), .init(talk.application ?? "-"),
-                .init(numbers.rate(talk.sentBitsPerSecond)), .init(numbers.rate(talk.receivedBitsPerSecond)),
-                .init(numbers.bytes(talk.sentBytes + talk.receivedBytes)),
-                .init(talk.medianRoundTripMicroseconds.map { "≤ " + Duration.microseconds(Int64($0)).short } ?? "-"),
+                .init(places.endpoint(link.from)), .init(places.endpoint(link.to)), .init(link.protocolText),
+                .init(link.attributes["application"]?.description ?? "-"), .init(numbers.rate(load.bitsPerSecond)),
+                .init(numbers.rate(load.reverseBitsPerSecond)),
+                .init(load.totals.map { numbers.bytes($0.bytes &+ $0.reverseBytes) } ?? "-"),
+                .init(load.roundTripMicroseconds.map { "≤ " + Duration.microseconds(Int64($0.p50)).short } ?? "-"),
             ])
         }
         let rest = omitted > 0 ? output.styled("\(omitted) more conversations: --top\n", .dim) : ""
@@ -95,62 +127,28 @@ public struct TopologyView: Sendable {
 
     /// A line for each link.
     public func table(_ report: TopologyReport) -> String {
-        let places = Places(report, kernelMade: kernelMade)
-        var table = Table([.init("KIND"), .init("FROM", shrinksTo: 16), .init("TO", shrinksTo: 16), .init("WHAT", dropRank: 1)])
-        for link in report.links where kernelMade || link.kernelMade == nil {
-            let words = link.attributes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-            let talk = link.talk.map { ["\($0.ipProtocol)" + ($0.port.map { "/\($0)" } ?? "")] } ?? []
+        let places = TopologyPlaces(report, kernelMade: kernelMade)
+        var table = Table([
+            .init("KIND"), .init("FROM", shrinksTo: 16), .init("TO", shrinksTo: 16), .init(numbers.title("LOAD", unit: "b/s"), right: true),
+            .init("WHAT", shrinksTo: 8, dropRank: 1),
+        ])
+        for link in places.links.sorted(by: { ($0.layer, $0.kind, $0.key) < ($1.layer, $1.kind, $1.key) }) {
+            let words = link.attributes.sorted { $0.key < $1.key }.map { name, value in
+                value == .flag(true) ? name : name == "capacity" ? "capacity \(Self.rate(value))" : "\(name) \(value)"
+            }
+            let load = link.load.flatMap { $0.bitsPerSecond == nil ? nil : $0.bothBitsPerSecond }
             table.append([
                 .init(link.kind), .init(places.path(of: link.from)), .init(places.path(of: link.to)),
-                .init((talk + words).joined(separator: ", ")),
+                .init(load.map { numbers.rate($0) } ?? ""),
+                .init(words.joined(separator: ", ")),
             ])
         }
+        if places.links.isEmpty { return "no links\n" }
         return table.text(for: output)
     }
-}
 
-/// A report's entities by what they are in, and what links say of them.
-struct Places {
-    private(set) var children: [String?: [TopologyReport.Entity]] = [:]
-    /// Of interfaces, with their prefixes' lengths.
-    private(set) var addresses: [String: [String]] = [:]
-    /// What an interface is plugged into.
-    private(set) var joins: [String: [String]] = [:]
-    /// The interfaces of a network.
-    private(set) var members: [String: [String]] = [:]
-    private var entities: [String: TopologyReport.Entity] = [:]
-
-    init(_ report: TopologyReport, kernelMade: Bool) {
-        for entity in report.entities {
-            entities[entity.key] = entity
-            if kernelMade || entity.kernelMade == nil { children[entity.parent, default: []].append(entity) }
-        }
-        for link in report.links where kernelMade || link.kernelMade == nil {
-            switch link.kind {
-            case "attached":
-                let length = link.attributes["prefix length"].map { "/\($0)" } ?? ""
-                addresses[link.to, default: []].append(name(of: link.from) + length)
-            case "port": joins[link.from, default: []].append("in \(name(of: link.to))")
-            case "over": joins[link.from, default: []].append("over \(name(of: link.to))")
-            case "veth":
-                joins[link.from, default: []].append("↔ \(path(of: link.to))")
-                joins[link.to, default: []].append("↔ \(path(of: link.from))")
-            case "member": members[link.to, default: []].append(path(of: link.from))
-            default: break
-            }
-        }
-    }
-
-    func name(of key: String) -> String { entities[key]?.name ?? key }
-
-    /// With the namespace of what is in one.
-    func path(of key: String) -> String {
-        guard let entity = entities[key], entity.kind == "interface", let parent = entity.parent else { return name(of: key) }
-        return "\(name(of: parent)):\(entity.name)"
-    }
-
-    /// The wire of a lone interface is no news beside the interface.
-    func isWorthTelling(_ network: TopologyReport.Entity) -> Bool {
-        !network.key.hasPrefix("link/") && !network.key.hasPrefix("network/link/") || !(children[network.key] ?? []).isEmpty
+    private static func rate(_ value: AttributeValue) -> String {
+        guard case .number(let rate) = value else { return value.description }
+        return BitRate(bitsPerSecond: rate).description
     }
 }

@@ -10,9 +10,16 @@ public struct Snapshot: Sendable {
     public let folded: FoldCounters
     /// The links that carried something in this epoch: what the series get points of. Rising.
     public let active: [LinkID]
+    /// The epoch in which flows were last told of, with or without traffic: rates are of it until the next. A change that the kernel
+    /// announces makes an epoch too, and says nothing of rates.
+    public let trafficEpoch: UInt64
 
-    init(epoch: UInt64, time: Timestamp, graph: Graph, folded: FoldCounters = FoldCounters(), active: [LinkID] = []) {
+    init(
+        epoch: UInt64, time: Timestamp, graph: Graph, folded: FoldCounters = FoldCounters(), active: [LinkID] = [],
+        trafficEpoch: UInt64 = 0
+    ) {
         self.active = active
+        self.trafficEpoch = trafficEpoch
         self.epoch = epoch
         self.time = time
         self.graph = graph

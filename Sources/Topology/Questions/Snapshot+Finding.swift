@@ -30,30 +30,10 @@ extension Snapshot {
         return .ambiguous(sorted.prefix(20).map(\.0))
     }
 
-    /// Objects that the kernel makes by itself: loopbacks, link-local, multicast and broadcast addresses, the local table and the rules that
-    /// every namespace has. Views leave them out or list them apart.
+    /// See ``NodeKey/isKernelMade(_:)``.
     public func isKernelMade(_ node: NodeID) -> Bool {
         let key = key(of: node)
-        switch key {
-        case .interface:
-            if case .interface(let state) = state(of: node) { return state.isLoopback }
-            return false
-        case .endpoint(_, let address):
-            if address.isSpecial { return true }
-            if case .endpoint(let state) = state(of: node) { return state.isBroadcast }
-            return false
-        case .station(_, let mac): return mac.isGroup
-        case .prefix(_, let prefix): return prefix.length > 0 && prefix.address.isSpecial
-        case .network:
-            if case .network(let state) = state(of: node) { return state.isKernelMade }
-            return false
-        case .route(_, let route):
-            if route.table == 255 || route.destination.length > 0 && route.destination.address.isSpecial { return true }
-            if case .route(let state) = state(of: node) { return [.local, .broadcast, .anycast, .multicast].contains(state.kind) }
-            return false
-        case .rule(_, let rule): return [0, 32_766, 32_767].contains(rule.priority)
-        case .host, .namespace, .security, .service, .application, .zone: return false
-        }
+        return key.isKernelMade(key.needsStateToTellWhoseItIs ? state(of: node) : .plain)
     }
 
     /// A link that one of those is an end of.
@@ -64,6 +44,40 @@ extension Snapshot {
 }
 
 extension NodeKey {
+    /// Objects that the kernel makes by itself: loopbacks, link-local, multicast and broadcast addresses, the local table and the rules that
+    /// every namespace has. Views leave them out or list them apart.
+    /// - Parameter state: of the node; where it is not known `.plain`, and the key alone tells.
+    public func isKernelMade(_ state: EntityState) -> Bool {
+        switch self {
+        case .interface(_, let name):
+            if case .interface(let state) = state { return state.isLoopback }
+            return name == "lo"
+        case .endpoint(_, let address):
+            if address.isSpecial { return true }
+            if case .endpoint(let state) = state { return state.isBroadcast }
+            return false
+        case .station(_, let mac): return mac.isGroup
+        case .prefix(_, let prefix): return prefix.length > 0 && prefix.address.isSpecial
+        case .network(let network):
+            if case .network(let state) = state { return state.isKernelMade }
+            if case .link(_, let name) = network { return name == "lo" }
+            return false
+        case .route(_, let route):
+            if route.table == 255 || route.destination.length > 0 && route.destination.address.isSpecial { return true }
+            if case .route(let state) = state { return [.local, .broadcast, .anycast, .multicast].contains(state.kind) }
+            return false
+        case .rule(_, let rule): return [0, 32_766, 32_767].contains(rule.priority)
+        case .host, .namespace, .security, .service, .application, .zone: return false
+        }
+    }
+
+    fileprivate var needsStateToTellWhoseItIs: Bool {
+        switch self {
+        case .interface, .endpoint, .network, .route: true
+        default: false
+        }
+    }
+
     /// Whether the last parts of the key are these; the words between names (`ns`, `if`, `ip`) may be left out.
     func ends(with wanted: [String]) -> Bool {
         // The cheap test first: there may be a hundred thousand.

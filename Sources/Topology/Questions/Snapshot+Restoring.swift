@@ -39,7 +39,7 @@ extension Snapshot {
         var graph = graph
         for change in difference.changes { if let after = change.after { graph.set(change.key, after.encoded) } }
         for change in difference.changes.reversed() where change.after == nil { graph.unset(change.key) }
-        return Snapshot(epoch: epoch, time: time, graph: graph, folded: folded)
+        return Snapshot(epoch: epoch, time: time, graph: graph, folded: folded, trafficEpoch: trafficEpoch)
     }
 
     /// Every entity with its state, as ``restored(from:epoch:at:)`` takes them and a store keeps them, by rising key.

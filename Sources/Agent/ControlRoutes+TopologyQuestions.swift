@@ -1,0 +1,51 @@
+import API
+import Reports
+import Topology
+
+/// The named questions, and the comparison of two networks: answered from the present snapshot.
+extension ControlRoutes {
+    static func compareNetworks(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let (first, second) = (try query.needed("a"), try query.needed("b"))
+        return { agent in
+            let teller = try agent.topologyTeller()
+            let (a, b) = (try teller.snapshot.node(named: first), try teller.snapshot.node(named: second))
+            return try json(NetworkComparisonReport(teller, a, b))
+        }
+    }
+
+    static func askTopology(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let question = try query.choice("question", standard: TopologyQuestion.talks)
+        let of = try query.needed("of")
+        let to = query.text("to")
+        switch question {
+        case .path: _ = try query.needed("to")
+        case .behind, .talks:
+            if to != nil { throw ControlQuery.Fault(field: "to", value: nil, reason: "only question=path has it") }
+        }
+        let top = try query.number("top", in: 1...1_000_000, standard: 1000)
+        return { agent in
+            let teller = try agent.topologyTeller()
+            let node = try teller.snapshot.node(named: of)
+            let answer =
+                switch question {
+                case .path: TopologyAnswerReport(path: teller, from: node, to: try teller.snapshot.node(named: to ?? ""))
+                case .behind: TopologyAnswerReport(behind: teller, node, top: top)
+                case .talks: TopologyAnswerReport(talks: teller, node, top: top)
+                }
+            return try json(answer)
+        }
+    }
+}
+
+extension ControlQuery {
+    func needed(_ name: String) throws(Fault) -> String {
+        guard let text = text(name), !text.isEmpty else { throw Fault(field: name, value: nil, reason: "it is missing") }
+        return text
+    }
+
+    func optionalChoice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type) throws(Fault) -> T?
+    where T.RawValue == String {
+        guard text(name) != nil, let first = T.allCases.first else { return nil }
+        return try choice(name, standard: first)
+    }
+}

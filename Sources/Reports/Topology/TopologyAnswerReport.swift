@@ -1,0 +1,108 @@
+import NetworkTypes
+import Topology
+
+/// The questions that have a name.
+public enum TopologyQuestion: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The way of a packet from one endpoint to another.
+    case path
+    /// What is reached only by going on from there.
+    case behind
+    /// Who talks to it or to what is in it.
+    case talks
+}
+
+/// An answer to a named question: `GET /v1/topology/ask`.
+public struct TopologyAnswerReport: Codable, Hashable, Sendable {
+    /// RFC 3339.
+    public var at: String
+    public var epoch: UInt64
+    /// `path`, `behind` or `talks`.
+    public var question: String
+    /// Keys.
+    public var of: String
+    public var to: String?
+    /// Of `behind` and `talks`: how many there are; the lists have the first of them.
+    public var matched: Int?
+    /// Of `path`.
+    public var steps: [Step]?
+    public var end: End?
+    /// What the answer is of: of `path` what is passed, of `behind` what is there, of `talks` the ends.
+    public var entities: [EntityReport]
+    /// Of `path` those that are taken, of `talks` the busiest first.
+    public var links: [LinkReport]
+
+    public struct Step: Codable, Hashable, Sendable {
+        /// What is arrived at.
+        public var entity: String
+        /// Over which link; nil for the first, and within a namespace.
+        public var link: String?
+        /// The route that sends the packet on from here.
+        public var route: String?
+    }
+
+    /// Why a way ends where it does.
+    public struct End: Codable, Hashable, Sendable {
+        /// `arrived`, `source-unknown`, `no-route`, `refused`, `leaves`, `not-joined` or `loop`.
+        public var reason: String
+        /// What of.
+        public var at: String?
+        /// With `not-joined` the other end.
+        public var and: String?
+    }
+
+    private init(_ question: TopologyQuestion, _ teller: TopologyTeller, of node: NodeID) {
+        at = "\(teller.snapshot.time)"
+        epoch = teller.snapshot.epoch
+        self.question = question.rawValue
+        of = teller.snapshot.key(of: node).description
+        entities = []
+        links = []
+    }
+
+    public init(path teller: TopologyTeller, from: NodeID, to: NodeID) {
+        self.init(.path, teller, of: from)
+        let snapshot = teller.snapshot
+        func key(_ node: NodeID) -> String { snapshot.key(of: node).description }
+        self.to = key(to)
+        let path = snapshot.path(from: from, to: to)
+        steps = path.steps.map {
+            Step(entity: key($0.node), link: $0.link.map { snapshot.key(of: $0).description }, route: $0.route.map(key))
+        }
+        end =
+            switch path.end {
+            case .arrived: End(reason: "arrived")
+            case .sourceUnknown: End(reason: "source-unknown")
+            case .noRoute(let node): End(reason: "no-route", at: key(node))
+            case .refused(let node): End(reason: "refused", at: key(node))
+            case .leaves(let node): End(reason: "leaves", at: key(node))
+            case .notJoined(let a, let b): End(reason: "not-joined", at: key(a), and: key(b))
+            case .loop(let node): End(reason: "loop", at: key(node))
+            }
+        var told: Set<NodeID> = []
+        let passed = path.steps.flatMap { [$0.node] + ($0.route.map { [$0] } ?? []) }
+        entities = passed.filter { told.insert($0).inserted }.map(teller.entity)
+        links = path.steps.compactMap { $0.link.flatMap(teller.link) }
+    }
+
+    public init(behind teller: TopologyTeller, _ node: NodeID, top: Int) {
+        self.init(.behind, teller, of: node)
+        let found = teller.snapshot.behind(node).filter { !teller.snapshot.isKernelMade($0) }
+        matched = found.count
+        entities = found.prefix(top).map(teller.entity)
+    }
+
+    public init(talks teller: TopologyTeller, _ node: NodeID, top: Int) {
+        self.init(.talks, teller, of: node)
+        let found = teller.snapshot.talks(of: node)
+            .map { (talk: $0, bits: teller.load(of: $0.link)?.bothBitsPerSecond ?? 0) }
+            .sorted { a, b in
+                if a.bits != b.bits { return a.bits > b.bits }
+                func bytes(_ talk: Talk) -> UInt64 { talk.traffic.forward.totalBytes + talk.traffic.backward.totalBytes }
+                return bytes(a.talk) != bytes(b.talk) ? bytes(a.talk) > bytes(b.talk) : a.talk.link < b.talk.link
+            }
+        matched = found.count
+        links = found.prefix(top).compactMap { teller.link($0.talk.link) }
+        var told: Set<NodeID> = []
+        entities = found.prefix(top).flatMap { [$0.talk.client, $0.talk.server] }.filter { told.insert($0).inserted }.map(teller.entity)
+    }
+}
