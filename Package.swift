@@ -99,6 +99,7 @@ let executables: [Target] = [  // 8
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .target(name: "FlowSupport", dependencies: ["Flows", "NetworkTypes", "TestSupport"], path: "Tests/FlowSupport"),
+    .target(name: "TopologySupport", dependencies: ["Flows", "NetworkTypes", "Topology"], path: "Tests/TopologySupport"),
     .testTarget(
         name: "AgentTests",
         dependencies: [
@@ -111,7 +112,9 @@ let tests: [Target] = [
         dependencies: ["classifier-probe", "Applications", "CLinux", "Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "CommandsTests",
-        dependencies: ["API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal"]),
+        dependencies: [
+            "API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal", "Topology", "TopologySupport",
+        ]),
     .testTarget(
         name: "ConfigurationTests", dependencies: ["Configuration", "Flows", "FlowSupport", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(
@@ -136,7 +139,7 @@ let tests: [Target] = [
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports", "Topology", "TopologySupport"]),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
     .testTarget(name: "SFlowTests", dependencies: ["NetworkTypes", "SFlow", "TestSupport"]),
     .testTarget(

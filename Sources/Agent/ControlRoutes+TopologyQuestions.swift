@@ -43,7 +43,8 @@ extension ControlQuery {
         return text
     }
 
-    func optionalChoice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type) throws(Fault) -> T? where T.RawValue == String {
+    func optionalChoice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type) throws(Fault) -> T?
+    where T.RawValue == String {
         guard text(name) != nil, let first = T.allCases.first else { return nil }
         return try choice(name, standard: first)
     }

@@ -51,6 +51,21 @@ public struct AgentConnection: Sendable {
         }
     }
 
+    /// The answer as it came.
+    func bytes(_ path: String, _ query: [(String, String)], for what: String, timeout: Duration) throws(CommandFailure) -> [UInt8] {
+        do throws(ControlClientError) { return try read(path, query, timeout) } catch { throw Self.failure(what, error) }
+    }
+
+    /// Hands over each line of a stream as it comes, until `line` returns false or the agent ends it.
+    func events(_ path: String, _ query: [(String, String)], _ line: (String) -> Bool) throws(CommandFailure) {
+        do throws(ControlClientError) {
+            do throws(ControlClientError) { try client.lines(path, query: query, line) } catch {
+                guard case .notPermitted = error, let readClient else { throw error }
+                try readClient.lines(path, query: query, line)
+            }
+        } catch { throw Self.failure("watch the topology", error) }
+    }
+
     /// Changes the policy, or asks what that would do.
     func change(_ change: PolicyChange) throws(CommandFailure) -> PlanReport {
         let what = change.dryRun ? "plan the policy" : "apply the policy"

@@ -6,6 +6,12 @@ import NetworkTypes
 enum MomentText {
     static let hint = "as 2026-01-31T12:00:00Z, \"2026-01-31 12:00\" (local time), 10m (ago) or now"
 
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
     /// - Parameter now: what times ago count from.
     static func moment(_ text: String, now: Timestamp) -> Timestamp? {
         if text == "now" { return now }
@@ -53,7 +59,7 @@ enum MomentText {
     }
 
     /// Takes a zone off the end: `.some(nil)` without one, its seconds east otherwise; nil for one that is none.
-    private static func zone(_ clock: inout Substring) -> Int64??  {
+    private static func zone(_ clock: inout Substring) -> Int64?? {
         if clock.last == "Z" || clock.last == "z" {
             clock = clock.dropLast()
             return .some(0)

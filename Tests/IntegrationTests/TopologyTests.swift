@@ -9,7 +9,7 @@ import Testing
     }
 
     private func interfaces(_ report: TopologyReport) -> Set<String> {
-        Set(report.entities.filter { $0.kind == "interface" && $0.kernelMade == nil }.map(\.name))
+        Set(report.entities.filter { $0.kind == "interface" && $0.kernelMade != true }.map(\.name))
     }
 
     /// Every interface and pair, none extra; what is plugged in, taken down or taken away is told within a second.
@@ -21,8 +21,8 @@ import Testing
         #expect(try await eventually(within: .seconds(1)) { (try? await topology(site)).map(interfaces) == ["va"] })
         let first = try await topology(site)
         let va = try #require(first.entities.first { $0.name == "va" && $0.kind == "interface" })
-        #expect(va.attributes["kind"] == "veth" && va.attributes["state"] == "up")
-        #expect(first.links.contains { $0.kind == "attached" && $0.from.hasSuffix(Pair.addressA) && $0.to == va.key }, "\(first.links)")
+        #expect(va.attributes["device"] == .text("veth") && va.attributes["state"] == .text("up"))
+        #expect(first.links.contains { $0.kind == "attachment" && $0.from.hasSuffix(Pair.addressA) && $0.to == va.key }, "\(first.links)")
 
         try await pair.a.sh(
             "ip link add br0 type bridge\nip link add p0 type veth peer name p1\nip link set p0 master br0\nip link set br0 up")
@@ -36,7 +36,7 @@ import Testing
         try await pair.a.sh("ip link set va down")
         #expect(
             try await eventually(within: .seconds(1)) {
-                try await topology(site).entities.first { $0.key == va.key }?.attributes["state"] == "down"
+                try await topology(site).entities.first { $0.key == va.key }?.attributes["state"] == .text("down")
             })
         try await pair.a.sh("ip link del br0\nip link del p0")
         #expect(try await eventually(within: .seconds(1)) { interfaces(try await topology(site)) == ["va"] })
@@ -53,19 +53,27 @@ import Testing
         let transfer = try await TCPTransfer.run(100_000, from: pair.a, to: pair.b, Pair.addressB, port: 8080)
         #expect(transfer.received == 100_000)
         let device = try await site.interface("va")
-        var talk: TopologyReport.Talk?
+        var talk: LinkReport?
         let isTold = try await eventually(within: .seconds(4)) {
             guard let links = try? await topology(site).links else { return false }
-            talk = links.first { $0.kind == "talks" && $0.from.hasSuffix(Pair.addressA) && $0.talk?.port == 8080 }?.talk
-            return talk.map { $0.sentPackets == device.egress.seen.wirePackets && $0.receivedPackets == device.ingress.seen.wirePackets }
-                ?? false
+            talk = links.first {
+                $0.kind == "talk" && $0.from.hasSuffix(Pair.addressA) && $0.attributes["port"] == .number(8080)
+            }
+            return talk?.load?.totals.map {
+                $0.packets == device.egress.seen.wirePackets && $0.reversePackets == device.ingress.seen.wirePackets
+            } ?? false
         }
         #expect(isTold, "\(String(describing: talk)) beside \(device)")
-        #expect(talk?.ipProtocol == "tcp" && (talk?.sentBytes ?? 0) > 100_000)
+        #expect(talk?.attributes["protocol"] == .text("tcp") && (talk?.load?.totals?.bytes ?? 0) > 100_000)
         let text = try await site.nilo("topology")
         #expect(text.contains("tcp/8080") && text.contains(Pair.addressB), "\(text)")
         #expect(try await site.nilo("topology --format dot").hasPrefix("graph topology {"))
-        #expect(try await site.nilo("topology --format table").contains("attached"))
+        #expect(try await site.nilo("topology --format table").contains("attachment"))
+        #expect(try await site.nilo("topology --format svg").contains("<svg xmlns"))
+        #expect(try await site.nilo("topology --format graphml").contains("<graphml"))
+        #expect(try await site.nilo("topology --format picture").contains("╭"))
+        #expect(try await site.nilo("topology talks \(Pair.addressA)").contains("tcp/8080"))
+        #expect(try await site.nilo("topology path \(Pair.addressA) \(Pair.addressB)").contains("va"))
         try await site.stop(agent, keep: false)
     }
 }

@@ -1,42 +1,56 @@
 import NetworkTypes
 import Reports
 
-/// The topology as a graph for Graphviz (dot(1)): namespaces are boxes around their interfaces, networks boxes around their endpoints.
-struct TopologyDrawing {
+/// The topology as a graph for Graphviz (dot(1)): namespaces are boxes around their interfaces and addresses, networks boxes around the
+/// addresses that no known interface has.
+struct TopologyDrawing: Sendable {
     var kernelMade: Bool
 
-    private static let kinds: Set = ["interface", "endpoint", "prefix", "station", "service"]
+    private static let kinds: Set = ["interface", "endpoint", "prefix", "station", "service", "application", "zone"]
 
     func dot(_ report: TopologyReport) -> String {
-        let shown = report.entities.filter { kernelMade || $0.kernelMade == nil }
-        let nodes = shown.filter { Self.kinds.contains($0.kind) }
+        let places = TopologyPlaces(report, kernelMade: kernelMade)
+        let nodes = report.entities.filter { places.entities[$0.key] != nil && Self.kinds.contains($0.kind) }
         let keys = Set(nodes.map(\.key))
         var text = "graph topology {\n  graph [compound=true, rankdir=LR, fontname=\"sans-serif\"]\n"
         text += "  node [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=10]\n  edge [fontname=\"sans-serif\", fontsize=9]\n"
-        for (number, group) in shown.filter({ $0.kind == "namespace" || $0.kind == "network" }).enumerated() {
-            let inside = nodes.filter { $0.parent == group.key }
-            guard !inside.isEmpty else { continue }
-            text += "  subgraph cluster_\(number) {\n    label=\(quoted(group.name))\n"
-            for node in inside { text += "    \(quoted(node.key)) [label=\(quoted(node.name))]\n" }
-            text += "  }\n"
-        }
-        for link in report.links where keys.contains(link.from) && keys.contains(link.to) && (kernelMade || link.kernelMade == nil) {
-            var attributes = "label=\(quoted(label(link)))"
-            if let talk = link.talk {
-                // One to six points, by the decade of the rate.
-                let rate = talk.sentBitsPerSecond + talk.receivedBitsPerSecond
-                let decades = (0..<5).filter { step in rate >= [1e3, 1e5, 1e6, 1e7, 1e8][step] }.count
-                attributes += ", color=\"#2b7a9b\", penwidth=\(1 + decades)"
+        var inside: [String: [EntityReport]] = [:]
+        for node in nodes { inside[home(node, places) ?? "", default: []].append(node) }
+        for (number, key) in inside.keys.sorted().enumerated() {
+            let lines = inside[key]!.map { node in
+                let shape = node.kind == "interface" ? "" : node.kind == "service" ? ", shape=note" : ", shape=ellipse"
+                return "    \(quoted(node.key)) [label=\(quoted(node.name))\(shape)]\n"
+            }.joined()
+            if key.isEmpty {
+                text += lines
+            } else {
+                text += "  subgraph cluster_\(number) {\n    label=\(quoted(places.place(of: key)))\n\(lines)  }\n"
             }
+        }
+        for link in places.links where keys.contains(link.from) && keys.contains(link.to) {
+            var attributes = "label=\(quoted(link.kind == "talk" ? link.protocolText : link.kind))"
+            if let load = link.load, load.bitsPerSecond != nil {
+                attributes += ", color=\"#2b7a9b\", penwidth=\(1 + Self.decades(load.bothBitsPerSecond))"
+            }
+            if link.layer == "layer3" || link.kind == "vtep" { attributes += ", style=dotted" }
+            if link.kind == "tunnel" { attributes += ", style=dashed" }
             text += "  \(quoted(link.from)) -- \(quoted(link.to)) [\(attributes)]\n"
         }
         return text + "}\n"
     }
 
-    private func label(_ link: TopologyReport.Link) -> String {
-        guard let talk = link.talk else { return link.kind }
-        return talk.ipProtocol + (talk.port.map { "/\($0)" } ?? "")
+    /// The namespace that it is in, at whatever depth; or its only network.
+    private func home(_ node: EntityReport, _ places: TopologyPlaces) -> String? {
+        var parent = node.parent
+        while let key = parent, let entity = places.entities[key] {
+            if entity.kind == "namespace" { return key }
+            parent = entity.parent
+        }
+        return node.networks.flatMap { $0.count == 1 ? $0[0] : nil }
     }
+
+    /// 0…5 for rates from under 1 kb/s to over 100 Mb/s.
+    static func decades(_ bitsPerSecond: Double) -> Int { [1e3, 1e5, 1e6, 1e7, 1e8].filter { bitsPerSecond >= $0 }.count }
 
     /// A string of the language: quotation marks and backslashes are escaped.
     private func quoted(_ text: String) -> String {

@@ -21,8 +21,12 @@ struct TopologyPlaces: Sendable {
 
     /// - Parameter kernelMade: also what the kernel makes by itself.
     init(_ report: TopologyReport, kernelMade: Bool) {
-        links = report.links.filter { kernelMade || $0.kernelMade != true }
-        for entity in report.entities where kernelMade || entity.kernelMade != true {
+        self.init(entities: report.entities, links: report.links, kernelMade: kernelMade)
+    }
+
+    init(entities all: [EntityReport], links: [LinkReport], kernelMade: Bool) {
+        self.links = links.filter { kernelMade || $0.kernelMade != true }
+        for entity in all where kernelMade || entity.kernelMade != true {
             entities[entity.key] = entity
             children[entity.parent, default: []].append(entity)
             for network in entity.networks ?? [] where network != entity.key { members[network, default: []].append(entity) }
@@ -30,7 +34,7 @@ struct TopologyPlaces: Sendable {
                 exits[parent] = exits[parent] ?? entity.attributes["via"].map { "default via \($0)" }
             }
         }
-        for link in links {
+        for link in self.links {
             switch link.kind {
             case "attachment":
                 let length = link.attributes["prefix-length"].map { "/\($0)" } ?? ""
@@ -73,7 +77,9 @@ struct TopologyPlaces: Sendable {
 
     /// Endpoints that no interface has and that are in no virtual network.
     var elsewhere: [EntityReport] {
-        (children[nil] ?? []).filter { ["endpoint", "prefix", "station"].contains($0.kind) && $0.networks == nil && holders[$0.key] == nil }
+        (children[nil] ?? []).filter {
+            ["endpoint", "prefix", "station"].contains($0.kind) && $0.networks == nil && holders[$0.key] == nil
+        }
     }
 
     /// Of links that carry something, the busiest first.

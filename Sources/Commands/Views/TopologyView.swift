@@ -114,7 +114,8 @@ public struct TopologyView: Sendable {
             table.append([
                 .init(places.endpoint(link.from)), .init(places.endpoint(link.to)), .init(link.protocolText),
                 .init(link.attributes["application"]?.description ?? "-"), .init(numbers.rate(load.bitsPerSecond)),
-                .init(numbers.rate(load.reverseBitsPerSecond)), .init(load.totals.map { numbers.bytes($0.bytes &+ $0.reverseBytes) } ?? "-"),
+                .init(numbers.rate(load.reverseBitsPerSecond)),
+                .init(load.totals.map { numbers.bytes($0.bytes &+ $0.reverseBytes) } ?? "-"),
                 .init(load.roundTripMicroseconds.map { "≤ " + Duration.microseconds(Int64($0.p50)).short } ?? "-"),
             ])
         }
@@ -137,7 +138,8 @@ public struct TopologyView: Sendable {
             }
             let load = link.load.flatMap { $0.bitsPerSecond == nil ? nil : $0.bothBitsPerSecond }
             table.append([
-                .init(link.kind), .init(places.path(of: link.from)), .init(places.path(of: link.to)), .init(load.map { numbers.rate($0) } ?? ""),
+                .init(link.kind), .init(places.path(of: link.from)), .init(places.path(of: link.to)),
+                .init(load.map { numbers.rate($0) } ?? ""),
                 .init(words.joined(separator: ", ")),
             ])
         }

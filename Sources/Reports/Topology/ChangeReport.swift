@@ -152,7 +152,9 @@ public struct ChangeList: Sendable {
         }
         let places = Self.places(old, new)
         guard !places.isEmpty else { return nil }
-        if let network, ![old, new].contains(where: { $0.networks?.contains(NodeKey.network(network).description) ?? false }) { return nil }
+        if let network, ![old, new].contains(where: { $0.networks?.contains(NodeKey.network(network).description) ?? false }) {
+            return nil
+        }
         return ChangeReport(
             at: time.description, epoch: epoch, key: new.key, subject: "entity", kind: new.kind, name: key.qualifiedName, change: "changed",
             attributes: places, kernelMade: new.kernelMade, entity: new)

@@ -20,7 +20,8 @@ public struct EntityReport: Codable, Hashable, Sendable {
     public var since: String?
 
     public init(
-        key: String, kind: String, name: String, parent: String? = nil, networks: [String]? = nil, attributes: [String: AttributeValue] = [:],
+        key: String, kind: String, name: String, parent: String? = nil, networks: [String]? = nil,
+        attributes: [String: AttributeValue] = [:],
         filter: String? = nil, kernelMade: Bool? = nil, since: String? = nil
     ) {
         self.key = key

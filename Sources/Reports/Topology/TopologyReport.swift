@@ -60,3 +60,18 @@ public struct TopologyReport: Codable, Hashable, Sendable {
         links = selection.links.compactMap(teller.link)
     }
 }
+
+extension TopologyReport {
+    /// As it was told.
+    public init(
+        at: String, epoch: UInt64, live: Bool, entities: [EntityReport], links: [LinkReport], folded: Folded? = nil, omitted: Omitted? = nil
+    ) {
+        self.at = at
+        self.epoch = epoch
+        self.live = live
+        self.entities = entities
+        self.links = links
+        self.folded = folded
+        self.omitted = omitted
+    }
+}

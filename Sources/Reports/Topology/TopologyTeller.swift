@@ -222,7 +222,9 @@ public final class TopologyTeller: Sendable {
         var load = LoadReport(
             bitsPerSecond: bits(\.forward), packetsPerSecond: packets(traffic.forward), reverseBitsPerSecond: bits(\.backward),
             reversePacketsPerSecond: packets(traffic.backward))
-        if let p50 = traffic.roundTrips.quantile(0.5), let p90 = traffic.roundTrips.quantile(0.9), let p99 = traffic.roundTrips.quantile(0.99) {
+        if let p50 = traffic.roundTrips.quantile(0.5), let p90 = traffic.roundTrips.quantile(0.9),
+            let p99 = traffic.roundTrips.quantile(0.99)
+        {
             load.roundTripMicroseconds = LoadReport.RoundTrip(p50: Double(p50), p90: Double(p90), p99: Double(p99))
         }
         load.retransmissionRatio = traffic.retransmissionRatio.map { min(1, $0) }

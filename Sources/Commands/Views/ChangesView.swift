@@ -1,0 +1,122 @@
+import NetworkTypes
+import Reports
+import Terminal
+
+/// Changes in words: a difference of two moments, or what just happened.
+public struct ChangesView: Sendable {
+    public var output: TerminalOutput
+    public var numbers: NumberForm
+    public var kernelMade: Bool
+
+    public init(output: TerminalOutput, numbers: NumberForm = .short, kernelMade: Bool = false) {
+        self.output = output
+        self.numbers = numbers
+        self.kernelMade = kernelMade
+    }
+
+    public func text(_ report: TopologyDifferenceReport) -> String {
+        let changes = shown(report.changes)
+        var text = changes.map { line($0) + "\n" }.joined()
+        if !report.traffic.isEmpty {
+            var table = Table([
+                .init("TRAFFIC", shrinksTo: 20), .init("BEFORE", right: true), .init("AFTER", right: true), .init("", right: true),
+            ])
+            for shift in report.traffic {
+                table.append([
+                    .init(shift.name), .init(numbers.rate(shift.before)), .init(numbers.rate(shift.after)),
+                    .init(Self.factor(shift), shift.after > shift.before ? .yellow : nil),
+                ])
+            }
+            text += (text.isEmpty ? "" : "\n") + table.text(for: output)
+        }
+        let count = { (what: String) in changes.filter { $0.change == what }.count }
+        let head = "\(count("appeared")) appeared, \(count("vanished")) vanished, \(count("changed")) changed"
+        let span = "between \(report.from) and \(report.to)"
+        if text.isEmpty { return "nothing changed \(span)\n" }
+        return text + output.styled("\(head) \(span)\n", .dim)
+    }
+
+    /// With the time before each.
+    public func text(_ event: ChangesEventReport) -> String {
+        let time = MomentText.local(event.at, beside: MomentText.now)
+        return shown(event.changes).map { output.styled(time, .dim) + "  " + line($0) + "\n" }.joined()
+    }
+
+    private func shown(_ changes: [ChangeReport]) -> [ChangeReport] { changes.filter { kernelMade || $0.kernelMade != true } }
+
+    private func line(_ change: ChangeReport) -> String {
+        let (sign, style): (String, TextStyle) =
+            switch change.change {
+            case "appeared": ("+", .green)
+            case "vanished": ("−", .red)
+            default: ("~", .yellow)
+            }
+        var words = [output.styled(sign, style), Self.kind(change.kind), output.styled(change.name.visible, .bold)]
+        if change.change == "changed" {
+            words.append(change.attributes.map { Self.words($0) }.joined(separator: ", "))
+        } else {
+            words.append(output.styled(Self.about(change), .dim))
+        }
+        return words.filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    /// `state up → down`.
+    static func words(_ change: ChangeReport.AttributeChange) -> String {
+        func text(_ value: AttributeValue?) -> String {
+            guard let value else { return "none" }
+            if case .number(let rate) = value, change.name == "speed" || change.name == "capacity" {
+                return BitRate(bitsPerSecond: rate).description
+            }
+            return value.description.visible
+        }
+        if change.name == "rules" { return "rules changed" }
+        return "\(change.name.visible) \(text(change.before)) → \(text(change.after))"
+    }
+
+    static func kind(_ kind: String) -> String {
+        switch kind {
+        case "veth": "veth pair"
+        case "port": "bridge port"
+        case "fdb": "forwarding entry"
+        case "attachment": "address"
+        case "stack": "stacking"
+        case "talk": "communication"
+        case "station": "MAC address"
+        case "vtep": "tunnel end"
+        case "serves": "server"
+        case "translation": "address translation"
+        case "security": "security rules"
+        default: kind
+        }
+    }
+
+    /// What tells most of a thing that came or went.
+    private static func about(_ change: ChangeReport) -> String {
+        let attributes = change.entity?.attributes ?? change.link?.attributes ?? [:]
+        func text(_ name: String) -> String? { attributes[name].map { $0.description.visible } }
+        let words: [String?] =
+            switch change.kind {
+            case "interface": [text("device"), text("vni").map { "vni \($0)" }, text("state").flatMap { $0 == "up" ? nil : $0 }]
+            case "endpoint": [text("address").flatMap { $0 == change.name ? nil : $0 }, text("mac")]
+            case "route": [text("via").map { "via \($0)" }, text("table").flatMap { $0 == "main" ? nil : "table \($0)" }, text("type")]
+            case "rule": [text("selector"), text("action")]
+            case "service": [text("application")]
+            case "namespace": [text("owner")]
+            case "network": [text("prefixes")]
+            case "talk": [change.link?.protocolText, text("application")]
+            case "tunnel", "vtep": [text("vni").map { "vni \($0)" }]
+            case "neighbour", "fdb": [text("mac")]
+            case "veth", "port": []
+            default: []
+            }
+        return words.compactMap { $0 }.filter { $0 != "unicast" }.joined(separator: ", ")
+    }
+
+    /// `× 4.2`, `new`, `gone`.
+    private static func factor(_ shift: TopologyDifferenceReport.Shift) -> String {
+        if shift.before <= 0 { return "new" }
+        if shift.after <= 0 { return "gone" }
+        let tenths = Int((shift.after / shift.before * 10).rounded())
+        return tenths >= 10_000 ? "× 1000 and more" : tenths >= 100 ? "× \(tenths / 10)" : "× \(tenths / 10).\(tenths % 10)"
+    }
+}
