@@ -61,7 +61,8 @@ struct TopologyRefusal: Error {
 
     var response: ControlResponse { .failure(status, error, hint: hint) }
 
-    static let notKept = TopologyRefusal(status: 404, error: "the topology is not kept", hint: "topology.kept of the configuration is false")
+    static let notKept = TopologyRefusal(
+        status: 404, error: "the topology is not kept", hint: "topology.kept of the configuration is false")
     static let noHistory = TopologyRefusal(
         status: 404, error: "no history is kept", hint: "history.file and topology.kept of the configuration say where")
     static let notYet = TopologyRefusal(status: 503, error: "the topology is not known yet", hint: "try again in a second")

@@ -5,7 +5,9 @@ import Testing
 @testable import Agent
 
 @Suite struct PageTests {
-    private func request(_ path: String, host: String? = "127.0.0.1:8643", authorization: String? = nil, method: String = "GET") -> ControlRequest {
+    private func request(_ path: String, host: String? = "127.0.0.1:8643", authorization: String? = nil, method: String = "GET")
+        -> ControlRequest
+    {
         ControlRequest(method: method, path: path, host: host, authorization: authorization)
     }
 
@@ -16,7 +18,9 @@ import Testing
         #expect(PageAdmission(names: ["nilo.example.org"]).refusal(of: request("/v1/status", host: host)) == nil)
     }
 
-    @Test(arguments: [nil, "", "evil.example", "evil.example:8643", "127.0.0.1.evil.example", "localhost.evil", "[::1", "[evil]:1", ":8643"])
+    @Test(arguments: [
+        nil, "", "evil.example", "evil.example:8643", "127.0.0.1.evil.example", "localhost.evil", "[::1", "[evil]:1", ":8643",
+    ])
     func aNameOfOthersIsRefused(_ host: String?) {
         #expect(PageAdmission(names: ["nilo.example.org"]).refusal(of: request("/", host: host))?.status == 421)
     }

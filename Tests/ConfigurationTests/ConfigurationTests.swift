@@ -42,7 +42,8 @@ private func unusual() -> AgentConfiguration {
     c.topology.nodes = 2048
     c.topology.idle = .seconds(90)
     c.topology.networks = [
-        .init(name: "shop: the new one", prefixes: [IPPrefix("10.1.0.0/16")!, IPPrefix("2001:db8::/32")!]), .init(name: "off", prefixes: []),
+        .init(name: "shop: the new one", prefixes: [IPPrefix("10.1.0.0/16")!, IPPrefix("2001:db8::/32")!]),
+        .init(name: "off", prefixes: []),
     ]
     c.topology.zones = [.init(name: "dmz", prefixes: [IPPrefix("192.0.2.0/24")!])]
     c.history.file = "/srv/a b/history.db"

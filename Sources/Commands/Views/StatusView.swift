@@ -63,7 +63,8 @@ public struct StatusView: Sendable {
     }
 
     private func text(_ history: StatusReport.History) -> String {
-        var text = "\(TerminalText.printable(history.file)), \(numbers.memory(history.bytes)) of at most \(numbers.memory(history.limitBytes))"
+        var text =
+            "\(TerminalText.printable(history.file)), \(numbers.memory(history.bytes)) of at most \(numbers.memory(history.limitBytes))"
         if history.lostSeconds > 0 { text += ", \(history.lostSeconds) s of rates lost" }
         if let since = history.pausedAt {
             text += "; " + output.styled("paused since \(since): \(TerminalText.printable(history.problem ?? ""))", .yellow)
