@@ -59,7 +59,7 @@ let edges: [Target] = [  // 5
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "PathComputation", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
-    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "Topology"]),
+    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "PathComputation", "Topology"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
     .target(name: "Storage", dependencies: ["CPostgres", "CSQLite", "CZstd", "NetworkTypes", "Topology"]),
     .target(name: "Terminal", dependencies: ["NetworkTypes"]),
@@ -70,7 +70,7 @@ let agent: [Target] = [  // 6
         name: "Agent",
         dependencies: [
             "API", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage", "Topology",
+            "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage", "Topology",
         ])
 ]
 

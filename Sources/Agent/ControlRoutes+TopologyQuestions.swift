@@ -1,4 +1,5 @@
 import API
+import PathComputation
 import Reports
 import Topology
 
@@ -10,6 +11,27 @@ extension ControlRoutes {
             let teller = try agent.topologyTeller()
             let (a, b) = (try teller.snapshot.node(named: first), try teller.snapshot.node(named: second))
             return try json(NetworkComparisonReport(teller, a, b))
+        }
+    }
+
+    /// Works it out on the listener's thread: nobody waits but who asked.
+    static func whatIf(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let changes = try query.needed("change").split(separator: "\n").map(String.init)
+        return { agent in
+            let latest = try agent.knownTopology()
+            return ControlResponse(later: {
+                // Of whole seconds, so that rates are of a time that was measured to its end.
+                let snapshot = latest.past.last ?? latest.snapshot
+                let earlier = latest.past.count > 1 ? latest.past.first : nil
+                let report: WhatIfReport
+                do throws(WhatIfError) {
+                    report = try snapshot.whatIf(changes, since: earlier, epoch: latest.loads.length)
+                } catch {
+                    return .badValue(
+                        field: "change", value: changes[error.position], reason: "\(error)", hint: "docs/whatif.md has the words")
+                }
+                return try json(WhatIfAnswerReport(report, at: snapshot.time, epoch: snapshot.epoch))
+            })
         }
     }
 

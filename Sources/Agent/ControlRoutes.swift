@@ -44,6 +44,7 @@ enum ControlRoutes {
         "/v1/topology/history": Route(method: "GET", fields: ["from", "to", "key", "top"]) { query, _ throws(ControlQuery.Fault) in
             try history(query)
         },
+        "/v1/topology/whatif": Route(method: "GET", fields: ["change"]) { query, _ throws(ControlQuery.Fault) in try whatIf(query) },
         "/v1/networks": Route(method: "GET") { _, _ in { try networks($0) } },
         "/v1/series": Route(method: "GET", fields: ["key", "kind", "from", "to", "step", "top", "network", "measure"]) {
             query, _ throws(ControlQuery.Fault) in try series(query)

@@ -21,7 +21,12 @@ final class TopologyThread: Sendable {
         var snapshot = Snapshot.empty
         /// Of the last whole second.
         var loads = TrafficLoads.none
+        /// Of the ends of the last seconds, oldest first: rates between two of them are means.
+        fileprivate(set) var past: [Snapshot] = []
     }
+
+    /// Seconds that rates of “what if” are means of.
+    private static let meanSeconds = 10
 
     init(_ configuration: AgentConfiguration, _ log: Log, history: HistoryThread?) throws {
         var limits = TopologyLimits()
@@ -40,7 +45,11 @@ final class TopologyThread: Sendable {
             let before = state.withLock { latest in
                 defer {
                     latest.snapshot = snapshot
-                    if let loads { latest.loads = loads }
+                    if let loads {
+                        latest.loads = loads
+                        latest.past.append(snapshot)
+                        if latest.past.count > Self.meanSeconds + 1 { latest.past.removeFirst() }
+                    }
                 }
                 return latest
             }

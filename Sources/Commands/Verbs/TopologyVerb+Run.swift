@@ -86,9 +86,9 @@ extension TopologyVerb {
 
     /// The words go to the agent as they are, a line each: it knows the changes, and says what it does not understand.
     private func whatIf(_ changes: [String], _ agent: AgentConnection, _ context: CommandContext) throws {
-        let answer = try agent.bytes(
+        let report: WhatIfAnswerReport = try agent.ask(
             "/v1/topology/whatif", [("change", changes.joined(separator: "\n"))], for: "work out what would be", timeout: .seconds(60))
-        try context.write(String(decoding: answer, as: UTF8.self))
+        try put(report, context) { WhatIfView(output: context.output, numbers: numbers, top: top).text(report) }
     }
 }
 
