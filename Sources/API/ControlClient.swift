@@ -81,10 +81,14 @@ public struct ControlClient: Sendable {
     }
 
     /// Posts, and hands over each piece of the answer as it comes, until `piece` returns false or the agent ends the stream.
-    public func stream(_ path: String, query: [(String, String)] = [], _ piece: (UnsafeRawBufferPointer) -> Bool) throws(ControlClientError)
-    {
+    /// - Parameter watched: as for poll(2): when one of these descriptors has something to tell the stream ends as well, however quiet it is.
+    public func stream(
+        _ path: String, query: [(String, String)] = [], watching watched: [pollfd] = [], _ piece: (UnsafeRawBufferPointer) -> Bool
+    ) throws(ControlClientError) {
         try withoutActuallyEscaping(piece) { escaping throws(ControlClientError) in
-            _ = try perform(path, query, body: [], timeout: nil, sink: Sink(limit: maximumBytes, line: nil, piece: escaping))
+            let sink = Sink(limit: maximumBytes, line: nil, piece: escaping)
+            sink.watched = watched
+            _ = try perform(path, query, body: [], timeout: nil, sink: sink)
         }
     }
 
@@ -116,12 +120,38 @@ public struct ControlClient: Sendable {
                 let empty: StaticString = ""
                 let start = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? empty.utf8Start)
                 codes.append(curl_setopt_pointer(handle, CURLOPT_POSTFIELDS, start))
-                return codes.first { $0 != CURLE_OK } ?? curl_easy_perform(handle)
+                return codes.first { $0 != CURLE_OK } ?? Self.run(handle, sink)
             }
         } else {
-            result = codes.first { $0 != CURLE_OK } ?? curl_easy_perform(handle)
+            result = codes.first { $0 != CURLE_OK } ?? Self.run(handle, sink)
         }
         return try withExtendedLifetime(sink) { () throws(ControlClientError) in try conclude(handle, result, sink) }
+    }
+
+    /// curl_easy_perform, which an event on one of the sink's descriptors ends.
+    private static func run(_ handle: UnsafeMutableRawPointer, _ sink: Sink) -> CURLcode {
+        guard !sink.watched.isEmpty else { return curl_easy_perform(handle) }
+        guard let multi = curl_multi_init() else { return CURLE_OUT_OF_MEMORY }
+        defer { curl_multi_cleanup(multi) }
+        guard curl_multi_add_handle(multi, handle) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
+        defer { curl_multi_remove_handle(multi, handle) }
+        var waited = sink.watched.map {
+            curl_waitfd(fd: $0.fd, events: Int32($0.events) & POLLIN != 0 ? Int16(CURL_WAIT_POLLIN) : 0, revents: 0)
+        }
+        while true {
+            var running: Int32 = 0
+            guard curl_multi_perform(multi, &running) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
+            if running == 0 {
+                var left: Int32 = 0
+                return curl_multi_info_read(multi, &left)?.pointee.data.result ?? CURLE_RECV_ERROR
+            }
+            guard curl_multi_poll(multi, &waited, UInt32(waited.count), 1000, nil) == CURLM_OK else { return CURLE_OUT_OF_MEMORY }
+            // libcurl does not tell of errors and hang-ups on descriptors that are not its own.
+            if poll(&sink.watched, nfds_t(sink.watched.count), 0) > 0 {
+                sink.stopped = true
+                return CURLE_WRITE_ERROR
+            }
+        }
     }
 
     private func conclude(_ handle: UnsafeMutableRawPointer, _ result: CURLcode, _ sink: Sink) throws(ControlClientError) -> [UInt8] {
@@ -188,8 +218,9 @@ private final class Sink {
     var handle: UnsafeMutableRawPointer?
     var bytes: [UInt8] = []
     var overflowed = false
-    /// The reader of lines had enough.
+    /// The reader had enough.
     var stopped = false
+    var watched: [pollfd] = []
     private let limit: Int
     private let line: ((String) -> Bool)?
     private let piece: ((UnsafeRawBufferPointer) -> Bool)?

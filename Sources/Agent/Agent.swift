@@ -74,6 +74,7 @@ final class Agent {
                 try loop.watch(followed.monitor.descriptor) { [unowned self] in
                     let changes = try followed.monitor.drain()
                     if !changes.isEmpty { follower.synchronise(followed) }
+                    if changes.neighbours { keeper?.followNeighbours(asks: false) }
                     if !changes.isEmpty || changes.qdiscs { keeper?.synchronise(isOurs: !changes.isEmpty) }
                 }
                 follow(followed)
@@ -166,6 +167,7 @@ final class Agent {
                 ["session": LogValue(name), "packets": LogValue(progress.written), "lost": LogValue(progress.lost)])
         }
         reporter.captures = consumer.captures
+        reporter.collectorProblem = { [unowned self] in consumer.collectorProblem }
         applyPolicy(because: "start")
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()
@@ -310,34 +312,6 @@ final class Agent {
         timer.fire(after: delay)
     }
 
-    /// Says what an earlier agent left in namespaces that this one does not follow. Others may have their own there: it stays.
-    private func tellOfTraces() {
-        let followed = Set(follower.namespaces.values.map { $0.namespace.cookie })
-        let earlier = Set(datapath.allInterfaces.map(\.namespaceCookie)).subtracting(followed)
-        guard !earlier.isEmpty else { return }
-        do {
-            for sighting in try NamespaceFinder().scan(processes: .max).appeared {
-                // One that cannot be opened has ended.
-                guard let namespace = try? sighting.open(), earlier.contains(namespace.cookie) else { continue }
-                let socket = try NetlinkSocket(in: namespace)
-                let links = try socket.links()
-                var traces = links.mirrorPortEnds.map(\.name)
-                for link in links {
-                    if case .ours = try socket.rootQdisc(of: link.index) { traces.append("htb qdisc of \(link.name)") }
-                }
-                guard !traces.isEmpty else { continue }
-                log.warning(
-                    "left in a namespace that is not followed",
-                    [
-                        "namespace": LogValue("\(sighting.owner)"), "what": LogValue(traces.joined(separator: ", ")),
-                        "hint": "nilo cleanup takes it away",
-                    ])
-            }
-        } catch {
-            log.warning("other namespaces not searched for what is left", ["reason": LogValue("\(error)"), "hint": "nilo cleanup"])
-        }
-    }
-
     /// Ends as was asked: leaves the kernel side counting, or takes everything away.
     func finish() throws {
         _ = try collector.collect()
@@ -350,7 +324,9 @@ final class Agent {
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])
         } else {
             keeper?.withdraw()
-            tellOfTraces()
+            for trace in traces() {
+                log.warning("left in the kernel", ["what": LogValue(trace), "hint": "nilo cleanup takes it away"])
+            }
             follower.detachAll()
             try datapath.removePins()
             log.info("stopped and removed")

@@ -106,7 +106,7 @@ struct CleanupPlan {
             let all = try socket.links()
             let ends = Set(all.mirrorPortEnds.map(\.index))
             let links = all.filter { !ends.contains($0.index) }
-            try addMirrorPort(place.label, socket, &qdiscs)
+            try addMirrorPort(namespace, place.label, socket, &qdiscs)
             let clsact = Set(try socket.qdiscs().filter(\.isClsact).map(\.interface))
             for link in links { try addRootQdisc(of: link, namespace, place.label, socket, &qdiscs) }
             for link in links where clsact.contains(link.index) {
@@ -178,8 +178,15 @@ struct CleanupPlan {
         }
     }
 
-    private func addMirrorPort(_ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]) throws {
+    private mutating func addMirrorPort(
+        _ namespace: NetworkNamespace, _ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]
+    ) throws {
         guard let end = try socket.links().mirrorPortEnds.map(\.name).min() else { return }
+        // An agent whose pins lie where nobody has told us to look.
+        if let occupant = try MirrorPortLock.occupant(in: namespace) {
+            left.append("the mirror port of \(label ?? "the own namespace") stays: an agent is running: \(occupant)")
+            return
+        }
         steps.append(
             Step(report: .init("mirror port", namespace: label, command: "ip link del \(end)")) { try socket.removeMirrorPort() })
     }

@@ -158,8 +158,9 @@ enum ControlRoutes {
             agent.audit?.record(
                 "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done,
                 ["keep": keep ? "yes" : "no"])
+            let report = agent.leaving(keep: keep)
             try agent.stop(keep: keep, after: .milliseconds(50))
-            return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
+            return try json(report)
         }
     }
 }

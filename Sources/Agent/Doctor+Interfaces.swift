@@ -7,7 +7,8 @@ import Reports
 
 /// Which interfaces of the calling thread's namespace would be measured, and who is on their hooks already.
 extension Doctor {
-    func interfaces() -> (Check, [DoctorReport.Interface]) {
+    /// - Parameter counted: by an agent that runs, which may have been started with other options; nil: none does.
+    func interfaces(countedByAgent counted: [String]? = nil) -> (Check, [DoctorReport.Interface]) {
         let selectors = configuration.interfaces.map(\.description).joined(separator: ", ")
         let others = configuration.namespaces.filter { $0 != .host }.map(\.description).joined(separator: ", ")
         do {
@@ -20,6 +21,13 @@ extension Doctor {
                     .init(name: link.name, kind: link.kind.isEmpty ? "device" : link.kind, why: why, others: programs(on: link, socket)))
             }
             let use = others.isEmpty ? nil : "and in namespaces that match \(others)"
+            if chosen.isEmpty, let counted, !counted.isEmpty {
+                return (
+                    Check(
+                        "interfaces", .ok, "the agent that runs counts \(counted.joined(separator: ", "))",
+                        use: "it was told to: none matches \(selectors), which an agent without options would take"), []
+                )
+            }
             if chosen.isEmpty {
                 return (
                     Check(

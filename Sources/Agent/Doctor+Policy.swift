@@ -8,7 +8,9 @@ import Reports
 /// What rules would find: qdiscs, mirror ports, and the files that declare them.
 extension Doctor {
     /// All of them, in the order in which they are shown.
-    func policyChecks() -> [Check] { [shaping(), mirrorPort()] + policyFiles() + [replacedQdiscs(at: ReplacedQdiscs.path)] }
+    func policyChecks() -> [Check] {
+        [shaping(), mirrorPort()] + policyFiles() + unconfirmedChange() + [replacedQdiscs(at: ReplacedQdiscs.path)]
+    }
 
     func shaping() -> Check {
         do {
@@ -31,12 +33,59 @@ extension Doctor {
         do {
             // It goes with the namespace.
             _ = try QdiscKinds.inScratchNamespace { socket in try socket.makeMirrorPort() }
+            if let damage = try mirrorPortDamage() {
+                return Check(
+                    "mirror port", .warn, damage.found, use: "copies that are to be cut or go through a tunnel are lost", fix: damage.fix)
+            }
             return Check("mirror port", .ok, "a veth pair can be made: copies can be cut and sent through tunnels")
         } catch {
             return Check(
                 "mirror port", .warn, "cannot be made: \(error)", use: "mirroring of whole packets to local interfaces alone",
                 fix: geteuid() == 0 ? "modprobe veth (CONFIG_VETH)" : "sudo nilo doctor")
         }
+    }
+
+    /// What is wrong with the mirror port of the calling thread's namespace, where there is one.
+    private func mirrorPortDamage() throws -> (found: String, fix: String)? {
+        let socket = try NetlinkSocket()
+        let links = try socket.links()
+        if let stranger = links.mirrorPortStranger {
+            return ("\(stranger.name) is not ours: it lacks our alias", "rename it: no mirror port can be made beside it")
+        }
+        guard !links.mirrorPortEnds.isEmpty else { return nil }
+        let fix = "an agent mends it when it puts mirror rules in force: nilo apply; without one: nilo cleanup"
+        guard let port = try socket.mirrorPort() else {
+            return ("only a part of it is there: \(links.mirrorPortEnds.map(\.name).joined(separator: ", "))", fix)
+        }
+        if !port.down.isEmpty { return ("\(port.down.joined(separator: " and ")) \(port.down.count == 1 ? "is" : "are") down", fix) }
+        let ends = [(port.out, ClsactHook.egress, MirrorPortDevice.outName), (port.in, .ingress, MirrorPortDevice.inName)]
+        let bare = try ends.filter { index, hook, _ in
+            try !socket.filters(of: index, at: hook).contains { $0.program?.name.hasPrefix("nilo_mirror") == true }
+        }
+        return bare.isEmpty ? nil : ("our program is not on \(bare.map(\.2).joined(separator: " and "))", fix)
+    }
+
+    /// A change that waits, or that was taken back and still stands in the folder.
+    func unconfirmedChange() -> [Check] {
+        let directory = PolicyDirectory(path: configuration.policy)
+        do {
+            guard let held = try UnconfirmedPolicy.read(directory) else { return [] }
+            let files = held.changed.isEmpty ? "a change" : held.changed.joined(separator: ", ")
+            guard !held.isPending else {
+                return [
+                    Check(
+                        "unconfirmed", .warn, "\(files): waits to be confirmed", use: "taken back in time, or by the next agent",
+                        fix: "nilo confirm keeps it")
+                ]
+            }
+            return [
+                Check(
+                    "unconfirmed", .warn, "\(files): not confirmed and taken back; the folder still has it",
+                    use: "the policy before is in force", fix: "nilo apply puts in force what the folder says; or restore the files")
+            ]
+        } catch let error as AgentFailure {
+            return [Check("unconfirmed", .fail, "\(error.what): \(error.why)", fix: error.hint)]
+        } catch { return [Check("unconfirmed", .fail, "\(error)", fix: geteuid() == 0 ? "mend or remove it" : "sudo nilo doctor")] }
     }
 
     /// One check when all is well, else one for each problem.

@@ -18,7 +18,9 @@ public struct Doctor {
     public func examine() -> DoctorReport {
         let status = agentStatus()
         let loading = Result { () throws(BPFError) in try DatapathProbe.load() }
-        let (interfaceCheck, interfaces) = self.interfaces()
+        var counted: [String]?
+        if case .success = status { counted = try? countedInterfaces() }
+        let (interfaceCheck, interfaces) = self.interfaces(countedByAgent: counted)
         var checks = [
             privileges(), kernel(), jit(loading), programs(loading), hook(loading), btf(), dropReasons(), bpffs(), pins(), statistics(),
             memory(),
@@ -60,9 +62,15 @@ public struct Doctor {
         }
     }
 
+    private func interfaceList() throws -> InterfaceListReport {
+        try JSONDecoder().decode(InterfaceListReport.self, from: Data(try client.get("/v1/interfaces")))
+    }
+
+    private func countedInterfaces() throws -> [String] { try interfaceList().interfaces.map(\.qualifiedName) }
+
     private func ledgers() -> Check {
         do {
-            let list = try JSONDecoder().decode(InterfaceListReport.self, from: Data(try client.get("/v1/interfaces")))
+            let list = try interfaceList()
             let open = list.interfaces.filter { !$0.ingress.closes || !$0.egress.closes }.map(\.qualifiedName)
             let differing = list.interfaces.filter { $0.ingress.agreesWithDevice == false || $0.egress.agreesWithDevice == false }.map(
                 \.qualifiedName)

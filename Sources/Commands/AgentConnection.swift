@@ -79,9 +79,11 @@ public struct AgentConnection: Sendable {
         }
     }
 
-    /// Hands over a live capture, as it comes, until `piece` returns false or the agent ends it.
-    func capture(_ query: [(String, String)], _ piece: (UnsafeRawBufferPointer) -> Bool) throws(CommandFailure) {
-        do throws(ControlClientError) { try client.stream("/v1/capture", query: query, piece) } catch {
+    /// Hands over a live capture, as it comes, until `piece` returns false, one of `watched` has something to tell or the agent ends it.
+    func capture(
+        _ query: [(String, String)], watching watched: [pollfd], _ piece: (UnsafeRawBufferPointer) -> Bool
+    ) throws(CommandFailure) {
+        do throws(ControlClientError) { try client.stream("/v1/capture", query: query, watching: watched, piece) } catch {
             throw Self.failure("capture", error)
         }
     }
@@ -94,8 +96,11 @@ public struct AgentConnection: Sendable {
     }
 
     /// Tells the agent to end and waits until its socket is gone.
-    public func stop(keep: Bool, patience: Duration = .seconds(10)) throws(CommandFailure) {
-        do throws(ControlClientError) { _ = try client.post("/v1/stop", query: [("keep", keep ? "1" : "0")]) } catch {
+    /// - Returns: what it leaves behind.
+    @discardableResult
+    public func stop(keep: Bool, patience: Duration = .seconds(10)) throws(CommandFailure) -> StopReport {
+        let answer: [UInt8]
+        do throws(ControlClientError) { answer = try client.post("/v1/stop", query: [("keep", keep ? "1" : "0")]) } catch {
             var failure = Self.failure("stop the agent", error)
             if case .notRunning = error { failure.hint = "there is nothing to stop; what an agent left behind: nilo cleanup --dry-run" }
             throw failure
@@ -107,6 +112,9 @@ public struct AgentConnection: Sendable {
                     "stop the agent", "it still answers after \(patience.components.seconds) s", hint: "see its log: journalctl -u nilo")
             }
             usleep(20_000)
+        }
+        do { return try JSONDecoder().decode(StopReport.self, from: Data(answer)) } catch {
+            throw CommandFailure("stop the agent", "it has ended, and its answer is not understood: \(error)")
         }
     }
 

@@ -26,7 +26,9 @@ extension ConfigurationDecoder {
     mutating func mirror(_ node: YAMLNode, _ path: String, _ sets: Set<String>) -> MirrorRule {
         let values = mapping(node, path, keys: Self.scopeKeys + ["to", "one-in", "snap", "limit", "priority", "segments"])
         var rule = MirrorRule(name: name(values, node, path), scope: scope(values, path, sets), target: .interface(""))
-        if let node = required("to", in: values, node, path), let target = target(node, "\(path).to") { rule.target = target }
+        if let node = required("to", in: values, node, path) {
+            if let target = target(node, "\(path).to") { rule.target = target } else { leftUnread("\(path).to") }
+        }
         if let node = values["one-in"] { selection(node, "\(path).one-in", into: &rule.selection) }
         rule.snapLength = optional(values["snap"], "\(path).snap", expected: "a whole number of bytes") { Int($0) }
         rule.limit = optional(values["limit"], "\(path).limit", expected: "a rate such as 100 Mbit/s or 10 kpps, or none") { text in
@@ -104,7 +106,7 @@ extension ConfigurationDecoder {
     private mutating func required(_ key: String, in values: [String: YAMLNode], _ node: YAMLNode, _ path: String) -> YAMLNode? {
         if let value = values[key] { return value }
         // A mapping that is none, or the key mistyped, was told already.
-        if case .mapping = node.content { report(node, path, "has no \(key)", hint: "add \(key):") }
+        if case .mapping = node.content { reportMissing(key, in: node, path) }
         return nil
     }
 

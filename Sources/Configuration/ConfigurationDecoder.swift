@@ -1,17 +1,31 @@
 /// Walks the document against the schema and gathers every problem; a value with a problem keeps its default.
 struct ConfigurationDecoder {
     private(set) var problems: [ConfigurationProblem] = []
+    /// Key paths of values that were not read, or are missing. Not those of keys that are unknown or given twice: what the others say is
+    /// whole without them.
+    private(set) var faults: [String] = []
 
     mutating func report(_ node: YAMLNode, _ path: String, _ reason: String, hint: String? = nil) {
         var value: String?
         if case .scalar(let text, _) = node.content { value = text }
         problems.append(.init(line: node.line, keyPath: path, value: value, reason: reason, hint: hint))
+        faults.append(path)
     }
 
     /// A problem that belongs to a line rather than a value.
     mutating func report(line: Int, path: String = "", _ reason: String, hint: String? = nil) {
         problems.append(.init(line: line, keyPath: path, value: nil, reason: reason, hint: hint))
+        faults.append(path)
     }
+
+    /// A value that should be there is not; the problem belongs to `node`, which should have it.
+    mutating func reportMissing(_ key: String, in node: YAMLNode, _ path: String) {
+        problems.append(.init(line: node.line, keyPath: path, value: nil, reason: "has no \(key)", hint: "add \(key):"))
+        faults.append("\(path).\(key)")
+    }
+
+    /// What was said of a value leaves it unknown.
+    mutating func leftUnread(_ path: String) { faults.append(path) }
 
     /// The values of a mapping by key, the known ones once each. A null is left out, so its default stays.
     mutating func mapping(_ node: YAMLNode, _ path: String, keys: [String]) -> [String: YAMLNode] {

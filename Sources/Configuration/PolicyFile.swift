@@ -77,8 +77,15 @@ struct PolicyReading {
         var node: YAMLNode
         /// `mirror[0]`
         var path: String
-        /// It has a problem of its own: what else is said of it would only follow from that.
+        /// It has a problem of its own: what is said of it as a whole would only follow from that.
         var isFaulty = false
+        /// Its keys that could not be read; what else is said of them would only follow. The empty key: all of it.
+        var unread: Set<String> = []
+
+        /// - Parameter key: in the words of a policy file, below the subject: `to.vxlan.vni`.
+        func couldRead(_ key: String) -> Bool { unread.isDisjoint(with: ["", Self.first(key)]) }
+
+        static func first(_ key: some StringProtocol) -> String { String(key.prefix { $0 != "." && $0 != "[" }) }
     }
 
     struct File {
@@ -114,9 +121,11 @@ struct PolicyReading {
     mutating func read<T>(
         _ subject: Subject, _ file: Int, _ node: YAMLNode, _ path: String, _ decode: (inout ConfigurationDecoder) -> T
     ) -> T {
-        let before = files[file].decoder.problems.count
+        let (problems, faults) = (files[file].decoder.problems.count, files[file].decoder.faults.count)
         let value = decode(&files[file].decoder)
-        sources[subject] = Source(file: file, node: node, path: path, isFaulty: files[file].decoder.problems.count > before)
+        let unread = files[file].decoder.faults[faults...].map { Source.first($0.dropFirst(path.count + 1)) }
+        sources[subject] = Source(
+            file: file, node: node, path: path, isFaulty: files[file].decoder.problems.count > problems, unread: Set(unread))
         return value
     }
 
@@ -163,7 +172,9 @@ struct PolicyReading {
     /// Reports what the policy as a whole gets wrong, each at the place of its key.
     mutating func judge() {
         for violation in policy.violations() {
-            guard let source = sources[violation.subject], !source.isFaulty else { continue }
+            guard let source = sources[violation.subject], source.couldRead(violation.key), !violation.key.isEmpty || !source.isFaulty,
+                violation.other.flatMap({ sources[$0] })?.couldRead(violation.key) ?? true
+            else { continue }
             var reason = violation.reason
             if let other = violation.other.flatMap({ sources[$0] }) {
                 reason += " (\(other.path) in \(files[other.file].name):\(other.node.line))"

@@ -34,13 +34,13 @@ public final class Datapath {
     }
 
     /// A program instance and the entries of its port table that are taken.
-    private final class Group {
+    final class Group {
         let program: FlowProgram
         var entries: Set<UInt32> = []
         init(program: FlowProgram) { self.program = program }
     }
 
-    private struct Attachment {
+    struct Attachment {
         var record: nilo_interface
         var group: Group
         var links: [TCXLink]
@@ -50,14 +50,14 @@ public final class Datapath {
     /// True when the maps were there already: counters of an earlier agent go on.
     public let tookOver: Bool
     public let supportsTCX: Bool
-    private let options: Options
+    let options: Options
     /// Keeps a second agent off our pins.
     private let lock: PinLock?
-    private let registry: Registry
+    let registry: Registry
     private let ledgers: LedgerReader
     public let reader: SlotReader
-    private var records: [InterfaceID: nilo_interface]
-    private var attachments: [InterfaceID: Attachment] = [:]
+    var records: [InterfaceID: nilo_interface]
+    var attachments: [InterfaceID: Attachment] = [:]
     private var groups: [UInt64: [Group]] = [:]
     private let firstProgram: FlowProgram
     private var nextID: UInt32
@@ -192,7 +192,7 @@ public final class Datapath {
         return group
     }
 
-    private func attachTCX(_ id: InterfaceID, _ device: Device, _ program: FlowProgram) throws(BPFError) -> [TCXLink] {
+    func attachTCX(_ id: InterfaceID, _ device: Device, _ program: FlowProgram) throws(BPFError) -> [TCXLink] {
         var links: [TCXLink] = []
         for direction in Direction.allCases {
             let link = try TCXLink.attach(
@@ -208,7 +208,7 @@ public final class Datapath {
         return links
     }
 
-    private func attachClsact(_ record: inout nilo_interface, _ device: Device, _ program: FlowProgram) throws(BPFError) {
+    func attachClsact(_ record: inout nilo_interface, _ device: Device, _ program: FlowProgram) throws(BPFError) {
         // One that we made for an earlier attachment is ours still.
         let madeBefore = records.values.contains {
             $0.netns_cookie == device.namespaceCookie && $0.ifindex == device.ifindex && $0.clsact_created == 1
@@ -289,59 +289,6 @@ public final class Datapath {
         records[gone] = nil
         reader.forget(gone)
         return record.ledger
-    }
-
-    /// Are the programs still where they were attached? Others may take them away.
-    /// - Precondition: the calling thread is in the interface's namespace.
-    public func isAttached(_ id: InterfaceID) throws(BPFError) -> Bool {
-        guard let attachment = attachments[id] else { return false }
-        for link in attachment.links where try link.ifindex() != attachment.record.ifindex { return false }
-        guard attachment.record.attachment == NILO_ATTACH_CLSACT.rawValue else { return true }
-        for direction in Direction.allCases {
-            let filter = ClsactFilter(
-                ifindex: attachment.record.ifindex, direction: direction, priority: attachment.record.priority(direction))
-            let program = direction == .ingress ? attachment.group.program.ingress : attachment.group.program.egress
-            if try !filter.runs(program: program) { return false }
-        }
-        return true
-    }
-
-    /// Puts the programs back on an interface that others took them off. It stays the same interface with the same books: what passed
-    /// meanwhile is what its device counted and we did not.
-    /// - Precondition: the calling thread is in the interface's namespace.
-    public func reattach(_ id: InterfaceID) throws(BPFError) {
-        guard var attachment = attachments[id] else { return }
-        let record = attachment.record
-        let device = Device(ifindex: record.ifindex, name: record.deviceName, namespaceCookie: record.netns_cookie)
-        if record.attachment == NILO_ATTACH_TCX.rawValue {
-            for link in attachment.links { try link.detach() }
-            attachment.links = try attachTCX(id, device, attachment.group.program)
-        } else {
-            try attachClsact(&attachment.record, device, attachment.group.program)
-            try registry.store(attachment.record, id: id)
-            records[id] = attachment.record
-        }
-        attachments[id] = attachment
-    }
-
-    /// Makes pins again that others removed: without them the counts would not outlive this process.
-    /// - Returns: whether any was missing.
-    public func restorePins() throws(BPFError) -> Bool {
-        guard let pins = options.pins else { return false }
-        var isMissing = false
-        if !pins.hasMaps {
-            try pins.makeDirectories()
-            try maps.pin(in: pins.maps)
-            isMissing = true
-        }
-        for (id, attachment) in attachments {
-            for (link, direction) in zip(attachment.links, Direction.allCases) where access(pins.link(id, direction), F_OK) != 0 {
-                try pins.makeDirectories()
-                try link.pin(at: pins.link(id, direction))
-                isMissing = true
-            }
-        }
-        return isMissing
     }
 
     /// The interface goes by another name now.

@@ -13,11 +13,29 @@ public struct MirrorSession: Hashable, Sendable {
         case ring
     }
 
-    /// Why copies need not be tried for now; each is counted as failed for this reason.
-    public enum Obstacle: UInt32, Hashable, Sendable {
-        case targetGone = 0
-        case targetDown = 1
-        case noRoute = 2
+    /// Why copies need not be tried for now; each is counted as failed for its ``failure``.
+    public enum Obstacle: Hashable, Sendable {
+        case targetGone
+        case targetDown
+        /// The target, or the device on the way to the collector, is up without a carrier: the kernel drops what it is given.
+        case noCarrier
+        case noRoute
+        /// Nobody has answered for the collector's nexthop: the kernel keeps a few copies for a while and drops the rest.
+        case noNeighbour
+
+        /// What the datapath counts.
+        public var failure: MirrorCounts.Failure {
+            switch self {
+            case .targetGone: .targetGone
+            case .targetDown, .noCarrier: .targetDown
+            case .noRoute, .noNeighbour: .noRoute
+            }
+        }
+
+        /// `nilo_mirror.state`
+        static func state(_ obstacle: Self?) -> UInt32 {
+            obstacle.map { 1 + UInt32($0.failure.rawValue) } ?? UInt32(NILO_MIRROR_READY)
+        }
     }
 
     /// `SO_NETNS_COOKIE` of the namespace whose packets are mirrored.
@@ -80,7 +98,7 @@ public struct MirrorSession: Hashable, Sendable {
         record.port = port ?? 0
         record.snap = snapLength.map { UInt32(clamping: max($0, Self.snapLeast)) } ?? .max
         record.frame_limit = frameLimit.map { UInt32(clamping: $0) } ?? .max
-        record.state = obstacle.map { 1 + $0.rawValue } ?? UInt32(NILO_MIRROR_READY)
+        record.state = Obstacle.state(obstacle)
         if segmentation == .wire { record.flags |= UInt8(NILO_MIRROR_WIRE.rawValue) }
         setTarget(&record)
         setSelection(&record)

@@ -46,7 +46,7 @@ public final class MirrorTables {
     /// Copies are tried no more and counted as failed, or tried again.
     public func set(_ obstacle: MirrorSession.Obstacle?, at index: Int) throws(BPFError) {
         var record = try record(index)
-        record.state = obstacle.map { 1 + $0.rawValue } ?? UInt32(NILO_MIRROR_READY)
+        record.state = MirrorSession.Obstacle.state(obstacle)
         try write(record, index)
     }
 
@@ -67,9 +67,11 @@ public final class MirrorTables {
     public func generation(of index: Int) throws(BPFError) -> UInt32 { UInt32(try record(index).generation) }
 
     /// Is this the session in force?
-    public func holds(_ session: MirrorSession, at index: Int) throws(BPFError) -> Bool {
+    /// - Parameter besidesObstacle: whatever keeps copies from being tried.
+    public func holds(_ session: MirrorSession, at index: Int, besidesObstacle: Bool = false) throws(BPFError) -> Bool {
         let there = try record(index)
-        let wanted = session.record(generation: there.generation)
+        var wanted = session.record(generation: there.generation)
+        if besidesObstacle { wanted.state = there.state }
         return withUnsafeBytes(of: there) { there in withUnsafeBytes(of: wanted) { there.elementsEqual($0) } }
     }
 

@@ -16,6 +16,9 @@ public final class LinkMonitor {
         /// A qdisc or class appeared, changed or vanished, or a filter was removed. Not in `isEmpty`: it is of interest only to who keeps
         /// rules.
         public var qdiscs = false
+        /// An entry of the ARP or NDP table changed, or messages were lost; only while ``LinkMonitor/watchesNeighbours``. Not in `isEmpty`
+        /// either.
+        public var neighbours = false
         /// How many messages were read, with those that changed nothing of interest.
         public var messages = 0
 
@@ -37,10 +40,22 @@ public final class LinkMonitor {
             receiveBuffer: receiveBuffer)
     }
 
+    /// Also neighbours' changes are told: of interest only to who sends to one of them.
+    public private(set) var watchesNeighbours = false
+
+    public func watchNeighbours(_ watches: Bool) throws(NetlinkError) {
+        guard watches != watchesNeighbours else { return }
+        try socket.set(RTNLGRP_NEIGH.rawValue, isMember: watches)
+        watchesNeighbours = watches
+    }
+
     /// Reads what is waiting, without blocking. After an overrun the socket is as good as new: dump and go on.
     public func drain() throws(NetlinkError) -> Changes {
         var changes = Changes()
-        if try !socket.drain({ changes.note($0) }) { changes.overrun() }
+        if try !socket.drain({ changes.note($0) }) {
+            changes.overrun()
+            changes.neighbours = watchesNeighbours
+        }
         return changes
     }
 }
@@ -58,6 +73,7 @@ extension LinkMonitor.Changes {
         case RTM_NEWLINK, RTM_DELLINK: links = true
         case RTM_NEWROUTE, RTM_DELROUTE: if DefaultRoute.Line(message.payload) != nil { defaultRoutes = true }
         case RTM_NEWNEXTHOP, RTM_DELNEXTHOP: defaultRoutes = true
+        case RTM_NEWNEIGH, RTM_DELNEIGH: neighbours = true
         case RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTCLASS, RTM_DELTCLASS, RTM_DELTFILTER: qdiscs = true
         default: break
         }

@@ -31,9 +31,14 @@ final class MulticastSocket {
                 throw NetlinkError("\(operation): set the receive buffer", code: errno)
             }
         }
-        for group in groups {
-            let result = nl_socket_add_membership(socket, Int32(group))
-            guard result >= 0 else { throw NetlinkError("\(operation): join multicast group \(group)", library: result) }
+        for group in groups { try set(group, isMember: true) }
+    }
+
+    /// Joins a group, or leaves it.
+    func set(_ group: UInt32, isMember: Bool) throws(NetlinkError) {
+        let result = isMember ? nl_socket_add_membership(socket, Int32(group)) : nl_socket_drop_membership(socket, Int32(group))
+        guard result >= 0 else {
+            throw NetlinkError("\(operation): \(isMember ? "join" : "leave") multicast group \(group)", library: result)
         }
     }
 

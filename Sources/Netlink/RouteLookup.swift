@@ -12,6 +12,7 @@ public struct RouteLookup: Sendable, Hashable {
     /// Bytes of an IP packet: the route's own, or that of its interface.
     public var mtu: Int
     public var interfaceIsUp: Bool
+    public var interfaceHasCarrier: Bool
 }
 
 extension NetlinkSocket {
@@ -39,7 +40,23 @@ extension NetlinkSocket {
         guard let found, let link = try link(found.interface) else { return nil }
         return RouteLookup(
             interface: found.interface, gateway: found.gateway, source: source ?? found.source, mtu: min(found.mtu ?? .max, Int(link.mtu)),
-            interfaceIsUp: link.flags.contains(.up))
+            interfaceIsUp: link.flags.contains(.up), interfaceHasCarrier: link.flags.contains(.lowerUp))
+    }
+
+    /// ip route get ADDRESS: is it one of this namespace's own?
+    public func isOwn(_ address: IPAddress) throws(NetlinkError) -> Bool {
+        var header = rtmsg()
+        let bytes = address.netlinkBytes
+        header.rtm_family = UInt8(bytes.count == 4 ? AF_INET : AF_INET6)
+        header.rtm_dst_len = UInt8(bytes.count * 8)
+        var isOwn = false
+        do throws(NetlinkError) {
+            try request(RTM_GETROUTE, header, [(Int(RTA_DST.rawValue), bytes)], "look up the route to \(address)") { message in
+                guard message.type == RTM_NEWROUTE, let header = message.payload.value(rtmsg.self) else { return }
+                isOwn = Int(header.rtm_type) == RTN_LOCAL
+            }
+        } catch  where [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(error.code) { return false }
+        return isOwn
     }
 
     private static func route(

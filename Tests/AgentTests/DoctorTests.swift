@@ -115,6 +115,41 @@ import Testing
         }
     }
 
+    @Test func aDamagedMirrorPortIsTold() async throws {
+        try await withOwnMounts {
+            let doctor = Doctor(AgentConfiguration())
+            _ = try NetlinkSocket().makeMirrorPort()
+            // Made, and no agent has put its programs on it.
+            #expect(doctor.mirrorPort().status == .warn && doctor.mirrorPort().found == "our program is not on nilo-m0 and nilo-m1")
+            _ = try sh("ip link set nilo-m1 down")
+            #expect(doctor.mirrorPort().found == "nilo-m1 is down")
+            _ = try sh("ip link set nilo-m0 name other")
+            #expect(doctor.mirrorPort().found == "only a part of it is there: nilo-m1")
+            _ = try sh("ip link del nilo-m1; ip link add nilo-m0 type dummy")
+            #expect(doctor.mirrorPort().status == .warn && doctor.mirrorPort().found.hasPrefix("nilo-m0 is not ours"))
+            _ = try sh("ip link del nilo-m0")
+            #expect(doctor.mirrorPort().status == .ok)
+        }
+    }
+
+    @Test func anUnconfirmedChangeIsTold() async throws {
+        try await withOwnMounts {
+            var configuration = AgentConfiguration()
+            configuration.policy = "/run/policy"
+            let doctor = Doctor(configuration)
+            let directory = PolicyDirectory(path: "/run/policy")
+            #expect(doctor.unconfirmedChange().isEmpty)
+            try UnconfirmedPolicy(isPending: true, files: [:], changed: ["web.yaml"]).write(directory)
+            #expect(doctor.unconfirmedChange().map(\.status) == [.warn])
+            #expect(doctor.unconfirmedChange().first?.found == "web.yaml: waits to be confirmed")
+            try UnconfirmedPolicy(isPending: false, files: [:], changed: ["web.yaml"]).write(directory)
+            #expect(doctor.unconfirmedChange().first?.found.hasPrefix("web.yaml: not confirmed and taken back") == true)
+            _ = try sh("echo broken >/run/policy/.unconfirmed")
+            #expect(doctor.unconfirmedChange().map(\.status) == [.fail])
+            #expect(doctor.policyChecks().contains { $0.name == "unconfirmed" })
+        }
+    }
+
     @Test func whatIsConfiguredWrong() async throws {
         try await withOwnMounts {
             var configuration = AgentConfiguration()
@@ -127,6 +162,8 @@ import Testing
             #expect(doctor.bpffs().status == .fail && doctor.bpffs().fix == "mount -t bpf bpf /run")
             #expect(doctor.interfaces().0.status == .warn)
             #expect(doctor.interfaces().1.isEmpty)
+            let beside = doctor.interfaces(countedByAgent: ["va", "vc"]).0
+            #expect(beside.status == .ok && beside.found == "the agent that runs counts va, vc")
             let report = doctor.examine()
             #expect(!report.isHealthy)
             let (unknown, known) = (

@@ -44,7 +44,9 @@ final class FakeAgent: Sendable {
                     state.end()
                 }.start()
             }
-            return ControlResponse(body: Array("{\"stopped\":true}\n".utf8))
+            var report = StopReport(kept: query == "keep=1")
+            if report.kept { (report.interfaces, report.mirrors, report.shapers) = (2, 1, 3) } else { report.left = ["a trace"] }
+            return ControlResponse(body: Array((try? JSONEncoder().encode(report)) ?? Data()))
         }
         state.server.withLock { $0 = server }
     }
@@ -59,6 +61,7 @@ final class FakeAgent: Sendable {
         do {
             switch request.path {
             case "/v1/status": return try json(status)
+            case "/v1/policy/confirm": return ControlResponse(body: Array("{\"confirmed\":true}\n".utf8))
             case "/v1/interfaces":
                 let patterns = (request.query["name"] ?? "").split(separator: ",").map { NamePattern(String($0)) }
                 var list = interfaces(beat: beat)

@@ -129,15 +129,38 @@ import Testing
     @Test func stop() async throws {
         let agent = try FakeAgent()
         let result = await Self.run(["stop", "--keep"], agent: agent)
-        #expect(result.code == .success && result.out == "the agent has ended, the kernel goes on counting\n")
+        #expect(result.code == .success && result.out.hasPrefix("the agent has ended, the kernel goes on counting"))
+        #expect(result.out.hasSuffix(" 2 interfaces; in force: 1 mirror, 3 shapers\n"))
         #expect(agent.requests.first == "POST /v1/stop?keep=1")
         // It is gone when the command says so.
         #expect(await Self.run(["stop"], agent: agent).code == .agentUnreachable)
+        #expect(await Self.run(["stop"], agent: try FakeAgent()).out == "the agent has ended\nleft: a trace\n")
+        let json = await Self.run(["stop", "--json"], agent: try FakeAgent())
+        #expect(try JSONDecoder().decode(StopReport.self, from: Data(json.out.utf8)).left == ["a trace"])
         let stubborn = try FakeAgent(endsOnStop: false)
         #expect(throws: CommandFailure.self) {
             try AgentConnection(socket: stubborn.socket).stop(keep: false, patience: .milliseconds(300))
         }
         #expect(stubborn.requests.count > 2)
+    }
+
+    @Test func confirm() async throws {
+        let agent = try FakeAgent()
+        #expect(await Self.run(["confirm"], agent: agent).out == "confirmed: the policy stays\n")
+        #expect(await Self.run(["confirm", "--json"], agent: agent).out == "{\"confirmed\":true}\n")
+    }
+
+    @Test func filesThatAreNone() async throws {
+        func refusal(_ path: String) async -> String { await Self.run(["apply", "-f", path], socket: "/nonexistent/nilo.sock").err }
+        #expect(await refusal("/dev/null").hasPrefix("nilo: read /dev/null: it is no regular file\nhint: "))
+        let path = NSTemporaryDirectory() + "nilo-empty-\(UUID().uuidString.prefix(8)).yaml"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for text in ["", " \n\n"] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+            #expect(await refusal(path).hasPrefix("nilo: read \(path): it is empty\nhint: "))
+        }
+        try Data([0xff, 0xfe]).write(to: URL(fileURLWithPath: path))
+        #expect(await refusal(path).contains("it is no UTF-8 text"))
     }
 
     @Test(arguments: ["flows", "interfaces", "status", "stop"]) func noAgent(verb: String) async throws {

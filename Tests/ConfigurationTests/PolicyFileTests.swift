@@ -319,6 +319,27 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         #expect(long.count >= 1 && long.allSatisfy { $0.utf8.count < 2000 } && long[0].contains("… (1000000 bytes)"), "\(long)")
     }
 
+    /// A mistake in one key hides none in another, and is not told again as what follows from it.
+    @Test func aRuleTellsAllItsMistakes() {
+        #expect(
+            refusal([("p.yaml", "shape:\n- {name: A, rate: 1 Mbit/s, priority: 8, burts: 1, dscp: 99, mechanism: hbt}\n")]) == [
+                "p.yaml:2: shape[0].burts: unknown key", "hint: did you mean \"burst\"?",
+                "p.yaml:2: shape[0].mechanism: \"hbt\": expected one of auto, htb, edt, police", "hint: did you mean \"htb\"?",
+                "p.yaml:2: shape[0].name: \"A\": a name is 1 to 32 of a-z, 0-9, dot, dash and underscore",
+                "p.yaml:2: shape[0].priority: \"8\": must be 0 (first) to 7", "p.yaml:2: shape[0].dscp: \"99\": must be 0 to 63",
+            ])
+        // The target is not known, and no more is said of it.
+        #expect(
+            refusal([("p.yaml", "mirror:\n- {name: a, on: \"*\", to: {vxlan: {remote: 192.0.2.1, vin: 7}}, snap: 1}\n")]) == [
+                "p.yaml:2: mirror[0].to.vxlan.vin: unknown key", "hint: did you mean \"vni\"?",
+                "p.yaml:2: mirror[0].to.vxlan: has no vni", "hint: add vni:", "p.yaml:2: mirror[0].snap: \"1\": must be 64 to 65535 bytes",
+            ])
+        #expect(
+            refusal([("p.yaml", "sample:\n- {name: a, on-in: 5, snap: 1}\n")]).filter { !$0.hasPrefix("hint: ") } == [
+                "p.yaml:2: sample[0].on-in: unknown key", "p.yaml:2: sample[0].snap: \"1\": must be 64 to 2048 bytes",
+            ])
+    }
+
     @Test func allProblemsOfAllFilesAreTold() {
         let lines = refusal([
             ("10-a.yaml", "mirror:\n- {name: web, to: {interface: s0}, snpa: 1}\n- {name: x, to: {interface: toolonganinterface}}\n"),

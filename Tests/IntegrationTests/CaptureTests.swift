@@ -359,6 +359,61 @@ import Testing
         try await site.stop(second, keep: false)
     }
 
+    /// Also where the policy files are refused, and nothing is put in force.
+    @Test func aCaptureOfAKilledAgentIsNotListed() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let first = try await site.start()
+        let nilo = try #require(AgentSite.beside("nilo"))
+        let client = try await BackgroundProcess.start(
+            [nilo, "capture", "--socket", site.socket, "--write", "\(site.directory)/live", "icmp"], in: pair.a)
+        let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }
+        #expect(isThere)
+        try first.stop(signal: SIGKILL)
+        try client.stop(signal: SIGKILL)
+        try site.write(policy: "mirrors: []\n")
+        let second = try await site.start()
+        #expect(try await Self.sessions(site).isEmpty)
+        #expect(try await site.status().policy?.mirrors == 0)
+        try await site.stop(second, keep: false)
+    }
+
+    /// As a job in the background of a script: there SIGINT is ignored.
+    @Test(arguments: [SIGINT, SIGTERM]) func signalsEndIt(signal: Int32) async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.beside("nilo"))
+        let client = try await BackgroundProcess.start(
+            ["sh", "-c", "trap '' INT; exec \(nilo) capture --socket \(site.socket) --write \(site.directory)/live icmp"], in: pair.a)
+        let isThere = try await eventually(within: .seconds(10)) { try await Self.sessions(site) == ["capture:1"] }
+        #expect(isThere)
+        try await Task.sleep(for: .milliseconds(300).stretched)
+        kill(client.pid, signal)
+        let hasEnded = try await eventually(within: .seconds(3)) { client.hasEnded }
+        #expect(hasEnded)
+        let (output, status) = try client.stop(signal: SIGKILL)
+        #expect(status == 0 && output == "capture ended by \(signal == SIGINT ? "SIGINT" : "SIGTERM")\n", "\(output)")
+        #expect(try await Self.packets(["\(site.directory)/live"], in: pair.a) == 0)
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Nothing passes, so nothing is written, and still it notices that nobody reads.
+    @Test func aReaderThatGoesEndsAQuietCapture() async throws {
+        let pair = try await Pair()
+        let site = try Self.site(in: pair.a)
+        let agent = try await site.start()
+        let nilo = try #require(AgentSite.beside("nilo"))
+        let client = try await BackgroundProcess.start(
+            ["sh", "-c", "{ \(nilo) capture --socket \(site.socket) icmp; echo status $? >&2; } | head -c 4 >/dev/null"], in: pair.a)
+        let hasEnded = try await eventually(within: .seconds(10)) { client.hasEnded }
+        let (output, _) = try client.stop(signal: SIGKILL)
+        #expect(hasEnded && output == "status 0\n", "\(output)")
+        let isGone = try await eventually(within: .seconds(5)) { try await Self.sessions(site).isEmpty }
+        #expect(isGone)
+        try await site.stop(agent, keep: false)
+    }
+
     @Test func whoMayOnlyReadMayNotCapture() async throws {
         let pair = try await Pair()
         let site = try Self.site(in: pair.a)

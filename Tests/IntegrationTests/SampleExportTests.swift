@@ -88,6 +88,12 @@ import Testing
             return now.notSent > 0 && now.problem?.contains("refused") == true
         }
         #expect(isRefused)
+        // A new socket, every 5 s, proves nothing.
+        for _ in 0..<13 {
+            try await pair.a.sendUDP(20, size: 100, to: Pair.addressB, port: receiver.port)
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(try await site.sampler("every").problem?.contains("collector 127.0.0.1:6343: send: Connection refused") == true)
+        }
         let listener = try await UDPReceiver(in: pair.a)
         try configure(Int(listener.port))
         kill(try await site.status().pid, SIGHUP)

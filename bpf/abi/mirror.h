@@ -34,8 +34,8 @@ enum nilo_mirror_flags {
 /* Why a copy could not be handed to its target. */
 enum nilo_mirror_failure {
 	NILO_MIRROR_NO_DEVICE = 0, /* the target or the mirror port is gone */
-	NILO_MIRROR_DOWN = 1,      /* it is down */
-	NILO_MIRROR_NO_ROUTE = 2,  /* no route or nexthop to the collector */
+	NILO_MIRROR_DOWN = 1,      /* it is down, or has no carrier */
+	NILO_MIRROR_NO_ROUTE = 2,  /* no route to the collector, or nobody answers for its nexthop */
 	NILO_MIRROR_REFUSED = 3,   /* the target's queue dropped it */
 	NILO_MIRROR_NO_MEMORY = 4,
 	NILO_MIRROR_FORM = 5,      /* a frame that cannot be brought into the form asked for */

@@ -8,22 +8,25 @@ import Reports
 /// Makes the datapath mirror as the policy says: sessions, and the mirror port of each namespace whose copies have to be changed.
 final class MirrorActuator: RuleActuator {
     let tables: MirrorTables
-    private let book: RuleBook
-    private let follower: InterfaceFollower
-    private let datapath: Datapath
-    private let vxlanPorts: [UInt16]
-    private lazy var program = Result { try MirrorPortProgram(maps: datapath.maps) }
+    let book: RuleBook
+    let follower: InterfaceFollower
+    let ports: MirrorPorts
+    let vxlanPorts: [UInt16]
     /// Sessions as they were installed or found, for the report.
-    private(set) var sessions: [RuleBook.Place: MirrorSession] = [:]
+    var sessions: [RuleBook.Place: MirrorSession] = [:]
     /// What rules in force copy to, of sessions to files more than the kernel knows; none of what an earlier agent left.
     private var targets: [RuleBook.Place: MirrorRule.Target] = [:]
 
     init(_ datapath: Datapath, _ book: RuleBook, _ follower: InterfaceFollower, vxlanPorts: [UInt16]) throws {
         tables = try MirrorTables(maps: datapath.maps)
-        self.datapath = datapath
+        ports = MirrorPorts(datapath, follower)
         self.book = book
         self.follower = follower
         self.vxlanPorts = vxlanPorts
+        // Of an agent that was killed: their clients are gone. Their places are free once no program names them.
+        for (place, tenant) in book.tenants where place.kind == .mirror && MirrorRule.isCapture(named: tenant.name) {
+            try tables.remove(Int(place.index))
+        }
     }
 
     /// A rule in one namespace that has no place yet.
@@ -76,7 +79,7 @@ final class MirrorActuator: RuleActuator {
                 let isNew = book.tenants[place] != tenant || targets[place].map { $0 != rule.target } ?? false
                 if isNew, case .file(let file) = rule.target { try Self.check(file, of: rule.name) }
                 let (session, needsPort) = try resolve(rule, candidate.interfaces, candidate.namespace)
-                if needsPort { try Self.checkPort(in: candidate.namespace, for: rule.name) }
+                if needsPort { try ports.check(in: candidate.namespace, for: rule.name) }
                 taken.insert(place)
                 parts.append(
                     Part(
@@ -85,7 +88,11 @@ final class MirrorActuator: RuleActuator {
             } catch let refusal as PlanReport.Refusal { plan.refusals.append(refusal) }
         }
         rank(&parts)
-        try addPorts(&parts, &result)
+        for index in parts.indices where parts[index].needsPort {
+            if let found = try parts[index].namespace.socket.mirrorPort() { parts[index].session.port = UInt32(found.out) }
+        }
+        let served = parts.filter(\.needsPort).map(\.namespace)
+        try ports.add(to: served, &result)
         for part in parts {
             guard let step = try step(for: part) else { continue }
             if leaving.contains(part.place), let old = book.tenants[part.place] {
@@ -96,7 +103,7 @@ final class MirrorActuator: RuleActuator {
             }
         }
         result.after = book.tenants.filter { $0.key.kind == .mirror && !taken.contains($0.key) }.map { remove($0.key, $0.value) }
-        try removePorts(besides: parts, &result)
+        try ports.remove(besides: served, &result)
         result.expectedRules = parts.map { part in
             KernelRule(
                 name: part.rule.name, kind: .mirror, index: Int(part.place.index), scope: part.rule.scope,
@@ -142,60 +149,6 @@ final class MirrorActuator: RuleActuator {
             .map { $1.count == 1 ? $0.visible : "\($0.visible) (\($1.count))" }.joined(separator: ", ")
     }
 
-    private func resolve(_ rule: MirrorRule, _ interfaces: [CountedInterface], _ namespace: FollowedNamespace) throws -> (
-        MirrorSession, needsPort: Bool
-    ) {
-        var target: MirrorSession.Target
-        var obstacle: MirrorSession.Obstacle?
-        var needsPort = rule.snapLength != nil || rule.segmentation == .wire
-        switch rule.target {
-        case .interface(let name):
-            let links = try namespace.socket.links()
-            if let link = links.first(where: { $0.name == name }) {
-                target = .interface(UInt32(link.index), mtu: Int(link.mtu))
-                if !link.flags.contains(.up) { obstacle = .targetDown }
-                let sources = links.filter { link in interfaces.contains { $0.ifindex == link.index } }
-                if sources.contains(where: { $0.mtu > link.mtu }) { needsPort = true }
-            } else {
-                (target, obstacle) = (.interface(0, mtu: 1500), .targetGone)
-            }
-        case .vxlan(let collector):
-            guard vxlanPorts.contains(collector.port) else {
-                throw PlanReport.Refusal(
-                    rule: rule.name,
-                    reason: "to.vxlan.port: \(collector.port) is not known as a port of VXLAN, so copies would be copied again",
-                    hint: "agent.yaml names them in datapath.vxlan-ports: \(vxlanPorts.map(String.init).joined(separator: ", "))")
-            }
-            needsPort = true
-            (target, obstacle) = try tunnel(
-                .vxlan(vni: collector.vni, port: collector.port), to: collector.remote, from: collector.local, namespace)
-        case .erspan(let collector):
-            needsPort = true
-            (target, obstacle) = try tunnel(.erspan(session: collector.session), to: collector.remote, from: collector.local, namespace)
-        case .file, .client: (target, needsPort) = (.ring, false)
-        }
-        let session = MirrorSession(
-            namespaceCookie: namespace.namespace.cookie, target: target, selection: rule.selection, snapLength: rule.snapLength,
-            limit: rule.limit ?? MirrorSession.standardLimit, segmentation: rule.segmentation, obstacle: obstacle)
-        return (session, needsPort)
-    }
-
-    private func tunnel(
-        _ encapsulation: MirrorTunnel.Encapsulation, to remote: IPAddress, from local: IPAddress?, _ namespace: FollowedNamespace
-    ) throws -> (MirrorSession.Target, MirrorSession.Obstacle?) {
-        let unspecified = IPAddress(remote.bitWidth == 32 ? "0.0.0.0" : "::")!
-        guard let route = try namespace.socket.route(to: remote, from: local), let source = local ?? route.source else {
-            return (
-                .collector(
-                    MirrorTunnel(encapsulation, from: local ?? unspecified, to: remote),
-                    MirrorPath(interface: 0, nexthop: remote, mtu: 1500)),
-                .noRoute
-            )
-        }
-        let path = MirrorPath(interface: UInt32(route.interface), nexthop: route.gateway ?? remote, mtu: route.mtu)
-        return (.collector(MirrorTunnel(encapsulation, from: source, to: remote), path), route.interfaceIsUp ? nil : .targetDown)
-    }
-
     /// Of two sessions of a namespace with one destination, the one of the higher priority sends.
     private func rank(_ parts: inout [Part]) {
         for index in parts.indices {
@@ -220,14 +173,22 @@ final class MirrorActuator: RuleActuator {
             targets[place] = target
             return nil
         }
+        if isThere, targetBefore == nil || targetBefore == target,
+            let step = try obstacleStep(session, place, before, target)
+        {
+            return step
+        }
         var what = "mirror \(part.interfaces.map(\.fullName).joined(separator: ", ")) to \(MirrorActuator.text(part.rule.target))"
-        if let obstacle = session.obstacle { what += " (\(MirrorActuator.text(obstacle)))" }
+        // Whether the nexthop answers is asked when it matters.
+        if let obstacle = session.obstacle, obstacle != .noNeighbour { what += " (\(MirrorActuator.text(obstacle)))" }
         return PolicyStep(
             PlanReport.Step(isThere ? .change : .add, rule: part.rule.name, what),
             apply: { [self] in
                 try book.remember(tenant, at: place)
                 var session = session
-                if part.needsPort { session.port = try port(of: part.namespace) }
+                if part.needsPort { session.port = try ports.number(in: part.namespace) }
+                // Before it is in force: the kernel would lose what comes while it asks.
+                try resolveNexthop(of: &session, in: part.namespace)
                 // The file is ours to change: the kernel knows of none.
                 if isThere {
                     if !isHeld { try tables.replace(session, at: number) }
@@ -246,6 +207,30 @@ final class MirrorActuator: RuleActuator {
                     try tables.remove(number)
                     try book.forget(place)
                 }
+            })
+    }
+
+    /// A nexthop answers, or does so no more: no change of what is wanted, and nobody's doing.
+    private func obstacleStep(
+        _ session: MirrorSession, _ place: RuleBook.Place, _ before: MirrorSession?, _ target: MirrorRule.Target
+    ) throws -> PolicyStep? {
+        let number = Int(place.index)
+        let ofNeighbours: [MirrorSession.Obstacle?] = [nil, .noNeighbour]
+        guard ofNeighbours.contains(session.obstacle), ofNeighbours.contains(before?.obstacle),
+            try tables.holds(session, at: number, besidesObstacle: true)
+        else { return nil }
+        let targetBefore = targets[place]
+        return PolicyStep(
+            [],
+            apply: { [self] in
+                try tables.set(session.obstacle, at: number)
+                sessions[place] = session
+                targets[place] = target
+            },
+            undo: { [self] in
+                try tables.set(before?.obstacle, at: number)
+                sessions[place] = before
+                targets[place] = targetBefore
             })
     }
 
@@ -273,142 +258,14 @@ final class MirrorActuator: RuleActuator {
         throw PlanReport.Refusal(rule: rule, reason: "to.file.path: \"\(file.path.visible)\": \(obstacle.reason)", hint: obstacle.hint)
     }
 
-    // MARK: Mirror ports
-
-    /// Somebody else's device may have the name of one of ours: it stays as it is.
-    private static func checkPort(in namespace: FollowedNamespace, for rule: String) throws {
-        guard let stranger = try namespace.socket.links().mirrorPortStranger else { return }
-        let place = namespace.owner ?? "the host"
-        throw PlanReport.Refusal(
-            rule: rule, reason: "it needs the mirror port of \(place), and \(stranger.name) there is not ours: it lacks our alias",
-            hint: "the names nilo-m0 and nilo-m1 are for the mirror port: rename that device")
-    }
-
-    private func port(of namespace: FollowedNamespace) throws -> UInt32 {
-        guard let port = try namespace.socket.mirrorPort() else {
-            throw AgentFailure("find the mirror port", "it is gone", hint: "nilo apply makes it again")
-        }
-        return UInt32(port.out)
-    }
-
-    private func addPorts(_ parts: inout [Part], _ result: inout ActuatorPlan) throws {
-        var seen: Set<UInt64> = []
-        for index in parts.indices where parts[index].needsPort {
-            let namespace = parts[index].namespace
-            let found = try namespace.socket.mirrorPort()
-            if let found { parts[index].session.port = UInt32(found.out) }
-            guard seen.insert(namespace.namespace.cookie).inserted else { continue }
-            if let found {
-                if !attached.contains(namespace.namespace.cookie) {
-                    // An earlier agent's, perhaps not finished: its programs are exchanged for ours.
-                    result.before.append(
-                        PolicyStep(
-                            [],
-                            apply: { [self] in
-                                try makePort(namespace)
-                            }, undo: {}))
-                } else if let mending = try repair(of: found, in: namespace) {
-                    result.before.append(mending)
-                }
-                continue
-            }
-            let commands = NetlinkSocket.mirrorPortCommands
-            let halves = try namespace.socket.links().mirrorPortEnds.map(\.name)
-            let place = namespace.owner ?? "the host"
-            // Makes place for itself.
-            let removals = halves.prefix(1).map {
-                PlanReport.Step(.remove, "what is left of the mirror port of \(place)", command: "ip link del \($0)")
-            }
-            var step = PolicyStep(
-                removals + commands.map { PlanReport.Step(.add, "mirror port of \(place)", command: $0) },
-                apply: { [self] in
-                    try makePort(namespace)
-                }, undo: { [self] in try removePort(namespace) })
-            step.isRepair = attached.contains(namespace.namespace.cookie)
-            result.before.append(step)
-        }
-    }
-
-    /// Brings a port that this agent has made ready back to what it was: both ends up, our programs on them.
-    private func repair(of port: MirrorPortDevice, in namespace: FollowedNamespace) throws -> PolicyStep? {
-        let place = "mirror port of \(namespace.owner ?? "the host")"
-        var reports = port.down.map { PlanReport.Step(.change, "\(place): \($0) is down", command: "ip link set \($0) up") }
-        let program = try program.get()
-        if try !namespace.namespace.inside({ try program.isAttached(out: UInt32(port.out), in: UInt32(port.in)) }) {
-            reports.append(PlanReport.Step(.add, "\(place): programs on nilo-m0 and nilo-m1"))
-        }
-        guard !reports.isEmpty else { return nil }
-        var step = PolicyStep(reports, apply: { [self] in try makePort(namespace) }, undo: {})
-        step.isRepair = true
-        return step
-    }
-
-    /// Namespaces whose mirror port runs this agent's programs.
-    private var attached: Set<UInt64> = []
-
-    /// Makes the port, or what of it is missing, and puts our programs on it.
-    private func makePort(_ namespace: FollowedNamespace) throws {
-        _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
-        try attachPort(namespace)
-    }
-
-    private func attachPort(_ namespace: FollowedNamespace) throws {
-        guard let port = try namespace.socket.mirrorPort() else { return }
-        let program = try program.get()
-        try namespace.namespace.inside { try program.attach(out: UInt32(port.out), in: UInt32(port.in)) }
-        attached.insert(namespace.namespace.cookie)
-    }
-
-    private func removePort(_ namespace: FollowedNamespace) throws {
-        try namespace.socket.removeMirrorPort()
-        attached.remove(namespace.namespace.cookie)
-    }
-
-    private func removePorts(besides parts: [Part], _ result: inout ActuatorPlan) throws {
-        for namespace in follower.namespaces.values
-        where !parts.contains(where: { $0.needsPort && $0.tenant.part == namespace.namespace.cookie }) {
-            guard try !namespace.socket.links().mirrorPortEnds.isEmpty else { continue }
-            result.after.append(
-                PolicyStep(
-                    PlanReport.Step(.remove, "mirror port of \(namespace.owner ?? "the host")", command: "ip link del nilo-m0"),
-                    apply: { [self] in try removePort(namespace) },
-                    undo: { [self] in
-                        try makePort(namespace)
-                    }))
-        }
-    }
-
-    func withdraw() throws {
-        var failure: (any Error)?
-        for namespace in follower.namespaces.values {
-            do { try removePort(namespace) } catch { failure = failure ?? error }
-        }
-        if let failure { throw failure }
-    }
-
-    // MARK: Words
-
-    static func text(_ target: MirrorRule.Target) -> String {
-        switch target {
-        case .interface(let name): "interface \(name)"
-        case .vxlan(let collector):
-            "vxlan \(collector.remote) vni \(collector.vni)" + (collector.port == 4789 ? "" : " port \(collector.port)")
-        case .erspan(let collector): "erspan \(collector.remote) session \(collector.session)"
-        case .file(let file): "file \(file.path)"
-        case .client: "a client"
-        }
-    }
-
-    static func text(_ obstacle: MirrorSession.Obstacle) -> String {
-        switch obstacle {
-        case .targetGone: "the target is not there"
-        case .targetDown: "the target is down"
-        case .noRoute: "there is no route to the collector"
-        }
-    }
+    func withdraw() throws { try ports.withdraw() }
 }
 
 extension MirrorRule {
     /// A session for a client of ours, which no file says.
     var isCapture: Bool { if case .client = target { true } else { false } }
+
+    /// No name of a policy has a colon.
+    static func captureName(_ number: UInt32) -> String { "capture:\(number)" }
+    static func isCapture(named name: String) -> Bool { name.hasPrefix("capture:") }
 }

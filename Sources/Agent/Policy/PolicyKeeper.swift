@@ -486,9 +486,17 @@ final class PolicyKeeper {
             do { try shapes.forgetLost() } catch { log.warning("replaced qdiscs not looked at", ["reason": LogValue("\(error)")]) }
         }
         if turns % 5 == 0 || known != Set(interfaces.map(\.id)) { synchronise() }
+        followNeighbours(asks: true)
         samples.turn(now: now)
     }
     private var turns = 0
+
+    /// - Parameter asks: those who do not answer, and those who have not for a while, are asked.
+    func followNeighbours(asks: Bool) {
+        do { try mirrors.followNeighbours(asks: asks) } catch {
+            log.warning("nexthops of collectors not looked at", ["reason": LogValue("\(error)")])
+        }
+    }
 
     /// Brings the earlier policy back when nobody has confirmed the change in time.
     func takeBack() {

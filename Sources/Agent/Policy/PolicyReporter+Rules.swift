@@ -70,6 +70,7 @@ extension PolicyReporter {
         report.oneIn = keeper.samples.tables[number].oneIn
         Self.fill(&report, counters)
         report.samplesPerSecond = keeper.samples.ratesPerSecond[number]
+        report.problem = collectorProblem()
         return report
     }
 
@@ -163,11 +164,16 @@ extension PolicyReporter {
 
     // MARK: An earlier agent's
 
+    /// A capture that ended with the agent whose client it was for.
+    func isOver(_ tenant: RuleBook.Tenant) -> Bool {
+        MirrorRule.isCapture(named: tenant.name) && !keeper.guests.contains { $0.name == tenant.name }
+    }
+
     /// Rules that act in the kernel while the files are refused: what the pinned tables tell of them.
     func addEarlier(to report: inout PolicyReport) {
         let reason = keeper.problem?.split(separator: "\n").first.map { "its files are refused: \($0)" } ?? "its files are not in force yet"
         let problem = "of an earlier agent; \(reason)"
-        for (place, tenant) in keeper.book.tenants.sorted(by: { $0.key.index < $1.key.index }) {
+        for (place, tenant) in keeper.book.tenants.sorted(by: { $0.key.index < $1.key.index }) where !isOver(tenant) {
             let since = keeper.book.since[place]?.description
             switch place.kind {
             case .mirror:

@@ -15,6 +15,8 @@ final class PolicyReporter {
     private var lastTurn: Timestamp?
     /// Of sessions whose packets the agent writes.
     var captures: Captures?
+    /// Why samples do not get to the sFlow collectors.
+    var collectorProblem: () -> String? = { nil }
     /// Copies that went into the mirror port and did not come out, of each rule.
     private var missing: [String: MissingCopies] = [:]
 
@@ -127,7 +129,9 @@ final class PolicyReporter {
 
     /// The same in numbers.
     func summary() -> StatusReport.Policy {
-        func names(_ kind: RuleKind) -> Int { Set(keeper.book.tenants.filter { $0.key.kind == kind }.map(\.value.name)).count }
+        func names(_ kind: RuleKind) -> Int {
+            Set(keeper.book.tenants.filter { $0.key.kind == kind && !isOver($0.value) }.map(\.value.name)).count
+        }
         return StatusReport.Policy(
             mirrors: names(.mirror), samplers: names(.sampler),
             shapers: Set(keeper.shapes.decisions.keys.map(\.rule)).count + keeper.shapes.tables.earlier.count,
@@ -153,7 +157,7 @@ final class PolicyReporter {
     }
 
     func problem(of rule: MirrorRule, _ session: MirrorSession?) -> String? {
-        if let obstacle = session?.obstacle { return MirrorActuator.text(obstacle) }
+        if let session, let problem = MirrorActuator.problem(of: session) { return problem }
         if let problem = captures?.progress(of: rule.name)?.problem { return problem }
         // Files that are open are written to until they are full; what then comes is known now.
         guard case .file(let file) = rule.target, let obstacle = CaptureTarget.obstacle(of: file.path) else { return nil }

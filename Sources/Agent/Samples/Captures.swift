@@ -189,8 +189,7 @@ final class Captures {
     /// The rule of a session for a client.
     func rule(_ scope: RuleScope, snapLength: Int?) -> MirrorRule {
         number += 1
-        // No name of a policy has a colon.
-        return MirrorRule(name: "capture:\(number)", scope: scope, target: .client(number), snapLength: snapLength)
+        return MirrorRule(name: MirrorRule.captureName(number), scope: scope, target: .client(number), snapLength: snapLength)
     }
 
     func begin(_ rule: MirrorRule, to stream: ControlStream, limit: UInt64?) throws {

@@ -20,6 +20,11 @@ final class SFlowTarget {
     private var retryAt: ContinuousClock.Instant?
     private var countersAt = ContinuousClock.now
     private var problem: String?
+    /// The collector's host has refused datagrams; a new socket alone proves nothing.
+    private var isRefused = false
+    private var sentAt: ContinuousClock.Instant?
+    /// A refusal comes back within this time, or not at all.
+    private static let proof = Duration.seconds(1)
     private var samplesSent: UInt64 = 0
     private var datagramsSent: UInt64 = 0
     private var samplesNotSent: UInt64 = 0
@@ -83,6 +88,7 @@ final class SFlowTarget {
                 samplesSent += samples(in: datagram)
                 datagramsSent += 1
                 inDoubt = (inDoubt.samples + samples(in: datagram), inDoubt.datagrams + 1)
+                sentAt = sentAt ?? .now
                 continue
             }
             let code = errno
@@ -95,7 +101,7 @@ final class SFlowTarget {
             samplesNotSent += samples(in: datagram)
             failure = "send: \(String(cString: strerror(code)))"
         }
-        if let failure { remark(failure) } else { problem = nil }
+        if let failure { remark(failure) } else if !isRefused { problem = nil }
     }
 
     /// The count stands behind version, address, sub-agent, sequence and uptime.
@@ -108,7 +114,11 @@ final class SFlowTarget {
 
     /// Connects, or looks what became of that; notices that nobody listens. Once a second.
     func turn(now: ContinuousClock.Instant) {
-        if socket >= 0 { return checkRefusal() }
+        if socket >= 0 {
+            checkRefusal()
+            if isRefused, socket >= 0, let sentAt, now - sentAt >= Self.proof { (isRefused, problem) = (false, nil) }
+            return
+        }
         if let attempt {
             guard let outcome = attempt.take() else { return }
             self.attempt = nil
@@ -130,7 +140,8 @@ final class SFlowTarget {
             return remark("the address that datagrams leave from is not known: name one as agent")
         }
         socket = descriptor
-        problem = nil
+        sentAt = nil
+        if !isRefused { problem = nil }
         inDoubt = (0, 0)
         if exporter?.configuration.agent != agent {
             var options = SFlowExporter.Configuration(agent: agent)
@@ -151,6 +162,7 @@ final class SFlowTarget {
 
     private func fail(_ why: String) {
         remark(why)
+        isRefused = true
         samplesNotSent += inDoubt.samples
         samplesSent -= min(samplesSent, inDoubt.samples)
         datagramsSent -= min(datagramsSent, inDoubt.datagrams)

@@ -33,6 +33,11 @@ final class SampleConsumer {
     private(set) var captured: UInt64 = 0
     /// Since the maps were made, modulo 2^32.
     var lost: UInt32 { ring.lost.ringFull &+ ring.lost.unreadable }
+    /// Why samples do not get to collectors; nil: they do, as far as one can know.
+    var collectorProblem: String? {
+        let bad = collectors.compactMap { one in one.report.problem.map { "collector \(one.configuration.collector): \($0)" } }
+        return bad.isEmpty ? nil : bad.joined(separator: "; ")
+    }
     /// Sessions of clients that have ended.
     var onEnd: (String, CaptureQueue.Progress) -> Void = { _, _ in }
 

@@ -1,6 +1,5 @@
 import CCurses
 import Glibc
-import Synchronization
 import Terminal
 
 /// The terminal as ncurses has it: draws lines, reads keys, and gives the terminal back whatever happens.
@@ -123,25 +122,12 @@ struct TopScreen: ~Copyable {
 
 /// Signals that end the view, and those of a crash: the terminal is given back before.
 enum TopSignals {
-    private static let pending = Atomic<Int32>(0)
-    private static let descriptor = Atomic<Int32>(-1)
-
     /// The signal that asked to end; 0: none.
-    static var received: Int32 { pending.load(ordering: .acquiring) }
+    static var received: Int32 { EndSignals.received }
 
     /// - Parameter pipe: woken by a signal; must live as long as the process.
     static func install(_ pipe: WakePipe) {
-        pending.store(0, ordering: .releasing)
-        descriptor.store(pipe.writing, ordering: .releasing)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-            _ = signal(number) { number in
-                TopSignals.pending.store(number, ordering: .releasing)
-                var byte: UInt8 = 1
-                let code = errno
-                _ = write(TopSignals.descriptor.load(ordering: .acquiring), &byte, 1)
-                errno = code
-            }
-        }
+        EndSignals.install(pipe, [SIGINT, SIGTERM, SIGHUP, SIGQUIT])
         for number in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP] {
             // Not among what a handler may call, but the process is lost anyhow and the person's terminal is not.
             _ = signal(number) { number in

@@ -57,11 +57,17 @@ public enum ApplyVerb {
 
     public static let confirmSpecification = CommandSpecification(
         "confirm", summary: "Keep a policy that was applied with --confirm",
-        options: [AgentConnection.option], examples: [.init("sudo nilo confirm", "the change stays")])
+        options: [.json, AgentConnection.option], examples: [.init("sudo nilo confirm", "the change stays")])
+
+    private struct Confirmation: Encodable {
+        var confirmed = true
+    }
 
     public static let confirm = Command(confirmSpecification) { arguments, context in
         try AgentConnection(arguments, context: context).confirmPolicy()
-        try context.write("confirmed: the policy stays\n")
+        try context.write(
+            arguments.has("json")
+                ? JSONOutput.text(Confirmation(), pretty: context.output.isTerminal) : "confirmed: the policy stays\n")
     }
 
     /// What the options of a changing verb ask for.
@@ -87,14 +93,10 @@ public enum ApplyVerb {
     private static func files(_ arguments: ParsedArguments) throws(CommandFailure) -> [String: String] {
         var files: [String: String] = [:]
         for path in arguments.values("file") {
-            let text: String
             if path == "-" {
                 throw CommandFailure(arguments.command, "a policy file has a name", hint: "write it to a file first", code: .usage)
             }
-            do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-                let why = access(path, R_OK) == 0 ? "it is no UTF-8 text" : String(cString: strerror(errno))
-                throw CommandFailure("read \(path)", why)
-            }
+            let text = try text(of: path)
             var name = path.split(separator: "/").last.map(String.init) ?? path
             if name.hasSuffix(".yml") { name = name.dropLast(4) + ".yaml" }
             if !name.hasSuffix(".yaml") {
@@ -105,5 +107,23 @@ public enum ApplyVerb {
             }
         }
         return files
+    }
+    private static func text(of path: String) throws(CommandFailure) -> String {
+        let what = "read \(path)"
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw CommandFailure(what, String(cString: strerror(errno))) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw CommandFailure(what, "it is no regular file", hint: "a policy file is a text that stays: docs/policy.md")
+        }
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            let why = access(path, R_OK) == 0 ? "it is no UTF-8 text" : String(cString: strerror(errno))
+            throw CommandFailure(what, why)
+        }
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw CommandFailure(
+                what, "it is empty", hint: "to take a rule away: nilo mirror|sample|shape remove NAME, or edit its file, then: nilo apply")
+        }
+        return text
     }
 }

@@ -11,6 +11,8 @@ public enum CaptureVerb {
             direction and time, and how many were lost in between. The capture lasts as long
             as the command runs; nilo mirror lists it meanwhile. At most 2048 bytes of
             a packet are captured. It needs the control socket and is in the audit log.
+            It ends with SIGINT and SIGTERM, also in the background of a script, and when
+            the reader of its output goes.
             """,
         options: [
             OptionSpecification(
@@ -43,23 +45,38 @@ public enum CaptureVerb {
         }
         let descriptor = try file.map { (path) throws(CommandFailure) in try create(path) } ?? STDOUT_FILENO
         defer { if file != nil { close(descriptor) } }
-        try run(AgentConnection(arguments, context: context), query, to: descriptor)
+        try run(AgentConnection(arguments, context: context), query, to: descriptor, context)
     }
 
-    private static func run(_ agent: AgentConnection, _ query: [(String, String)], to descriptor: Int32) throws {
+    /// Alive with the process: a signal may come at any time.
+    private static let wake = Result { () throws(CommandFailure) in try WakePipe() }
+
+    private static func run(_ agent: AgentConnection, _ query: [(String, String)], to descriptor: Int32, _ context: CommandContext) throws {
         var failure: (any Error)?
         var hasBegun = false
-        try agent.capture(query) { piece in
+        let wake = try wake.get()
+        // A shell that is no terminal's has its background jobs ignore SIGINT: nobody could end this one then.
+        EndSignals.install(wake, [SIGINT, SIGTERM])
+        var watched = [pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0)]
+        // Without a packet nothing is written, and a reader that has gone is not noticed.
+        watched.append(pollfd(fd: descriptor, events: 0, revents: 0))
+        try agent.capture(query, watching: watched) { piece in
             hasBegun = true
             do {
                 try writeAll(piece, to: descriptor)
-                return true
+                return EndSignals.received == 0
             } catch {
                 failure = error
                 return false
             }
         }
+        let signal = EndSignals.received
+        guard signal == 0 else {
+            return context.complain("capture ended by \(signal == SIGINT ? "SIGINT" : "SIGTERM")\n")
+        }
         if let failure { throw failure }
+        var output = pollfd(fd: descriptor, events: 0, revents: 0)
+        if poll(&output, 1, 0) > 0 { throw OutputClosed() }
         let isCounted = query.contains { $0.0 == "count" }
         guard hasBegun else {
             throw CommandFailure(
@@ -89,11 +106,12 @@ public enum CaptureVerb {
                 continue
             }
             switch errno {
-            case EINTR: continue
+            case EINTR: if EndSignals.received != 0 { return }
             case EPIPE: throw OutputClosed()
             case EAGAIN:
                 var one = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&one, 1, 1000)
+                if EndSignals.received != 0 { return }
             default: throw CommandFailure("write the capture", String(cString: strerror(errno)))
             }
         }

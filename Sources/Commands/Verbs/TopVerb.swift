@@ -9,8 +9,8 @@ public enum TopVerb {
         "top", summary: "Watch interfaces and flows live, full-screen",
         discussion: """
             Sort with r b p t x (rate, bytes, packets, round trip, retransmissions) or the
-            arrows, filter as you type after /, see interfaces and their books with i.
-            The key h shows all keys, q quits.
+            arrows, filter as you type after /, see interfaces and their books with i,
+            mirrors with m and shaping classes with c. The key h shows all keys, q quits.
             """,
         options: [
             OptionSpecification(

@@ -1,0 +1,116 @@
+import Foundation
+import Reports
+import TestSupport
+import Testing
+
+/// The way to a collector: what cannot get there is not counted as if it had, and two agents do not take each other's mirror port.
+@Suite(.requires(.root, .clsact)) struct MirrorWayTests {
+    private static let frame = PolicyLab.datagram(PolicyLab.addressA, PolicyLab.addressB, port: 9)
+
+    private static func rule(_ remote: String) -> String {
+        "mirror:\n  - {name: far, on: eth0, match: udp port 9, to: {vxlan: {remote: \(remote), vni: 0xff0001}}}\n"
+    }
+
+    /// The very first copy arrives: the nexthop is known before the rule is in force.
+    @Test func theFirstCopyArrives() async throws {
+        let lab = try await PolicyLab()
+        try await lab.a.sh("ip neigh del \(PolicyLab.collector) dev eth0")
+        let collector = try await UDPReceiver(in: lab.b, port: 4789)
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.rule(PolicyLab.collector))
+        try await lab.a.send(Self.frame, times: 1, on: "eth0")
+        #expect(try await collector.settled(at: 1) == 1)
+        let report = try await site.mirror("far")
+        #expect(report.mirroredPackets == 1 && report.failed.isEmpty && report.problem == nil, "\(report)")
+        try await site.stop(agent, keep: false)
+    }
+
+    @Test func aNexthopThatDoesNotAnswerIsTold() async throws {
+        let lab = try await PolicyLab()
+        let collector = try await UDPReceiver(in: lab.b, port: 4789)
+        let (site, agent) = try await lab.start()
+        try await site.apply(Self.rule("192.0.2.77"))
+        try await lab.a.send(Self.frame, times: 5, on: "eth0")
+        let silent = try await site.mirror("far")
+        #expect(silent.mirroredPackets == 0 && silent.failed == ["noRoute": 5], "\(silent)")
+        #expect(silent.problem == "192.0.2.77, the nexthop of the collector, does not answer")
+        #expect(try await site.nilo("plan").contains("nothing to change"))
+        // It comes.
+        try await lab.b.sh("ip addr add 192.0.2.77/24 dev eth0")
+        let answers = try await eventually(within: .seconds(10)) { try await site.mirror("far").problem == nil }
+        #expect(answers)
+        try await lab.a.send(Self.frame, times: 3, on: "eth0")
+        #expect(try await collector.settled(at: 3) == 3)
+        #expect(try await site.mirror("far").mirroredPackets == 3)
+        // Nobody did that: it is no drift.
+        #expect(try await site.policy().repaired == 0)
+        // It goes.
+        try await lab.b.sh("ip addr del 192.0.2.77/24 dev eth0")
+        try await lab.a.sh("ip neigh replace 192.0.2.77 dev eth0 nud failed")
+        let isGone = try await eventually(within: .seconds(3)) { try await site.mirror("far").problem != nil }
+        #expect(isGone)
+        try await site.stop(agent, keep: false)
+    }
+
+    @Test(arguments: [true, false]) func aWayWithoutCarrierIsTold(isTunnel: Bool) async throws {
+        let lab = try await PolicyLab()
+        try await lab.a.sh("ip addr add 198.51.100.1/24 dev span0; ip neigh replace 198.51.100.2 lladdr 02:00:00:00:00:77 dev span0")
+        let (site, agent) = try await lab.start()
+        let local = "mirror:\n  - {name: far, on: eth0, match: udp port 9, to: {interface: span0}}\n"
+        try await site.apply(isTunnel ? Self.rule("198.51.100.2") : local)
+        try await lab.a.send(Self.frame, times: 2, on: "eth0")
+        #expect(try await site.mirror("far").mirroredPackets == 2)
+        try await lab.span.sh("ip link set span1 down")
+        let isTold = try await eventually(within: .seconds(5)) { try await site.mirror("far").problem?.contains("carrier") == true }
+        #expect(isTold)
+        try await lab.a.send(Self.frame, times: 5, on: "eth0")
+        let report = try await site.mirror("far")
+        #expect(report.mirroredPackets == 2 && report.failed == ["targetDown": 5], "\(report)")
+        try await lab.span.sh("ip link set span1 up")
+        let isBack = try await eventually(within: .seconds(10)) { try await site.mirror("far").problem == nil }
+        #expect(isBack)
+        try await lab.a.send(Self.frame, times: 1, on: "eth0")
+        #expect(try await site.mirror("far").mirroredPackets == 3)
+        try await site.stop(agent, keep: false)
+    }
+
+    @Test func aCollectorIsAnotherHost() async throws {
+        let lab = try await PolicyLab()
+        let (site, agent) = try await lab.start()
+        for (target, key) in [("vxlan:192.0.2.1,vni=0xff0001", "vxlan"), ("erspan:192.0.2.1", "erspan")] {
+            let said = try await site.refusal("mirror add self --on eth0 --to \(target)")
+            #expect(said.contains("self: to.\(key).remote: 192.0.2.1 is an address of this host itself"), "\(said)")
+        }
+        #expect(try site.policyFiles().isEmpty)
+        try await site.stop(agent, keep: false)
+    }
+
+    @Test func twoAgentsDoNotFightOverTheMirrorPort() async throws {
+        let lab = try await PolicyLab()
+        let (one, first) = try await lab.start()
+        let other = try AgentSite(in: lab.a)
+        try other.configure(interfaces: "eth0")
+        try other.write(contents(of: other.configuration).replacing("127.0.0.1:9411", with: "off"))
+        let second = try await other.start()
+        let rule = "--on eth0 --to interface:span0 --snap 64 udp port 9"
+        try await one.nilo("mirror add nine \(rule)")
+        let said = try await other.refusal("mirror add mine \(rule)")
+        #expect(said.contains("mirror port") && said.contains("another agent has it: process \(first.pid) works it"), "\(said)")
+        // A rule that needs none is none of its business, whatever else it looks at from then on.
+        try await other.nilo("sample add each --on eth0 --one-in 1")
+        try await Task.sleep(for: .seconds(7))
+        try await lab.a.send(Self.frame, times: 5, on: "eth0")
+        let arrived = try await eventually(within: .seconds(3)) { try await one.mirror("nine").arrived == 5 }
+        #expect(arrived)
+        #expect(try await one.policy().repaired == 0)
+        try await other.stop(second, keep: false)
+        #expect(try await lab.a.sh("ip -o link").contains("nilo-m0"))
+        // The first one's end makes room.
+        let third = try await other.start()
+        #expect(try await other.refusal("mirror add mine \(rule)").contains("another agent"))
+        try await one.stop(first, keep: false)
+        try await other.nilo("mirror add mine \(rule)")
+        try await other.stop(third, keep: false)
+        #expect(try await !lab.a.sh("ip -o link").contains("nilo-m0"))
+    }
+}
