@@ -11,10 +11,17 @@ public final class PostgresStore: PostgresReader, HistoryStore {
     private var memory: Memory?
     private var clearedAt: Int64?
 
+    private struct Live {
+        var key: String
+        var since: Int64
+        var state: Fingerprint
+    }
+
     private struct Memory {
-        /// State by key, of what there is.
+        /// The last epoch of which it knows.
         var epoch: Int64 = 0
-        var live: [Fingerprint: (key: String, state: Fingerprint)] = [:]
+        /// What there is, by key.
+        var live: [Fingerprint: Live] = [:]
         var series: [Fingerprint: (number: Int64, kind: SeriesKind)] = [:]
         var nextSeries: Int64 = 1
     }
@@ -82,10 +89,11 @@ public final class PostgresStore: PostgresReader, HistoryStore {
     private func load() throws(StorageError) -> Memory {
         var memory = Memory()
         let live = try connection.run(
-            "SELECT key, state FROM nilo_version WHERE tenant = $1 AND valid_to = $2", [.text(tenant), .integer(PostgresSchema.open)])
+            "SELECT key, state, valid_from FROM nilo_version WHERE tenant = $1 AND valid_to = $2",
+            [.text(tenant), .integer(PostgresSchema.open)])
         for row in 0..<live.count {
             let key = live.text(row, 0)
-            memory.live[Fingerprint(key)] = (key, Fingerprint(live.bytes(row, 1)))
+            memory.live[Fingerprint(key)] = Live(key: key, since: live.integer(row, 2), state: Fingerprint(live.bytes(row, 1)))
         }
         let series = try connection.run("SELECT id, key, kind FROM nilo_series WHERE tenant = $1", [.text(tenant)])
         for row in 0..<series.count {
@@ -98,34 +106,39 @@ public final class PostgresStore: PostgresReader, HistoryStore {
 
     // MARK: Topology
 
-    private func write(_ epoch: StoredEpoch, _ time: Int64, _ live: inout [Fingerprint: (key: String, state: Fingerprint)])
-        throws(StorageError)
-    {
+    private func write(_ epoch: StoredEpoch, _ time: Int64, _ live: inout [Fingerprint: Live]) throws(StorageError) {
         // The last change of a key counts.
         var wanted: [Fingerprint: (key: String, state: [UInt8]?)] = [:]
         for change in epoch.changes { wanted[Fingerprint(change.key)] = (change.key, change.state) }
         if epoch.resumes { for (print, entity) in live where wanted[print] == nil { wanted[print] = (entity.key, nil) } }
-        var ended: [String] = []
+        var ended: [Live] = []
         var begun: [(key: String, state: [UInt8])] = []
         for (print, change) in wanted {
-            let present = live[print]?.state
+            let present = live[print]
             let next = change.state.map { Fingerprint($0) }
-            guard present != next else { continue }
-            if present != nil { ended.append(change.key) }
-            live[print] = next.map { (change.key, $0) }
+            guard present?.state != next else { continue }
+            if let present { ended.append(present) }
+            live[print] = next.map { Live(key: change.key, since: time, state: $0) }
             if let state = change.state { begun.append((change.key, state)) }
         }
-        try forEachBatch(ended) { (keys, isWhole) throws(StorageError) in
-            let list = (4..<4 + keys.count).map { "$\($0)" }.joined(separator: ", ")
-            let parameters: [PostgresConnection.Parameter] =
-                [.text(tenant), .integer(PostgresSchema.open), .integer(time)] + keys.map { .text($0) }
-            // What lasted no time never was.
+        // What lasted no time never was.
+        try forEachBatch(ended.filter { $0.since == time }) { (versions, isWhole) throws(StorageError) in
+            let list = (3..<3 + versions.count).map { "$\($0)" }.joined(separator: ", ")
             try connection.run(
-                "DELETE FROM nilo_version WHERE tenant = $1 AND valid_to = $2 AND valid_from = $3 AND key IN (\(list))", parameters,
-                isKept: isWhole)
+                "DELETE FROM nilo_version WHERE tenant = $1 AND valid_from = $2 AND key IN (\(list))",
+                [.text(tenant), .integer(time)] + versions.map { .text($0.key) }, isKept: isWhole)
+        }
+        // By the whole primary key: each is found at once, however many versions it had.
+        try forEachBatch(ended.filter { $0.since != time }) { (versions, isWhole) throws(StorageError) in
+            let list = versions.indices.map { index in
+                let first = (index - versions.startIndex) * 2 + 3
+                return "(CAST($\(first) AS text), CAST($\(first + 1) AS bigint))"
+            }
             try connection.run(
-                "UPDATE nilo_version SET valid_to = $3 WHERE tenant = $1 AND valid_to = $2 AND key IN (\(list))", parameters,
-                isKept: isWhole)
+                """
+                UPDATE nilo_version v SET valid_to = $2 FROM (VALUES \(list.joined(separator: ", "))) AS e (key, since)
+                WHERE v.tenant = $1 AND v.key = e.key AND v.valid_from = e.since
+                """, [.text(tenant), .integer(time)] + versions.flatMap { [.text($0.key), .integer($0.since)] }, isKept: isWhole)
         }
         try forEachBatch(begun) { (versions, isWhole) throws(StorageError) in
             try connection.run(

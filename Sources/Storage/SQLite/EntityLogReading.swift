@@ -25,7 +25,7 @@ struct EntityLogReading {
         while true {
             let moments = try moments(from: bases[index], to: end, limit: limit)
             if index == bases.count - 1 || moments.reduce(0, { $0 + $1.steps.count }) >= limit {
-                return try Array(entries(moments).suffix(limit))
+                return try entries(moments, limit: limit)
             }
             index = min(index * 2 + 1, bases.count - 1)
         }
@@ -83,18 +83,19 @@ struct EntityLogReading {
         return Dictionary(uniqueKeysWithValues: zip(numbers, try entities.states(numbers)))
     }
 
-    private func entries(_ moments: [Moment]) throws(StorageError) -> [EntityLogEntry] {
-        let steps = moments.flatMap(\.steps)
-        let states = try states(of: steps)
-        let named = Set(steps.map(\.entity)).sorted()
+    /// The newest of them in order. States are looked up only for those.
+    private func entries(_ moments: [Moment], limit: Int) throws(StorageError) -> [EntityLogEntry] {
+        let named = Set(moments.flatMap { $0.steps.map(\.entity) }).sorted()
         let keys = Dictionary(uniqueKeysWithValues: zip(named, try entities.keys(named)))
-        return moments.flatMap { moment in
-            moment.steps.map { step in
-                EntityLogEntry(
-                    time: Timestamp(nanoseconds: moment.time), key: keys[step.entity] ?? "", before: states[step.before],
-                    after: states[step.after])
-            }
-            .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        let ordered = moments.flatMap { moment in
+            moment.steps.map { (time: moment.time, key: keys[$0.entity] ?? "", step: $0) }
+                .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        }
+        let newest = ordered.suffix(limit)
+        let states = try states(of: newest.map(\.step))
+        return newest.map {
+            EntityLogEntry(
+                time: Timestamp(nanoseconds: $0.time), key: $0.key, before: states[$0.step.before], after: states[$0.step.after])
         }
     }
 
