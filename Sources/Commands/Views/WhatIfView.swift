@@ -77,7 +77,12 @@ public struct WhatIfView: Sendable {
             .init("FLOW", shrinksTo: 24), .init("FATE"), .init("BEFORE", right: true), .init("AFTER", right: true),
             .init("WAY", shrinksTo: 20, keepsEnd: true),
         ])
-        for flow in report.flows.prefix(top) {
+        // What is cut off first, as it was told; then by how much the rate is another.
+        let sorted = report.flows.enumerated().sorted {
+            guard $0.element.fate == "changed", $1.element.fate == "changed" else { return $0.offset < $1.offset }
+            return Self.shift($0.element) > Self.shift($1.element)
+        }.map(\.element)
+        for flow in sorted.prefix(top) {
             table.append([
                 .init(Self.title(flow)), .init(flow.fate, Self.style(flow.fate)), .init(rate(flow.before)), .init(rate(flow.after)),
                 .init(Self.way(flow)),
@@ -85,6 +90,10 @@ public struct WhatIfView: Sendable {
         }
         let left = report.counts.values.reduce(0, +) - min(top, report.flows.count)
         return table.text(for: output) + (left > 0 ? output.styled("… \(left) more: --top\n", .dim) : "")
+    }
+
+    private static func shift(_ flow: WhatIfAnswerReport.Flow) -> Double {
+        abs(flow.after.bitsPerSecond * flow.after.delivered - flow.before.bitsPerSecond * flow.before.delivered)
     }
 
     /// What of it arrives.
@@ -100,6 +109,7 @@ public struct WhatIfView: Sendable {
 
     /// The new way, or where the flow ends now.
     private static func way(_ flow: WhatIfAnswerReport.Flow) -> String {
+        if flow.fate == "changed" { return "as before" }
         guard let path = flow.after.paths.max(by: { $0.share < $1.share }) else { return "" }
         if !path.isDelivered { return path.outcome }
         var places: [String] = []
