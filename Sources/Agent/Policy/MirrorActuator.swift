@@ -325,6 +325,8 @@ final class MirrorActuator: RuleActuator {
                     try makePort(namespace)
                 }, undo: { [self] in try removePort(namespace) })
             step.isRepair = attached.contains(namespace.namespace.cookie)
+            step.rules = Set(
+                parts.filter { $0.needsPort && $0.tenant.part == namespace.namespace.cookie }.map(\.rule.name))
             result.before.append(step)
         }
     }

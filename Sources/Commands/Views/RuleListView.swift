@@ -32,7 +32,9 @@ public struct RuleListView: Sendable {
         let problems = report.mirrors.flatMap { rule -> [(String, String)] in
             var notes = rule.problem.map { [(rule.name, $0)] } ?? []
             if let mtu = rule.pathMTU, rule.truncated > 0 { notes.append((rule.name, "frames are cut to fit the path's \(mtu) bytes")) }
-            notes += rule.failed.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { (rule.name, "\($0.value) failed: \($0.key)") }
+            notes += rule.failed.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map {
+                (rule.name, "\($0.value) failed: \(ReasonText.failure($0.key))")
+            }
             if rule.notWritten > 0 { notes.append((rule.name, "\(rule.notWritten) failed: not written")) }
             return notes
         }
@@ -111,9 +113,7 @@ public struct RuleListView: Sendable {
     func notes(_ report: PolicyReport, problems: [(String, String)]) -> [String] {
         var lines = problems.map { "\(TerminalText.printable($0.0)): \(TerminalText.printable($0.1))" }
         lines += report.refusals.map { "✗ \(TerminalText.printable($0.rule)): \(TerminalText.printable($0.reason))" }
-        if !report.waiting.isEmpty {
-            lines.append("waiting for their interface: " + report.waiting.map(TerminalText.printable).joined(separator: ", "))
-        }
+        lines += report.waiting.map { "… " + PlanView.text($0) }
         if let problem = report.problem { lines += problem.split(separator: "\n").map { TerminalText.printable(String($0)) } }
         if let seconds = report.confirmWithinSeconds {
             lines.append("taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm")
