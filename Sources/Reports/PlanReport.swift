@@ -41,7 +41,9 @@ public struct PlanReport: Codable, Hashable, Sendable {
     /// A rule that finds none of its interfaces, or not one of those that it names.
     public struct Waiting: Codable, Hashable, Sendable {
         public var rule: String
-        /// Without its name: `eth1 is not there`, `eth1 is there, but not among the interfaces that are counted`.
+        /// `mirror`, `sample` or `shape`; nil: not known.
+        public var kind: String?
+        /// Without its name: `eth1 is not there`, `eth1 is there, but not counted: agent.yaml leaves it out`.
         public var reason: String
         /// It is in force on others of its interfaces.
         public var inPart: Bool

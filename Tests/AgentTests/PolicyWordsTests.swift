@@ -28,7 +28,7 @@ import Testing
         #expect(waiting(["eth0"]).isEmpty && waiting([]).isEmpty && waiting(["eth*", "en*"]).isEmpty && asked == 0)
         #expect(waiting(["eth9"]) == ["eth9 is not there"])
         #expect(waiting(["en*"]) == ["no interface is called en*"])
-        #expect(waiting(["eth1"]) == ["eth1 is there, but not counted: agent.yaml leaves it out (interfaces, exclude)"])
+        #expect(waiting(["eth1"]) == ["eth1 is there, but not counted: agent.yaml leaves it out"])
         #expect(waiting(["eth2"]) == ["eth2 is there, but cannot be counted: no room"])
         #expect(waiting(["blue:eth3"]).first?.contains("not counted") == true && waiting(["eth3"]) == ["eth3 is not there"])
         #expect(waiting(["eth0", "eth9"]) == ["in part: eth9 is not there"])
@@ -68,7 +68,7 @@ import Testing
         // In the same instant, and of the same length.
         try Data("sample: [)\n".utf8).write(to: URL(fileURLWithPath: "\(path)/a.yaml"))
         let second = PolicyJudgement.of(directory, after: first)
-        #expect(second.problem?.contains("\(path)/a.yaml:1") == true, "\(second)")
+        #expect(second.problem?.hasPrefix("\(path)/a.yaml:") == true, "\(second)")
         try directory.remove("a.yaml")
         #expect(PolicyJudgement.of(directory, after: second).problem == nil)
     }

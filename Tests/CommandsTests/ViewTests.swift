@@ -235,6 +235,23 @@ import Testing
         #expect(text.hasPrefix("~ cap: shape egress\n    until now: policed\n    ceiling: 50 Mbit/s → 20 Mbit/s\n"), "\(text)")
     }
 
+    @Test func commandsOfOneThingHaveOneTitle() {
+        let steps = ["ip link add a", "ip link set a up"].map { PlanReport.Step(.add, "port", command: $0) } + [.init(.remove, "port")]
+        let text = PlanView(output: Self.plain).text(PlanReport(steps: steps, applied: false))
+        #expect(text.hasPrefix("+ port\n    ip link add a\n    ip link set a up\n- port\n"), "\(text)")
+    }
+
+    /// Of rules of other kinds a list does not tell that they wait.
+    @Test func whatWaitsIsToldWhereItBelongs() {
+        var waiting = PlanReport.Waiting(rule: "w", reason: "eth1 is not there")
+        waiting.kind = "mirror"
+        let report = PolicyReport(
+            at: "", intervalSeconds: 1, folder: "", files: [], generation: 1, mirrors: [], samplers: [], shapers: [], refusals: [],
+            waiting: [waiting], repaired: 0, problem: nil, confirmWithinSeconds: nil)
+        let view = RuleListView(output: Self.plain)
+        #expect(view.mirrors(report).contains("w: waits: eth1 is not there") && view.shapers(report) == "no shaping rules\n")
+    }
+
     /// No name of ours stands where a person reads.
     @Test func aShaperInFull() {
         var rule = ShapeReport(

@@ -141,6 +141,7 @@ final class PolicyKeeper {
         plan.remarks += policy.prefixSets.filter(\.value.isEmpty).keys.sorted().map {
             "set \($0): there is no prefix in it, so that net @\($0) matches nothing"
         }
+        for index in plan.waiting.indices { plan.waiting[index].kind = policy.kind(of: plan.waiting[index].rule)?.rawValue }
         let expected = try compile(parts.flatMap(\.expectedRules), policy, interfaces)
         plan.steps = parts.flatMap(\.before)
         let exchanges = parts.flatMap(\.exchanges)

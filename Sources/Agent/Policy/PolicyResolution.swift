@@ -69,6 +69,6 @@ final class UncountedInterfaces {
             return Glob(selector).isPattern ? "no interface is called \(selector.visible)" : "\(selector.visible) is not there"
         }
         if let refused = first.refused { return "\(selector.visible) is there, but cannot be counted: \(refused)" }
-        return "\(selector.visible) is there, but not counted: agent.yaml leaves it out (interfaces, exclude)"
+        return "\(selector.visible) is there, but not counted: agent.yaml leaves it out"
     }
 }

@@ -26,7 +26,12 @@ public struct PlanView: Sendable {
                 case .remove: ("-", .red)
                 }
             let rule = step.rule.map { TerminalText.printable($0) + ": " } ?? ""
-            text += output.styled(sign, style) + " \(rule)\(TerminalText.printable(step.what))\n"
+            // Several commands for one thing stand below one title.
+            if index == 0 || step.command == nil || step.reason != nil || !step.changes.isEmpty
+                || !step.isTitled(as: report.steps[index - 1])
+            {
+                text += output.styled(sign, style) + " \(rule)\(TerminalText.printable(step.what))\n"
+            }
             if let reason = step.reason { text += "    \(TerminalText.printable(reason))\n" }
             for change in step.changes {
                 text += TerminalText.printable("    \(change.key): \(change.before) → \(change.after)") + "\n"
@@ -83,5 +88,11 @@ public struct PlanView: Sendable {
             return "plan: \(total): \(count(.add)) to add, \(count(.change)) to change, \(count(.remove)) to remove"
         }
         return "applied: \(total): \(count(.add)) added, \(count(.change)) changed, \(count(.remove)) removed" + pending
+    }
+}
+
+extension PlanReport.Step {
+    fileprivate func isTitled(as other: PlanReport.Step) -> Bool {
+        sign == other.sign && rule == other.rule && what == other.what && other.command != nil
     }
 }

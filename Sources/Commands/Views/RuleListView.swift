@@ -38,7 +38,7 @@ public struct RuleListView: Sendable {
             if rule.notWritten > 0 { notes.append((rule.name, "\(rule.notWritten) failed: not written")) }
             return notes
         }
-        return finish(mirrorTable(report), report, problems, none: "no mirror sessions")
+        return finish(mirrorTable(report), report, problems, kind: "mirror", none: "no mirror sessions")
     }
 
     func samplerTable(_ report: PolicyReport) -> Table {
@@ -63,7 +63,7 @@ public struct RuleListView: Sendable {
     public func samplers(_ report: PolicyReport) -> String {
         finish(
             samplerTable(report), report, report.samplers.compactMap { rule in rule.problem.map { (rule.name, $0) } },
-            none: "no sampling rules")
+            kind: "sample", none: "no sampling rules")
     }
 
     func shaperTable(_ report: PolicyReport) -> Table {
@@ -91,7 +91,7 @@ public struct RuleListView: Sendable {
     public func shapers(_ report: PolicyReport) -> String {
         finish(
             shaperTable(report), report, report.shapers.compactMap { rule in rule.problem.map { (rule.name, $0) } },
-            none: "no shaping rules")
+            kind: "shape", none: "no shaping rules")
     }
 
     private static func depth(of rule: ShapeReport, among rules: [ShapeReport]) -> Int {
@@ -110,10 +110,11 @@ public struct RuleListView: Sendable {
     }
 
     /// What a person should know beside the numbers, a line each.
-    func notes(_ report: PolicyReport, problems: [(String, String)]) -> [String] {
+    /// - Parameter kind: `shape`: what waits is told of rules of this kind alone; nil: of all.
+    func notes(_ report: PolicyReport, problems: [(String, String)], kind: String? = nil) -> [String] {
         var lines = problems.map { "\(TerminalText.printable($0.0)): \(TerminalText.printable($0.1))" }
         lines += report.refusals.map { "✗ \(TerminalText.printable($0.rule)): \(TerminalText.printable($0.reason))" }
-        lines += report.waiting.map { "… " + PlanView.text($0) }
+        lines += report.waiting.filter { kind == nil || $0.kind == nil || $0.kind == kind }.map { "… " + PlanView.text($0) }
         if let problem = report.problem { lines += problem.split(separator: "\n").map { TerminalText.printable(String($0)) } }
         if let seconds = report.confirmWithinSeconds {
             lines.append("taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm")
@@ -121,8 +122,8 @@ public struct RuleListView: Sendable {
         return lines
     }
 
-    private func finish(_ table: Table, _ report: PolicyReport, _ problems: [(String, String)], none: String) -> String {
+    private func finish(_ table: Table, _ report: PolicyReport, _ problems: [(String, String)], kind: String, none: String) -> String {
         let text = table.rows.isEmpty ? none + "\n" : table.text(for: output)
-        return text + notes(report, problems: problems).map { output.styled($0, .yellow) + "\n" }.joined()
+        return text + notes(report, problems: problems, kind: kind).map { output.styled($0, .yellow) + "\n" }.joined()
     }
 }
