@@ -18,7 +18,7 @@ final class ShapeActuator: RuleActuator {
     /// Class and member numbers in force.
     private var numbers: [InterfaceID: ShapeNumbers] = [:]
     private var inForce: [ShaperName: Shaper] = [:]
-    /// Interfaces whose root qdisc was looked at.
+    /// Interfaces that no rule shapes and that were found without anything of ours.
     private var looked: Set<InterfaceID> = []
     /// Where a root qdisc of others stands in the place of ours, and how often one was found there.
     private(set) var displaced: [InterfaceID: Displacement] = [:]
@@ -55,14 +55,20 @@ final class ShapeActuator: RuleActuator {
             // Of an interface that no rule is about only what an earlier agent left is of interest, once.
             guard !shaped.isEmpty || numbers[interface.id] != nil || !looked.contains(interface.id) else { continue }
             let root = try namespace.socket.rootQdisc(of: interface.ifindex)
-            looked.insert(interface.id)
             interface.address = try namespace.socket.link(interface.ifindex)?.address ?? []
-            if shaped.isEmpty, !leavesTraces(root, interface) { continue }
+            if shaped.isEmpty, !leavesTraces(root, interface) {
+                looked.insert(interface.id)
+                continue
+            }
             let made = try make(shaped, interface, namespace, root, policy, resolution)
             if case .foreign(let kind, _, _) = root, made.tree == nil {
                 plan.displaced[interface.id] = displacement(of: interface, by: kind, among: shaped)
             }
-            plan.remarks += made.notes.map { "\(interface.fullName): \($0)" }
+            plan.remarks += made.notes.map { note in
+                // One that begins with the interface tells by itself which it is.
+                note.hasPrefix("\(interface.name) ")
+                    ? interface.fullName + note.dropFirst(interface.name.count) : "\(interface.fullName): \(note)"
+            }
             plan.refusals += made.refusals.map {
                 .init(rule: $0.rule, reason: "\(interface.fullName): \($0.reason)", hint: $0.hint.isEmpty ? nil : $0.hint)
             }
