@@ -10,7 +10,10 @@ extension MetricsPage {
         one("nilo_policy_repaired_total", "counter", "How often what others had changed was put right.", Double(report.repaired))
         one("nilo_policy_problem", "gauge", "1: the files of the policy folder are not what is in force.", report.problem == nil ? 0 : 1)
         one("nilo_policy_refused_rules", "gauge", "Rules that cannot be carried out.", Double(Set(report.refusals.map(\.rule)).count))
-        one("nilo_policy_waiting_rules", "gauge", "Rules whose interfaces are not there.", Double(report.waiting.count))
+        one(
+            "nilo_policy_waiting_rules", "gauge", "Rules that find none of their interfaces.",
+            Double(Set(report.waiting.filter { !$0.inPart }.map(\.rule)).count))
+        one("nilo_policy_displaced_total", "counter", "How often a root qdisc of others took the place of ours.", Double(report.displaced))
         mirrors(report.mirrors)
         samplers(report.samplers)
         shapers(report.shapers)

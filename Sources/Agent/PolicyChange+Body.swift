@@ -7,7 +7,7 @@ extension PolicyChange {
     /// The members of a request's body, and what each is to be.
     private static let members = [
         ("put", "an object of file names and their texts"), ("remove", "a list of file names"),
-        ("removeRule", "the name of a rule, a string"),
+        ("addRule", "the name of a rule, a string"), ("removeRule", "the name of a rule, a string"),
         ("removeKind", "mirror, sample or shape"), ("replace", "true or false"), ("confirmWithinSeconds", "a number of seconds"),
         ("dryRun", "true or false"),
     ]

@@ -73,7 +73,12 @@ public struct AgentConnection: Sendable {
             let body = Array(try JSONEncoder().encode(change))
             return try JSONDecoder().decode(
                 PlanReport.self, from: Data(try client.post("/v1/policy/apply", body: body, timeout: .seconds(120))))
-        } catch let error as ControlClientError { throw Self.failure(what, error) } catch {
+        } catch let error as ControlClientError {
+            // What fails is about the rule, or about the policy with it.
+            let about = (change.addRule.map { "add rule \($0)" } ?? change.removeRule.map { "remove rule \($0)" })
+            let isOfRule = about.map { "\(error)".hasPrefix($0 + ": ") } ?? false
+            throw Self.failure(isOfRule ? about ?? what : what, error)
+        } catch {
             throw CommandFailure(
                 what, "the agent's answer is not understood: \(error)", hint: "agent and command may be of different versions: nilo status")
         }

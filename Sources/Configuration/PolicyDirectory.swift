@@ -46,6 +46,34 @@ public struct PolicyDirectory: Sendable {
         return files
     }
 
+    /// What tells a file from what it was when it was read, without reading it.
+    public struct Stamp: Hashable, Sendable {
+        public var name: String
+        var inode: UInt64
+        var size: Int64
+        /// Of its last change (ctime), which nobody can set back.
+        public var changedSeconds: Int
+        var changedNanoseconds: Int
+    }
+
+    /// A stamp for each file that `read` reads, in the order of their names.
+    public func stamps() throws(Failure) -> [Stamp] {
+        var stamps: [Stamp] = []
+        for name in try names().map({ String(decoding: $0, as: UTF8.self) }).filter(Self.isFileName).sorted() {
+            var status = stat()
+            guard stat("\(path)/\(name)", &status) == 0 else {
+                // A link to nowhere is a mistake that reading tells.
+                stamps.append(Stamp(name: name, inode: 0, size: 0, changedSeconds: 0, changedNanoseconds: 0))
+                continue
+            }
+            stamps.append(
+                Stamp(
+                    name: name, inode: UInt64(status.st_ino), size: Int64(status.st_size), changedSeconds: status.st_ctim.tv_sec,
+                    changedNanoseconds: status.st_ctim.tv_nsec))
+        }
+        return stamps
+    }
+
     /// What lies in the folder and is not read, and why, a line each; not what is hidden or what editors leave beside a file.
     public func unread() throws(Failure) -> [String] {
         try names().compactMap { name in Self.reason(name).map { "\(path)/\(Self.shown(name)) is not read: \($0)" } }.sorted()

@@ -14,9 +14,9 @@ extension PolicyFile {
             }
         }
         text += section("links", policy.links.map(\.entries))
-        text += section(RuleKind.mirror.rawValue, policy.mirrors.map(\.entries))
-        text += section(RuleKind.sampler.rawValue, policy.samplers.map(\.entries))
-        text += section(RuleKind.shaper.rawValue, policy.shapers.map(\.entries))
+        text += section(RuleKind.mirror.rawValue, policy.mirrors.map(\.written))
+        text += section(RuleKind.sampler.rawValue, policy.samplers.map(\.written))
+        text += section(RuleKind.shaper.rawValue, policy.shapers.map(\.written))
         return text
     }
 
@@ -58,7 +58,8 @@ extension LinkDeclaration {
 }
 
 extension MirrorRule {
-    fileprivate var entries: [PolicyFile.Entry] {
+    /// What has its default is left out.
+    var written: [(key: String, value: String)] {
         let usual = MirrorRule(name: "", scope: RuleScope(), target: target)
         var entries = scope.entries(name)
         entries.append(("to", target.text))
@@ -98,7 +99,8 @@ extension MirrorRule.Target {
 }
 
 extension SampleRule {
-    fileprivate var entries: [PolicyFile.Entry] {
+    /// What has its default is left out.
+    var written: [(key: String, value: String)] {
         let usual = SampleRule(name: "", scope: RuleScope(), rate: rate)
         var entries = scope.entries(name)
         switch rate {
@@ -115,7 +117,8 @@ extension SampleRule {
 }
 
 extension ShapeRule {
-    fileprivate var entries: [PolicyFile.Entry] {
+    /// What has its default is left out.
+    var written: [(key: String, value: String)] {
         let usual = ShapeRule(name: "", scope: RuleScope())
         var entries = scope.entries(name)
         if let rate { entries.append(("rate", rate.policyText)) }

@@ -18,6 +18,15 @@ public struct Policy: Hashable, Sendable {
 
     public init() {}
 
+    /// The same without the rules of these names.
+    public func without(_ names: Set<String>) -> Policy {
+        var rest = self
+        rest.mirrors.removeAll { names.contains($0.name) }
+        rest.samplers.removeAll { names.contains($0.name) }
+        rest.shapers.removeAll { names.contains($0.name) }
+        return rest
+    }
+
     /// Of the rule of this name; nil: there is none.
     public func kind(of rule: String) -> RuleKind? {
         if mirrors.contains(where: { $0.name == rule }) { return .mirror }

@@ -42,8 +42,8 @@ public struct RuleReport: Codable, Hashable, Sendable {
     public var prefixes: [Prefix] = []
     /// Where it cannot be carried out.
     public var refusals: [PlanReport.Refusal] = []
-    /// Its interfaces are not there.
-    public var isWaiting = false
+    /// The interfaces that it waits for.
+    public var waiting: [PlanReport.Waiting] = []
 
     public init(at: String, name: String, kind: String, file: String?, line: Int?, filter: String) {
         self.at = at

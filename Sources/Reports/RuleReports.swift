@@ -15,9 +15,15 @@ public struct MirrorReport: Codable, Hashable, Sendable {
     public var target: String
     /// `all`, `1 packet in 10`, `1 flow in 10`.
     public var selection: String
+    /// N of 1 in N; nil: not so selected.
+    public var selectedOnePacketIn: UInt32?
+    public var selectedOneFlowIn: UInt32?
+    /// Bytes.
     public var snapLength: Int?
-    /// `100 Mb/s`; nil: none.
+    /// `100 Mb/s`, rounded; nil: none. One of the two below has the number.
     public var limit: String?
+    public var limitBitsPerSecond: Double?
+    public var limitPacketsPerSecond: Double?
     public var priority: Int
     public var segmentation: String
     /// Of the path to a remote target, bytes.
@@ -97,8 +103,12 @@ public struct SampleReport: Codable, Hashable, Sendable {
     public var interfaces: [String]
     public var direction: String?
     public var filter: String
-    /// `1 in 1000`, `500 samples/s`, `1 % of a CPU`.
+    /// `1 in 1000`, `500 samples/s`, `1 % of a CPU`, rounded. At most one of the three below has the number.
     public var asked: String
+    public var askedOneIn: UInt32?
+    public var askedSamplesPerSecond: Double?
+    /// Of one CPU, 0...100.
+    public var askedCPUPercent: Double?
     /// One packet in this many, now; 0: none at random.
     public var oneIn: UInt32
     public var firstPackets: UInt32
@@ -147,15 +157,19 @@ public struct ShapeReport: Codable, Hashable, Sendable {
     public var direction: String?
     public var filter: String
     public var parent: String?
-    /// `htb`, `police`, `edt`, and for what it was chosen.
+    /// `htb`, `police`, `edt`; `none`: DSCP and counters alone.
     public var mechanism: String
-    /// `4e49:10`; nil where there is no class.
+    /// The class that has the rule's rate, `4e49:10`; nil where there is none.
     public var classID: String?
+    /// Where its packets queue, when not in `classID` itself: `4e49:40-4e49:7f`.
+    public var leafClassIDs: String?
     public var rateBitsPerSecond: Double?
     public var ceilingBitsPerSecond: Double?
     public var burstBytes: UInt64?
+    /// Charged for each packet beyond its frame.
+    public var overheadBytes = 0
     public var priority: Int
-    /// `aggregate`, `host destination`, `flow`, `prefixes (12)`.
+    /// `aggregate`, `host destination`, `flow`, `12 prefixes`.
     public var per: String
     public var dscp: String?
     public var problem: String?
@@ -210,9 +224,11 @@ public struct PolicyReport: Codable, Hashable, Sendable {
     public var samplers: [SampleReport]
     public var shapers: [ShapeReport]
     public var refusals: [PlanReport.Refusal]
-    public var waiting: [String]
+    public var waiting: [PlanReport.Waiting]
     /// How often something of ours that others had changed was put right.
     public var repaired: Int
+    /// How often a root qdisc of others took the place of ours, and rules had to do without their classes.
+    public var displaced = 0
     /// Why the folder's files are not what is in force; nil: they are.
     public var problem: String?
     /// Until an unconfirmed change is taken back, seconds; nil: none is pending.
@@ -220,7 +236,8 @@ public struct PolicyReport: Codable, Hashable, Sendable {
 
     public init(
         at: String, intervalSeconds: Double, folder: String, files: [String], generation: UInt32, mirrors: [MirrorReport],
-        samplers: [SampleReport], shapers: [ShapeReport], refusals: [PlanReport.Refusal], waiting: [String], repaired: Int,
+        samplers: [SampleReport], shapers: [ShapeReport], refusals: [PlanReport.Refusal],
+        waiting: [PlanReport.Waiting], repaired: Int,
         problem: String?, confirmWithinSeconds: Double?
     ) {
         self.at = at

@@ -86,16 +86,18 @@ public struct StatusReport: Codable, Hashable, Sendable {
         public var shapers: Int
         /// Names of rules that cannot be carried out, on one interface at least.
         public var refused: [String]
-        /// Names of rules whose interfaces are not there.
-        public var waiting: [String]
+        /// Rules that wait for interfaces.
+        public var waiting: [PlanReport.Waiting]
         /// How often something of ours that others had changed was put right.
         public var repaired: Int
+        /// How often a root qdisc of others took the place of ours, and rules had to do without their classes.
+        public var displaced = 0
         /// Why the folder's files are not what is in force.
         public var problem: String?
         /// Until an unconfirmed change is taken back, seconds; nil: none is pending.
         public var confirmWithinSeconds: Double?
         public init(
-            mirrors: Int, samplers: Int, shapers: Int, refused: [String] = [], waiting: [String] = [], repaired: Int = 0,
+            mirrors: Int, samplers: Int, shapers: Int, refused: [String] = [], waiting: [PlanReport.Waiting] = [], repaired: Int = 0,
             problem: String? = nil, confirmWithinSeconds: Double? = nil
         ) {
             self.mirrors = mirrors

@@ -166,6 +166,7 @@ import Testing
         #expect(term("not seen at the hook") == "0 -1000")
         #expect(term("device, since attached") == "95 9500")
         #expect(text.contains("of these: flows-spilled 3\n"))
+        #expect(text.ranges(of: "WIRE BYTES").count == 1 && text.contains("?: how many bytes"))
         #expect(!text.contains("table-full"))
     }
 
@@ -199,7 +200,7 @@ import Testing
             text == """
                 MIRROR  ON       TO             MATCHED  SKIPPED  COPIED    BYTES  CUT  CAPPED  FAILED  RATE
                 tap     eth0 in  file /tmp/tap      100       10      55      0 B    0      10      25     -
-                tap: 5 failed: ringFull
+                tap: 5 failed: the agent has not kept up
                 tap: 20 failed: not written
 
                 """, "\(text)")
@@ -216,6 +217,55 @@ import Testing
         #expect(last(steps) == "applied: 2 rules, 4 steps: 2 added, 1 changed, 1 removed")
         #expect(last(Array(steps.prefix(1)), applied: false) == "plan: 1 step: 1 to add, 0 to change, 0 to remove")
         #expect(last([]) == "nothing to change: the kernel is as the policy says")
+        // A file is something.
+        var report = PlanReport(steps: [], waiting: [.init(rule: "w", reason: "eth1 is not there")], applied: true)
+        report.filesWritten = ["mirror-w.yaml"]
+        #expect(
+            PlanView(output: Self.plain).text(report)
+                == "… w: waits: eth1 is not there\napplied: mirror-w.yaml written; nothing to change in the kernel\n")
+        (report.filesWritten, report.filesRemoved, report.waiting, report.applied) = ([], ["mirror-w.yaml"], [], false)
+        #expect(PlanView(output: Self.plain).text(report) == "plan: mirror-w.yaml to be removed; nothing to change in the kernel\n")
+    }
+
+    @Test func changesOfAPlan() {
+        let step = PlanReport.Step(
+            .change, rule: "cap", "shape egress", reason: "until now: policed",
+            changes: [.init("ceiling", before: "50 Mbit/s", after: "20 Mbit/s")])
+        let text = PlanView(output: Self.plain).text(PlanReport(steps: [step], applied: false))
+        #expect(text.hasPrefix("~ cap: shape egress\n    until now: policed\n    ceiling: 50 Mbit/s → 20 Mbit/s\n"), "\(text)")
+    }
+
+    @Test func commandsOfOneThingHaveOneTitle() {
+        let steps = ["ip link add a", "ip link set a up"].map { PlanReport.Step(.add, "port", command: $0) } + [.init(.remove, "port")]
+        let text = PlanView(output: Self.plain).text(PlanReport(steps: steps, applied: false))
+        #expect(text.hasPrefix("+ port\n    ip link add a\n    ip link set a up\n- port\n"), "\(text)")
+    }
+
+    /// Of rules of other kinds a list does not tell that they wait.
+    @Test func whatWaitsIsToldWhereItBelongs() {
+        var waiting = PlanReport.Waiting(rule: "w", reason: "eth1 is not there")
+        waiting.kind = "mirror"
+        let report = PolicyReport(
+            at: "", intervalSeconds: 1, folder: "", files: [], generation: 1, mirrors: [], samplers: [], shapers: [], refusals: [],
+            waiting: [waiting], repaired: 0, problem: nil, confirmWithinSeconds: nil)
+        let view = RuleListView(output: Self.plain)
+        #expect(view.mirrors(report).contains("w: waits: eth1 is not there") && view.shapers(report) == "no shaping rules\n")
+    }
+
+    /// No name of ours stands where a person reads.
+    @Test func aShaperInFull() {
+        var rule = ShapeReport(
+            name: "cap", namespace: nil, interfaces: ["eth0"], direction: "egress", filter: "", parent: nil, mechanism: "htb", priority: 3,
+            per: "aggregate")
+        (rule.classID, rule.leafClassIDs, rule.exceptions) = ("4e49:2", "4e49:40-4e49:7f", ["noRoom": 2])
+        var report = RuleReport(at: "", name: "cap", kind: "shape", file: nil, line: nil, filter: "")
+        report.shapers = [rule]
+        report.waiting = [.init(rule: "cap", reason: "eth9 is not there", inPart: true)]
+        let text = RuleView(output: Self.plain).text(report)
+        for part in ["htb, class 4e49:2, queues in 4e49:40-4e49:7f", "2 no room for one more", "not everywhere: eth9 is not there"] {
+            #expect(text.contains(part), "\(part) is not in \(text)")
+        }
+        #expect(!text.contains("noRoom"))
     }
 
     @Test func statusOfThePolicy() throws {
@@ -230,9 +280,10 @@ import Testing
         #expect(
             try line(
                 .init(
-                    mirrors: 0, samplers: 1, shapers: 0, refused: ["a"], waiting: ["b", "c"], repaired: 2,
+                    mirrors: 0, samplers: 1, shapers: 0, refused: ["a"],
+                    waiting: [.init(rule: "b", reason: "x is not there"), .init(rule: "c", reason: "y")], repaired: 2,
                     problem: "x.yaml:3: name: bad\nhint: mend it", confirmWithinSeconds: 30))
-                == "1 rule in force (1 sampler); 1 refused: a; 2 waiting for interfaces: b, c; repaired 2 times; "
+                == "1 rule in force (1 sampler); 1 refused: a; 2 waiting for interfaces: b (x is not there), c (y); repaired 2 times; "
                 + "taken back in \(Duration.seconds(30).short) unless confirmed (nilo confirm); not as its files say: x.yaml:3: name: bad")
     }
 

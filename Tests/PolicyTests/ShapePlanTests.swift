@@ -27,6 +27,51 @@ import Testing
         #expect(plan == ShapePlan())
     }
 
+    /// A class that the rule's rate is kept by is told from those that its packets wait in.
+    @Test func aRuleKnowsItsOwnClass() throws {
+        let plan = ShapePlan.make(
+            [
+                Self.rule("cap", ceiling: 10),
+                Self.rule("one", ceiling: 5) {
+                    $0.aggregation = .flow; $0.mechanism = .htb
+                },
+            ], on: Self.site)
+        let tree = try #require(plan.tree)
+        let cap = try #require(plan.decisions.first { $0.rule == "cap" })
+        let own = try #require(cap.ownClass.flatMap { tree.classes[$0] })
+        #expect(own.ceiling == 1_250_000)
+        guard case .htb(let first, let count) = cap.shaper.action else {
+            Issue.record("\(cap)")
+            return
+        }
+        #expect(count == 64 && tree.classes[first]?.parent == own.minor)
+        // Each flow has a ceiling of its own: there is none that is the rule's.
+        #expect(plan.decisions.first { $0.rule == "one" }?.ownClass == nil)
+    }
+
+    /// A policer in the place of a class is no secret.
+    @Test func whatAForeignQdiscTakesAwayIsTold() throws {
+        var foreign = Self.site
+        foreign.root = .foreign("tbf", irreplaceable: nil)
+        let cap = try #require(ShapePlan.make([Self.rule("cap", ceiling: 10)], on: foreign).decisions.first)
+        #expect(cap.mechanism == .police && cap.shortfall?.contains("tbf") == true && cap.shortfall?.contains("--replace") == true)
+        // It would be policed anyway.
+        let host = try #require(ShapePlan.make([Self.rule("host", ceiling: 1, .host(.source))], on: foreign).decisions.first)
+        #expect(host.mechanism == .police && host.shortfall == nil)
+        #expect(ShapePlan.make([Self.rule("cap", ceiling: 10)], on: Self.site).decisions.first?.shortfall == nil)
+    }
+
+    @Test func aChangedClassSaysWhatChanged() {
+        func one(_ ceiling: Double, _ priority: UInt32 = 3) -> HTBClass {
+            HTBClass(
+                minor: 2, rate: Self.mbit(10), ceiling: Self.mbit(ceiling), burst: ByteCount(20_000), ceilingBurst: ByteCount(20_000),
+                priority: priority)
+        }
+        let reason = QdiscChange.changeClass(one(40, 5), from: one(20)).reason
+        #expect(reason == "ceiling \(Self.mbit(20)) → \(Self.mbit(40)), priority 3 → 5", "\(reason ?? "none")")
+        #expect(QdiscChange.addClass(one(1)).reason == nil)
+    }
+
     @Test func theMechanismIsChosenWithAReason() {
         func chosen(_ rule: ShapeRule, _ site: ShapeSite) -> [ShapeRule.Mechanism] {
             let plan = ShapePlan.make([rule], on: site)

@@ -91,8 +91,8 @@ final class MirrorActuator: RuleActuator {
         for index in parts.indices where parts[index].needsPort {
             if let found = try parts[index].namespace.socket.mirrorPort() { parts[index].session.port = UInt32(found.out) }
         }
-        let served = parts.filter(\.needsPort).map(\.namespace)
-        try ports.add(to: served, &result)
+        let served = parts.filter(\.needsPort)
+        try ports.add(to: served.map { ($0.namespace, $0.rule.name) }, &result)
         for part in parts {
             guard let step = try step(for: part) else { continue }
             if leaving.contains(part.place), let old = book.tenants[part.place] {
@@ -103,7 +103,7 @@ final class MirrorActuator: RuleActuator {
             }
         }
         result.after = book.tenants.filter { $0.key.kind == .mirror && !taken.contains($0.key) }.map { remove($0.key, $0.value) }
-        try ports.remove(besides: served, &result)
+        try ports.remove(besides: served.map(\.namespace), &result)
         result.expectedRules = parts.map { part in
             KernelRule(
                 name: part.rule.name, kind: .mirror, index: Int(part.place.index), scope: part.rule.scope,

@@ -47,11 +47,11 @@ final class MirrorPorts {
         return try MirrorPortLock.occupant(in: namespace.namespace, patience: patience)
     }
 
-    /// - Parameter namespaces: those that need one, each as often as it likes; ``check(in:for:)`` has passed.
-    func add(to namespaces: [FollowedNamespace], _ result: inout ActuatorPlan) throws {
+    /// - Parameter needs: namespaces that need one, and for which rule; ``check(in:for:)`` has passed.
+    func add(to needs: [(namespace: FollowedNamespace, rule: String)], _ result: inout ActuatorPlan) throws {
         for lock in locks.values { lock.drain() }
         var seen: Set<UInt64> = []
-        for namespace in namespaces where seen.insert(namespace.namespace.cookie).inserted {
+        for (namespace, _) in needs where seen.insert(namespace.namespace.cookie).inserted {
             let found = try namespace.socket.mirrorPort()
             if let found {
                 if !attached.contains(namespace.namespace.cookie) {
@@ -80,6 +80,7 @@ final class MirrorPorts {
                     try makePort(namespace)
                 }, undo: { [self] in try removePort(namespace) })
             step.isRepair = attached.contains(namespace.namespace.cookie)
+            step.rules = Set(needs.filter { $0.namespace.namespace.cookie == namespace.namespace.cookie }.map(\.rule))
             result.before.append(step)
         }
     }

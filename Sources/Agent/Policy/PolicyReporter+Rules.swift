@@ -21,6 +21,16 @@ extension PolicyReporter {
                 snapLength: rule.snapLength, limit: Self.text(rule.limit ?? MirrorSession.standardLimit), priority: rule.priority,
                 segmentation: rule.segmentation.rawValue)
             report.since = keeper.book.since[place]?.description
+            switch rule.selection {
+            case .all: break
+            case .packets(let count): report.selectedOnePacketIn = count
+            case .flows(let count): report.selectedOneFlowIn = count
+            }
+            switch rule.limit ?? MirrorSession.standardLimit {
+            case .bits(let rate): report.limitBitsPerSecond = rate.bitsPerSecond
+            case .packets(let rate): report.limitPacketsPerSecond = rate.packetsPerSecond
+            case .unlimited: break
+            }
             let session = keeper.mirrors.sessions[place]
             report.problem = problem(of: rule, session)
             if case .collector(_, let path)? = session?.target { report.pathMTU = path.mtu }
@@ -64,6 +74,12 @@ extension PolicyReporter {
             name: rule.name, namespace: nil, interfaces: names.matching(rule.scope), direction: Self.text(rule.scope.direction),
             filter: "\(rule.scope.filter)", asked: SampleActuator.text(rule.rate), firstPackets: rule.firstPackets,
             always: TCPFlags.names.filter { rule.always.contains($0.1) }.map(\.0), snapLength: rule.snapLength)
+        switch rule.rate {
+        case .oneIn(let count): report.askedOneIn = count
+        case .samplesPerSecond(let rate): report.askedSamplesPerSecond = rate
+        case .cpu(let part): report.askedCPUPercent = part * 100
+        case .none: break
+        }
         let number = Int(place.index)
         let counters = keeper.samples.tables.counters(of: number)
         report.since = keeper.book.since[place]?.description
@@ -89,14 +105,16 @@ extension PolicyReporter {
             var report = ShapeReport(
                 name: rule.name, namespace: follower.place(of: name.interface)?.namespace.owner,
                 interfaces: [names.name(name.interface)], direction: "\(name.direction)", filter: "\(rule.scope.filter)",
-                parent: rule.parent, mechanism: decision.mechanism.rawValue, priority: rule.priority,
+                parent: rule.parent, mechanism: decision.mechanism == .auto ? "none" : decision.mechanism.rawValue, priority: rule.priority,
                 per: Self.text(rule.aggregation))
             report.rateBitsPerSecond = rule.rate?.bitsPerSecond
             report.ceilingBitsPerSecond = rule.ceiling?.bitsPerSecond
             report.burstBytes = rule.burst?.rawValue
+            report.overheadBytes = rule.overhead
+            report.problem = decision.shortfall
             report.dscp = rule.dscp.map { DSCPName.of($0) ?? String($0) }
             if case .htb(let first, let count) = decision.shaper.action {
-                report.classID = "\(String(HTBTree.major, radix: 16)):\(String(first, radix: 16))"
+                Self.fill(&report, decision, first: first, count: count)
                 if let leaves = leaves[name.interface] {
                     let own = (Int(first)..<Int(first) + max(1, count)).compactMap { leaves[UInt16($0)] }
                     report.sentPackets = own.reduce(0) { $0 + $1.packets }
@@ -109,6 +127,14 @@ extension PolicyReporter {
             Self.fill(&report, counters)
             report.bitsPerSecond = rates[Self.key("s", rule.name, report.interfaces.first)]?.bits
             return report
+        }
+    }
+
+    private static func fill(_ report: inout ShapeReport, _ decision: ShapePlan.Decision, first: UInt16, count: Int) {
+        func text(_ minor: UInt16) -> String { "\(String(HTBTree.major, radix: 16)):\(String(minor, radix: 16))" }
+        report.classID = decision.ownClass.map(text)
+        if decision.ownClass != first {
+            report.leafClassIDs = count > 1 ? "\(text(first))-\(text(first + UInt16(count) - 1))" : text(first)
         }
     }
 
@@ -229,9 +255,9 @@ extension PolicyReporter {
 
     private static func text(_ aggregation: ShapeRule.Aggregation) -> String {
         switch aggregation {
-        case .aggregate: "all"
-        case .host(.source): "source host"
-        case .host(.destination): "destination host"
+        case .aggregate: "aggregate"
+        case .host(.source): "host source"
+        case .host(.destination): "host destination"
         case .host(.either): "host"
         case .flow: "flow"
         case .prefixes(_, let list): "\(list.count) prefixes"

@@ -48,7 +48,7 @@ final class PolicyReporter {
         lastTurn = now
         var counts: [String: (packets: UInt64, bytes: UInt64)] = [:]
         for rule in report.mirrors { counts[Self.key("m", rule.name, rule.namespace)] = (rule.mirroredPackets, rule.mirroredBytes) }
-        for rule in report.shapers where rule.classID == nil || rule.sentBytes != nil {
+        for rule in report.shapers where rule.mechanism != ShapeRule.Mechanism.htb.rawValue || rule.sentBytes != nil {
             counts[Self.key("s", rule.name, rule.interfaces.first)] = (rule.sentPackets ?? rule.packets, rule.sentBytes ?? rule.bytes)
         }
         var missing: [String: MissingCopies] = [:]
@@ -80,6 +80,7 @@ final class PolicyReporter {
             samplers: policy.samplers.compactMap { sampler($0, names) }, shapers: policy.shapers.flatMap { shapers($0, names, leaves) },
             refusals: keeper.refusals, waiting: keeper.waiting, repaired: keeper.repaired, problem: keeper.problem,
             confirmWithinSeconds: keeper.confirmWithinSeconds)
+        report.displaced = keeper.shapes.displacements
         if !keeper.isInForce { addEarlier(to: &report) }
         return report
     }
@@ -110,7 +111,7 @@ final class PolicyReporter {
                 "show rule \(name.visible)", "there is no such rule in force", hint: "nilo mirror, nilo sample and nilo shape list them")
         }
         report.refusals = keeper.refusals.filter { $0.rule == name }
-        report.isWaiting = keeper.waiting.contains(name)
+        report.waiting = keeper.waiting.filter { $0.rule == name }
         return report
     }
 
@@ -132,11 +133,13 @@ final class PolicyReporter {
         func names(_ kind: RuleKind) -> Int {
             Set(keeper.book.tenants.filter { $0.key.kind == kind && !isOver($0.value) }.map(\.value.name)).count
         }
-        return StatusReport.Policy(
+        var summary = StatusReport.Policy(
             mirrors: names(.mirror), samplers: names(.sampler),
             shapers: Set(keeper.shapes.decisions.keys.map(\.rule)).count + keeper.shapes.tables.earlier.count,
             refused: Set(keeper.refusals.map(\.rule)).sorted(), waiting: keeper.waiting, repaired: keeper.repaired,
             problem: keeper.problem, confirmWithinSeconds: keeper.confirmWithinSeconds)
+        summary.displaced = keeper.shapes.displacements
+        return summary
     }
 
     /// What keeps rules in force from doing what they say, a line each.
@@ -153,7 +156,7 @@ final class PolicyReporter {
             guard count > 0 else { return nil }
             return "mirror \(rule.name): \(count) copies went into the mirror port within the last minute and did not come out"
         }
-        return (bad + lost).sorted()
+        return (bad + lost).sorted() + keeper.shapes.displaced.values.map(\.description).sorted()
     }
 
     func problem(of rule: MirrorRule, _ session: MirrorSession?) -> String? {

@@ -12,11 +12,16 @@ struct PolicyStep {
     var undo: () throws -> Void
     /// Makes again what was made before and is not there any more, whatever else has changed meanwhile.
     var isRepair = false
+    /// The rules that cannot be in force without it.
+    var rules: Set<String>
+    /// It only takes away what no rule needs any more.
+    var isClearing = false
 
     init(_ reports: [PlanReport.Step], apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
         self.reports = reports
         self.apply = apply
         self.undo = undo
+        rules = Set(reports.compactMap(\.rule))
     }
     init(_ report: PlanReport.Step, apply: @escaping () throws -> Void, undo: @escaping () throws -> Void) {
         self.init([report], apply: apply, undo: undo)
@@ -27,14 +32,31 @@ struct PolicyStep {
 struct PolicyPlan {
     var steps: [PolicyStep] = []
     var refusals: [PlanReport.Refusal] = []
-    /// Rules whose interfaces are not there.
-    var waiting: Set<String> = []
+    /// Interfaces that rules name and do not find.
+    var waiting: [PlanReport.Waiting] = []
     var remarks: [String] = []
+    /// Where a root qdisc of others stands in the place of ours.
+    var displaced: [InterfaceID: Displacement] = [:]
 
     func report(applied: Bool, confirmWithinSeconds: Double? = nil) -> PlanReport {
         PlanReport(
-            steps: steps.flatMap(\.reports), refusals: refusals, waiting: waiting.sorted(), remarks: remarks, applied: applied,
+            steps: steps.flatMap(\.reports), refusals: refusals, waiting: waiting, remarks: remarks, applied: applied,
             confirmWithinSeconds: confirmWithinSeconds)
+    }
+}
+
+/// A root qdisc of others that has taken the place of ours.
+struct Displacement: Hashable {
+    /// As a person would name it in a policy.
+    var interface: String
+    /// `tbf`.
+    var kind: String
+    /// Rules that had classes there.
+    var rules: [String]
+
+    var description: String {
+        "\(interface): a \(kind) qdisc of others took the place of ours: \(rules.joined(separator: ", ")) "
+            + (rules.count == 1 ? "has no classes and is" : "have no classes and are") + " policed or refused"
     }
 }
 

@@ -69,8 +69,9 @@ final class SampleActuator: RuleActuator {
         // Also one that an earlier agent left: a controller goes on from the rate in force.
         if isThere && before == wanted { return nil }
         let controllerBefore = controllers[number]
+        let was = isThere && before.oneIn != wanted.oneIn ? "until now " + (before.oneIn == 0 ? "none" : "1 in \(before.oneIn)") : nil
         return PolicyStep(
-            PlanReport.Step(isThere ? .change : .add, rule: rule.name, "sample \(SampleActuator.text(rule.rate))"),
+            PlanReport.Step(isThere ? .change : .add, rule: rule.name, "sample \(SampleActuator.text(rule.rate))", reason: was),
             apply: { [self] in
                 try book.remember(tenant, at: place)
                 tables.install(wanted, as: number)

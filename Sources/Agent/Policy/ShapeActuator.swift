@@ -18,8 +18,11 @@ final class ShapeActuator: RuleActuator {
     /// Class and member numbers in force.
     private var numbers: [InterfaceID: ShapeNumbers] = [:]
     private var inForce: [ShaperName: Shaper] = [:]
-    /// Interfaces whose root qdisc was looked at.
+    /// Interfaces that no rule shapes and that were found without anything of ours.
     private var looked: Set<InterfaceID> = []
+    /// Where a root qdisc of others stands in the place of ours, and how often one was found there.
+    private(set) var displaced: [InterfaceID: Displacement] = [:]
+    private(set) var displacements = 0
     /// What was decided for each rule in force, for the report.
     private(set) var decisions: [ShaperName: ShapePlan.Decision] = [:]
 
@@ -52,11 +55,20 @@ final class ShapeActuator: RuleActuator {
             // Of an interface that no rule is about only what an earlier agent left is of interest, once.
             guard !shaped.isEmpty || numbers[interface.id] != nil || !looked.contains(interface.id) else { continue }
             let root = try namespace.socket.rootQdisc(of: interface.ifindex)
-            looked.insert(interface.id)
             interface.address = try namespace.socket.link(interface.ifindex)?.address ?? []
-            if shaped.isEmpty, !leavesTraces(root, interface) { continue }
+            if shaped.isEmpty, !leavesTraces(root, interface) {
+                looked.insert(interface.id)
+                continue
+            }
             let made = try make(shaped, interface, namespace, root, policy, resolution)
-            plan.remarks += made.notes.map { "\(interface.fullName): \($0)" }
+            if case .foreign(let kind, _, _) = root, made.tree == nil {
+                plan.displaced[interface.id] = displacement(of: interface, by: kind, among: shaped)
+            }
+            plan.remarks += made.notes.map { note in
+                // One that begins with the interface tells by itself which it is.
+                note.hasPrefix("\(interface.name) ")
+                    ? interface.fullName + note.dropFirst(interface.name.count) : "\(interface.fullName): \(note)"
+            }
             plan.refusals += made.refusals.map {
                 .init(rule: $0.rule, reason: "\(interface.fullName): \($0.reason)", hint: $0.hint.isEmpty ? nil : $0.hint)
             }
@@ -66,6 +78,26 @@ final class ShapeActuator: RuleActuator {
         for site in try strays() { addQdiscSteps(site, &result) }
         addDatapathSteps(sites, policy, &result)
         return result
+    }
+
+    /// A foreign root qdisc stands where rules had classes; nil: none had.
+    private func displacement(of interface: CountedInterface, by kind: String, among rules: [ShapeRule]) -> Displacement? {
+        let queued = decisions.filter { name, decision in
+            guard name.interface == interface.id, case .htb = decision.shaper.action else { return false }
+            return true
+        }
+        // Once it is known it lasts until the other one goes.
+        let names = Set(queued.map(\.key.rule)).union(displaced[interface.id]?.rules ?? []).intersection(rules.map(\.name))
+        return names.isEmpty ? nil : Displacement(interface: interface.fullName, kind: kind, rules: names.sorted())
+    }
+
+    /// What a plan found that was carried out, or that needed nothing to be done.
+    /// - Returns: what was not so before.
+    func note(_ found: [InterfaceID: Displacement]) -> [Displacement] {
+        let new = found.filter { displaced[$0.key]?.kind != $0.value.kind }.map(\.value)
+        displaced = found
+        displacements += new.count
+        return new
     }
 
     /// Is there anything of ours on an interface that no rule shapes? Also a foreign qdisc that an agent did not come to put back.
@@ -134,13 +166,15 @@ final class ShapeActuator: RuleActuator {
         }.count
         let before = Array(changes.dropLast(removals))
         let after = Array(changes.suffix(removals))
+        let rules = Set(site.plan.decisions.filter { $0.mechanism == .htb }.map(\.rule))
         if !before.isEmpty {
-            result.before.append(
-                step(
-                    before, interface, namespace,
-                    first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {},
-                    // It is back in its place: remembered any longer it would be put back where it does not belong.
-                    undone: { [replaced] in if recipe != nil { try replaced.forget(interface) } }))
+            var made = step(
+                before, interface, namespace,
+                first: { [replaced] in if let recipe { try replaced.remember(recipe, of: interface) } }, last: {},
+                // It is back in its place: remembered any longer it would be put back where it does not belong.
+                undone: { [replaced] in if recipe != nil { try replaced.forget(interface) } })
+            made.rules = rules
+            result.before.append(made)
         }
         if !after.isEmpty {
             result.after.append(
@@ -166,7 +200,8 @@ final class ShapeActuator: RuleActuator {
                 case .changeClass: .change
                 case .removeRoot, .removeForeign, .removeClass: .remove
                 }
-            return PlanReport.Step(sign, Self.text(change, interface), command: change.command(on: interface.name))
+            return PlanReport.Step(
+                sign, Self.text(change, interface), command: change.command(on: interface.name), reason: change.reason)
         }
         return PolicyStep(
             reports,
@@ -220,9 +255,11 @@ final class ShapeActuator: RuleActuator {
         if wanted != before {
             let reports = wanted.compactMap { name, shaper -> PlanReport.Step? in
                 guard before[name] != shaper, let decision = newDecisions[name] else { return nil }
+                let old = decisionsBefore[name]
+                let by = decision.mechanism == .auto ? "" : " by \(decision.mechanism.rawValue)"
                 return PlanReport.Step(
-                    before[name] == nil ? .add : .change, rule: name.rule,
-                    "shape \(name.direction) by \(decision.mechanism.rawValue): \(decision.reason)")
+                    before[name] == nil ? .add : .change, rule: name.rule, "shape \(name.direction)\(by): \(decision.reason)",
+                    reason: old.flatMap { $0.mechanism == decision.mechanism ? nil : "until now: \($0.reason)" })
             }
             let gone = before.keys.filter { wanted[$0] == nil }.map { PlanReport.Step(.remove, rule: $0.rule, "shape \($0.direction)") }
             result.before.append(

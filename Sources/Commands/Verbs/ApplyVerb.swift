@@ -72,11 +72,12 @@ public enum ApplyVerb {
 
     /// What the options of a changing verb ask for.
     static func change(
-        _ arguments: ParsedArguments, put: [String: String] = [:], removeRule: String? = nil, removeKind: String? = nil
+        _ arguments: ParsedArguments, put: [String: String] = [:], addRule: String? = nil, removeRule: String? = nil,
+        removeKind: String? = nil
     ) throws(CommandFailure) -> PolicyChange {
         let confirm = try arguments.duration("confirm", in: .seconds(5)...Duration.seconds(86400))
         return PolicyChange(
-            put: put, removeRule: removeRule, removeKind: removeKind, replace: arguments.has("replace"),
+            put: put, addRule: addRule, removeRule: removeRule, removeKind: removeKind, replace: arguments.has("replace"),
             confirmWithinSeconds: confirm?.seconds,
             dryRun: arguments.has("dry-run"))
     }

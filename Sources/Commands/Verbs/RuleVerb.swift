@@ -113,7 +113,7 @@ struct RuleVerb: Sendable {
             }
             let text = try text(name, filter: Array(words), arguments)
             try ApplyVerb.run(
-                ApplyVerb.change(arguments, put: ["\(kind.rawValue)-\(name).yaml": text]), arguments, context)
+                ApplyVerb.change(arguments, put: ["\(kind.rawValue)-\(name).yaml": text], addRule: name), arguments, context)
         case "remove":
             guard let name = words.popFirst(), words.isEmpty else { throw usage("remove takes the name of one rule") }
             try ApplyVerb.run(ApplyVerb.change(arguments, removeRule: name, removeKind: kind.rawValue), arguments, context)

@@ -52,21 +52,29 @@ public struct InterfaceListView: Sendable {
         if let closed = interface.closedAt { text += ", until \(closed)" }
         if let namespace = interface.namespace { text += ", in \(TerminalText.printable(namespace))" }
         text += ")\n"
-        for (name, ledger) in [("ingress", interface.ingress), ("egress", interface.egress)] {
-            text += output.styled(name, .bold) + "\n" + table(ledger).text(for: output)
+        let ways = [("ingress", interface.ingress), ("egress", interface.egress)]
+        var table = Table([
+            .init("TERM"), .init("SKBS", right: true), .init("BYTES", right: true), .init("WIRE PACKETS", right: true),
+            .init("WIRE BYTES", right: true),
+        ])
+        for (name, ledger) in ways {
+            table.append([.init(name, .bold), "", "", "", ""])
+            add(ledger, to: &table)
+        }
+        text += table.text(for: output)
+        for (name, ledger) in ways {
             let remarks = ledger.remarks.filter { $0.count > 0 }.map { "\($0.remark) \($0.count)" }
-            if !remarks.isEmpty { text += output.styled("  of these: " + remarks.joined(separator: ", "), .dim) + "\n" }
+            if !remarks.isEmpty { text += output.styled("\(name), of these: " + remarks.joined(separator: ", "), .dim) + "\n" }
+        }
+        if ways.contains(where: { $0.1.differences.contains { $0.isShown && $0.bytes == nil } }) {
+            text += output.styled("?: how many bytes that were nobody counts", .dim) + "\n"
         }
         let drops = (interface.drops ?? []).sorted { $0.skbs > $1.skbs }.map { "\($0.reason) \($0.skbs)" }
         if !drops.isEmpty { text += output.styled("dropped by the kernel: " + drops.joined(separator: ", "), .dim) + "\n" }
         return text
     }
 
-    private func table(_ ledger: LedgerReport) -> Table {
-        var table = Table([
-            .init("  TERM"), .init("SKBS", right: true), .init("BYTES", right: true), .init("WIRE PACKETS", right: true),
-            .init("WIRE BYTES", right: true),
-        ])
+    private func add(_ ledger: LedgerReport, to table: inout Table) {
         func add(_ name: String, _ totals: TotalsReport, _ style: TextStyle? = nil) {
             table.append([
                 .init("  " + name, style), .init(String(totals.skbs)), .init(String(totals.skbBytes)), .init(String(totals.wirePackets)),
@@ -84,7 +92,7 @@ public struct InterfaceListView: Sendable {
         add("  retired", ledger.retired)
         for overflow in ledger.overflow { add("  no flow: \(overflow.reason)", overflow.totals, overflow.totals.skbs > 0 ? .yellow : nil) }
         rest("  unaccounted", ledger.unaccounted, wire: ledger.unaccountedWire, ledger.closes ? nil : .red)
-        for difference in ledger.differences where difference.packets != 0 || difference.bytes ?? 0 != 0 {
+        for difference in ledger.differences where difference.isShown {
             table.append([
                 .init("  \(difference.name)"), .init(Self.signed(difference.packets)), .init(difference.bytes.map(Self.signed) ?? "?"), "",
                 "",
@@ -107,8 +115,11 @@ public struct InterfaceListView: Sendable {
                 ])
             }
         }
-        return table
     }
 
     private static func signed(_ value: Int64) -> String { value > 0 ? "+\(value)" : String(value) }
+}
+
+extension LedgerReport.Difference {
+    fileprivate var isShown: Bool { packets != 0 || bytes ?? 0 != 0 }
 }

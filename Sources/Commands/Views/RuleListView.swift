@@ -32,11 +32,13 @@ public struct RuleListView: Sendable {
         let problems = report.mirrors.flatMap { rule -> [(String, String)] in
             var notes = rule.problem.map { [(rule.name, $0)] } ?? []
             if let mtu = rule.pathMTU, rule.truncated > 0 { notes.append((rule.name, "frames are cut to fit the path's \(mtu) bytes")) }
-            notes += rule.failed.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { (rule.name, "\($0.value) failed: \($0.key)") }
+            notes += rule.failed.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map {
+                (rule.name, "\($0.value) failed: \(ReasonText.failure($0.key))")
+            }
             if rule.notWritten > 0 { notes.append((rule.name, "\(rule.notWritten) failed: not written")) }
             return notes
         }
-        return finish(mirrorTable(report), report, problems, none: "no mirror sessions")
+        return finish(mirrorTable(report), report, problems, kind: "mirror", none: "no mirror sessions")
     }
 
     func samplerTable(_ report: PolicyReport) -> Table {
@@ -61,7 +63,7 @@ public struct RuleListView: Sendable {
     public func samplers(_ report: PolicyReport) -> String {
         finish(
             samplerTable(report), report, report.samplers.compactMap { rule in rule.problem.map { (rule.name, $0) } },
-            none: "no sampling rules")
+            kind: "sample", none: "no sampling rules")
     }
 
     func shaperTable(_ report: PolicyReport) -> Table {
@@ -89,7 +91,7 @@ public struct RuleListView: Sendable {
     public func shapers(_ report: PolicyReport) -> String {
         finish(
             shaperTable(report), report, report.shapers.compactMap { rule in rule.problem.map { (rule.name, $0) } },
-            none: "no shaping rules")
+            kind: "shape", none: "no shaping rules")
     }
 
     private static func depth(of rule: ShapeReport, among rules: [ShapeReport]) -> Int {
@@ -108,12 +110,11 @@ public struct RuleListView: Sendable {
     }
 
     /// What a person should know beside the numbers, a line each.
-    func notes(_ report: PolicyReport, problems: [(String, String)]) -> [String] {
+    /// - Parameter kind: `shape`: what waits is told of rules of this kind alone; nil: of all.
+    func notes(_ report: PolicyReport, problems: [(String, String)], kind: String? = nil) -> [String] {
         var lines = problems.map { "\(TerminalText.printable($0.0)): \(TerminalText.printable($0.1))" }
         lines += report.refusals.map { "✗ \(TerminalText.printable($0.rule)): \(TerminalText.printable($0.reason))" }
-        if !report.waiting.isEmpty {
-            lines.append("waiting for their interface: " + report.waiting.map(TerminalText.printable).joined(separator: ", "))
-        }
+        lines += report.waiting.filter { kind == nil || $0.kind == nil || $0.kind == kind }.map { "… " + PlanView.text($0) }
         if let problem = report.problem { lines += problem.split(separator: "\n").map { TerminalText.printable(String($0)) } }
         if let seconds = report.confirmWithinSeconds {
             lines.append("taken back in \(Duration.seconds(seconds).short) unless you say: nilo confirm")
@@ -121,8 +122,8 @@ public struct RuleListView: Sendable {
         return lines
     }
 
-    private func finish(_ table: Table, _ report: PolicyReport, _ problems: [(String, String)], none: String) -> String {
+    private func finish(_ table: Table, _ report: PolicyReport, _ problems: [(String, String)], kind: String, none: String) -> String {
         let text = table.rows.isEmpty ? none + "\n" : table.text(for: output)
-        return text + notes(report, problems: problems).map { output.styled($0, .yellow) + "\n" }.joined()
+        return text + notes(report, problems: problems, kind: kind).map { output.styled($0, .yellow) + "\n" }.joined()
     }
 }

@@ -27,7 +27,7 @@ public struct RuleView: Sendable {
         if !report.prefixes.isEmpty { text += "\n" + prefixes(report.prefixes).text(for: output) }
         let problems =
             (report.mirrors.compactMap(\.problem) + report.samplers.compactMap(\.problem) + report.shapers.compactMap(\.problem))
-            + report.refusals.map { "✗ \($0.reason)" } + (report.isWaiting ? ["it waits for its interfaces"] : [])
+            + report.refusals.map { "✗ \($0.reason)" } + report.waiting.map { ($0.inPart ? "not everywhere: " : "it waits: ") + $0.reason }
         return text + problems.map { output.styled($0.visible, .yellow) + "\n" }.joined()
     }
 
@@ -55,7 +55,7 @@ public struct RuleView: Sendable {
             ("  sent", "\(rule.sent)"), ("  queued", "\(rule.queued) (\(rule.queuedPackets) packets into the mirror port)"),
             ("    arrived", "\(rule.arrived)"), ("    missing", "\(rule.missing)"),
         ]
-        lines += rule.failed.sorted { $0.key < $1.key }.map { ("  failed", "\($0.value) \($0.key)") }
+        lines += rule.failed.sorted { $0.key < $1.key }.map { ("  failed", "\($0.value) \(ReasonText.failure($0.key))") }
         if rule.failedOnTheWay > 0 { lines.append(("    on the way", "\(rule.failedOnTheWay) of these, in the mirror port")) }
         lines += [
             ("mirrored", "\(rule.mirroredPackets) packets, \(ByteCount(rule.mirroredBytes)) (sent and arrived)"),
@@ -83,18 +83,19 @@ public struct RuleView: Sendable {
     private static func lines(_ rule: ShapeReport) -> [Line] {
         func rate(_ bits: Double?) -> String { bits.map { "\(BitRate(bitsPerSecond: $0))" } ?? "none" }
         var lines: [Line] = [
-            ("by", rule.mechanism + (rule.classID.map { ", class \($0)" } ?? "")), ("per", rule.per),
+            ("by", by(rule)), ("per", rule.per),
             ("rate", rate(rule.rateBitsPerSecond)), ("ceiling", rate(rule.ceilingBitsPerSecond)),
         ]
         if let burst = rule.burstBytes { lines.append(("burst", "\(ByteCount(burst))")) }
+        if rule.overheadBytes > 0 { lines.append(("overhead", "\(rule.overheadBytes) bytes a packet")) }
         if let dscp = rule.dscp { lines.append(("dscp", dscp)) }
         if let parent = rule.parent { lines.append(("parent", parent)) }
         lines += [
             ("priority", "\(rule.priority)"),
-            (rule.classID == nil ? "passed" : "queued", "\(rule.packets) packets, \(ByteCount(rule.bytes))"),
+            (rule.mechanism == "htb" ? "queued" : "passed", "\(rule.packets) packets, \(ByteCount(rule.bytes))"),
             ("dropped", "\(rule.droppedPackets) packets, \(ByteCount(rule.droppedBytes))"), ("marked", "\(rule.marked) packets"),
         ]
-        lines += rule.exceptions.sorted { $0.key < $1.key }.map { ("exceptions", "\($0.value) \($0.key)") }
+        lines += rule.exceptions.sorted { $0.key < $1.key }.map { ("exceptions", "\($0.value) \(ReasonText.exception($0.key))") }
         if let packets = rule.sentPackets, let bytes = rule.sentBytes {
             lines.append(("sent", "\(packets) packets, \(ByteCount(bytes)), since its classes were made"))
         }
@@ -102,6 +103,11 @@ public struct RuleView: Sendable {
         if let backlog = rule.backlogBytes { lines.append(("waiting", "\(ByteCount(backlog))")) }
         if let bits = rule.bitsPerSecond { lines.append(("now", rate(bits))) }
         return lines
+    }
+
+    private static func by(_ rule: ShapeReport) -> String {
+        if rule.mechanism == "none" { return "none: DSCP and counters alone" }
+        return rule.mechanism + (rule.classID.map { ", class \($0)" } ?? "") + (rule.leafClassIDs.map { ", queues in \($0)" } ?? "")
     }
 
     private func prefixes(_ prefixes: [RuleReport.Prefix]) -> Table {

@@ -83,8 +83,12 @@ public struct StatusView: Sendable {
             text += "; " + (color.map { output.styled(listed, $0) } ?? listed)
         }
         add("refused", policy.refused, .yellow)
-        add("waiting for interfaces", policy.waiting, nil)
+        add("waiting for interfaces", policy.waiting.filter { !$0.inPart }.map { "\($0.rule) (\($0.reason))" }, nil)
+        add("not everywhere", policy.waiting.filter(\.inPart).map { "\($0.rule) (\($0.reason))" }, nil)
         if policy.repaired > 0 { text += "; repaired \(policy.repaired == 1 ? "once" : "\(policy.repaired) times")" }
+        if policy.displaced > 0 {
+            text += "; our root qdisc displaced by others \(policy.displaced == 1 ? "once" : "\(policy.displaced) times")"
+        }
         if let seconds = policy.confirmWithinSeconds {
             text += "; " + output.styled("taken back in \(Duration.seconds(seconds).short) unless confirmed (nilo confirm)", .yellow)
         }

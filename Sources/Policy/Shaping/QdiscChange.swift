@@ -29,6 +29,24 @@ public enum QdiscChange: Hashable, Sendable {
         }
     }
 
+    /// What is not as it was, of a class that changes; nil: there is nothing to compare.
+    public var reason: String? {
+        guard case .changeClass(let new, let old) = self else { return nil }
+        func rate(_ bytes: UInt64) -> String { "\(BitRate(bitsPerSecond: Double(bytes) * 8))" }
+        var parts: [String] = []
+        func compare(_ what: String, _ before: String, _ after: String) {
+            if before != after { parts.append("\(what) \(before) → \(after)") }
+        }
+        if new.rate != old.rate { parts.append("rate \(rate(old.rate)) → \(rate(new.rate))") }
+        if new.ceiling != old.ceiling { parts.append("ceiling \(rate(old.ceiling)) → \(rate(new.ceiling))") }
+        let (burst, burstBefore) = (HTBClass.bytes(new.buffer, at: new.rate), HTBClass.bytes(old.buffer, at: old.rate))
+        compare("burst", "\(ByteCount(burstBefore))", "\(ByteCount(burst))")
+        compare("priority", "\(old.priority)", "\(new.priority)")
+        compare("turn", "\(ByteCount(UInt64(old.quantum)))", "\(ByteCount(UInt64(new.quantum)))")
+        compare("overhead", "\(old.overhead)", "\(new.overhead)")
+        return parts.isEmpty ? "it rounds otherwise" : parts.joined(separator: ", ")
+    }
+
     /// What takes it back.
     public var undo: [QdiscChange] {
         switch self {

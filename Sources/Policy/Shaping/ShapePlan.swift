@@ -11,6 +11,10 @@ public struct ShapePlan: Hashable, Sendable {
         public var shaper: Shaper
         /// Why it is done this way; for people.
         public var reason: String
+        /// The class that has the rule's rate; nil: there is none.
+        public var ownClass: UInt16?
+        /// What keeps it from being done as well as it could be; nil: nothing.
+        public var shortfall: String?
     }
 
     /// A rule, or a direction of it, that cannot be carried out.

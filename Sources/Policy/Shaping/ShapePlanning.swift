@@ -137,6 +137,7 @@ struct ShapePlanning {
     private struct Choice {
         var mechanism: ShapeRule.Mechanism
         var reason: String
+        var shortfall: String? = nil
     }
 
     private var hasFQ: Bool {
@@ -169,7 +170,17 @@ struct ShapePlanning {
             return Choice(mechanism: .htb, reason: "a guarantee, a priority or nesting needs classes")
         }
         if hasFQ { return Choice(mechanism: .edt, reason: "fq is at the root of \(site.interface): no lock, and flows are fair") }
-        if let no = noClasses { return Choice(mechanism: .police, reason: "no classes: \(no.reason)") }
+        let best = chooseByKind(rule)
+        guard let no = noClasses else { return best }
+        var choice = Choice(mechanism: .police, reason: "no classes: \(no.reason)")
+        if case .foreign = site.root, best.mechanism == .htb {
+            choice.shortfall = "policed, not delayed: \(no.reason) (\(no.hint))"
+        }
+        return choice
+    }
+
+    /// Of a ceiling alone, where there may be classes and there is no fq.
+    private func chooseByKind(_ rule: ShapeRule) -> Choice {
         switch rule.aggregation {
         case .aggregate: return Choice(mechanism: .htb, reason: "a class delays what a policer would drop; there is no fq")
         case .host, .flow:
@@ -213,7 +224,9 @@ struct ShapePlanning {
         }
     }
 
-    private mutating func add(_ rule: ShapeRule, _ direction: Direction, _ choice: Choice, _ shaper: Shaper) {
+    private mutating func add(
+        _ rule: ShapeRule, _ direction: Direction, _ choice: Choice, _ shaper: Shaper, ownClass: UInt16? = nil
+    ) {
         var shaper = shaper
         shaper.sharing = sharing(rule)
         shaper.members = members(of: rule, direction)
@@ -221,7 +234,9 @@ struct ShapePlanning {
         shaper.marksCongestion = rule.ecn
         shaper.overhead = rule.overhead
         plan.decisions.append(
-            .init(rule: rule.name, direction: direction, mechanism: choice.mechanism, shaper: shaper, reason: choice.reason))
+            .init(
+                rule: rule.name, direction: direction, mechanism: choice.mechanism, shaper: shaper, reason: choice.reason,
+                ownClass: ownClass, shortfall: choice.shortfall))
     }
 
     private mutating func members(of rule: ShapeRule, _ direction: Direction) -> [Shaper.Member] {
@@ -274,7 +289,11 @@ struct ShapePlanning {
         if needsOwn || count > 1 || !members.isEmpty {
             addLeaves(rule, needsOwn ? number : parent, leaves, count, members, guaranteed, ceiling)
         }
-        add(rule, .egress, choice, Shaper(.htb(first: UInt16(leaves.lowerBound), count: members.isEmpty ? count : leaves.count)))
+        // Leaves that share nothing have no class above them that is the rule's.
+        let isOwn = needsOwn || leaves.count == 1
+        add(
+            rule, .egress, choice, Shaper(.htb(first: UInt16(leaves.lowerBound), count: members.isEmpty ? count : leaves.count)),
+            ownClass: isOwn ? number : nil)
     }
 
     private mutating func addLeaves(
