@@ -76,7 +76,8 @@ import Testing
             return (sum(series.values), sum(series.reverse ?? []))
         }
         let isRight = try await eventually(within: .seconds(5)) { try await sums() == (23 * 98, 23 * 98) }
-        #expect(isRight, "\(try await sums())")
+        let found = try await sums()
+        #expect(isRight, "\(found)")
         try await site.stop(agent, keep: false)
     }
 
@@ -110,7 +111,11 @@ import Testing
         let agent = try await site.start(
             log: "mount --bind $0/log /var/log\nmkdir -p /var/lib/small\nmount -t tmpfs -o size=4m none /var/lib/small")
         let small = "/proc/\(agent.pid)/root/var/lib/small"
-        #expect(try await eventually(within: .seconds(5)) { (try await site.status().history?.epochs ?? 0) > 1 })
+        #expect(
+            try await eventually(within: .seconds(5)) {
+                let epochs = try await site.status().history?.epochs ?? 0
+                return epochs > 1
+            })
         // Until nothing more goes in.
         try await site.namespace.sh("cat /dev/zero > \(small)/fill || true")
         #expect(try await eventually(within: .seconds(10)) { try await site.status().history?.problem != nil })

@@ -97,3 +97,11 @@ public struct SmallNetwork {
     /// Nothing was said for a second.
     public mutating func silence() { builder.observe(.traffic([])) }
 }
+
+extension Snapshot {
+    /// What has a key, which is there.
+    public func existing(_ text: String) -> NodeID {
+        guard let key = NodeKey(text), let node = id(of: key) else { fatalError("no \(text)") }
+        return node
+    }
+}
