@@ -8,10 +8,9 @@ import TopologySupport
 @Suite struct TopologyReportTests {
     private static let blue = "host/web1/ns/blue/if/eth0"
 
-    private func report(_ snapshot: Snapshot, in place: String? = nil, layer: TopologyLayer? = nil, top: Int = 100) throws -> TopologyReport
-    {
+    private func report(_ snapshot: Snapshot, in place: String? = nil, layer: TopologyLayer? = nil, top: Int = 100) -> TopologyReport {
         let teller = TopologyTeller(snapshot)
-        let node = try place.map { try #require(snapshot.id(of: try #require(NodeKey($0)))) }
+        let node = place.map(snapshot.existing)
         return TopologyReport(TopologySelection(teller, in: node, layer: layer, top: top), teller)
     }
 
@@ -26,18 +25,18 @@ import TopologySupport
     @Test func everyEndAndParentIsThere() throws {
         for layer in [nil] + TopologyLayer.allCases {
             for place in [nil, "vni/100", "host/web1/ns/blue"] {
-                let report = try report(map(), in: place, layer: layer)
-                let keys = Set(report.entities.map(\.key))
-                #expect(report.links.allSatisfy { keys.contains($0.from) && keys.contains($0.to) }, "\(place ?? "-") \(layer as Any)")
-                #expect(report.entities.allSatisfy { $0.parent.map(keys.contains) ?? true })
-                #expect(report.links.allSatisfy { layer == nil || $0.layer == layer?.rawValue })
-                #expect(report.entities == report.entities.sorted { $0.key < $1.key } && keys.count == report.entities.count)
+                let told = report(map(), in: place, layer: layer)
+                let keys = Set(told.entities.map(\.key))
+                #expect(told.links.allSatisfy { keys.contains($0.from) && keys.contains($0.to) }, "\(place ?? "-") \(layer as Any)")
+                #expect(told.entities.allSatisfy { $0.parent.map(keys.contains) ?? true })
+                #expect(told.links.allSatisfy { layer == nil || $0.layer == layer?.rawValue })
+                #expect(told.entities == told.entities.sorted { $0.key < $1.key } && keys.count == told.entities.count)
             }
         }
     }
 
     @Test func entitiesInTheWordsOfTheContract() throws {
-        let entities = Dictionary(uniqueKeysWithValues: try report(map()).entities.map { ($0.key, $0) })
+        let entities = Dictionary(uniqueKeysWithValues: report(map()).entities.map { ($0.key, $0) })
         let eth = try #require(entities[Self.blue])
         #expect(eth.kind == "interface" && eth.name == "eth0" && eth.parent == "host/web1/ns/blue" && eth.networks == ["vni/100"])
         #expect(eth.attributes["device"] == .text("veth") && eth.attributes["mtu"] == .number(1500) && eth.filter == "host 10.0.0.11")
@@ -59,7 +58,7 @@ import TopologySupport
     }
 
     @Test func linksInTheWordsOfTheContract() throws {
-        let links = try report(map()).links
+        let links = report(map()).links
         #expect(Set(links.map(\.kind)) == ["veth", "port", "stack", "attachment", "vtep", "tunnel", "gateway", "serves", "talk"])
         let talk = try #require(links.first { $0.kind == "talk" })
         #expect(talk.from == "vni/100/ip/10.0.0.11" && talk.to == "vni/100/ip/10.0.0.12" && talk.networks == ["vni/100"])
@@ -81,10 +80,10 @@ import TopologySupport
         network.talk(bytes: 125_000)
         _ = network.commit()
         network.red(isUp: false)
-        let changed = try report(network.commit()).links.first { $0.kind == "talk" }
+        let changed = report(network.commit()).links.first { $0.kind == "talk" }
         #expect(changed?.load?.bitsPerSecond == 1e6)
         network.silence()
-        let silent = try report(network.commit()).links.first { $0.kind == "talk" }
+        let silent = report(network.commit()).links.first { $0.kind == "talk" }
         #expect(silent?.load?.bitsPerSecond == 0 && silent?.load?.totals?.bytes == 250_000)
     }
 
@@ -101,12 +100,9 @@ import TopologySupport
     }
 
     @Test func onlyTheBusiestAreTold() throws {
-        let none = try report(map(), layer: .communication, top: 1)
+        let none = report(map(), layer: .communication, top: 1)
         #expect(none.omitted == nil && none.links.filter { $0.kind == "talk" }.count == 1)
-        var network = SmallNetwork()
-        network.talk(bytes: 1000, application: nil)
-        _ = network.commit()
-        let teller = TopologyTeller(network.commit())
+        let teller = TopologyTeller(map())
         let selection = TopologySelection(teller, top: 0)
         #expect(selection.omitted == 1)
         #expect(TopologyReport(selection, teller).omitted?.links == 1)
@@ -216,8 +212,8 @@ import TopologySupport
         let snapshot = map()
         let teller = TopologyTeller(snapshot)
         let (a, b) = (
-            try #require(snapshot.id(of: try #require(NodeKey("vni/100/ip/10.0.0.11")))),
-            try #require(snapshot.id(of: try #require(NodeKey("vni/100/ip/10.0.0.12"))))
+            snapshot.existing("vni/100/ip/10.0.0.11"),
+            snapshot.existing("vni/100/ip/10.0.0.12")
         )
         let path = TopologyAnswerReport(path: teller, from: a, to: b)
         #expect(path.end?.reason == "arrived" && path.steps?.first?.entity == path.of && path.steps?.last?.entity == path.to)
@@ -225,15 +221,15 @@ import TopologySupport
         #expect(path.steps?.allSatisfy { told.contains($0.entity) && ($0.route.map(told.contains) ?? true) } == true)
         let talks = TopologyAnswerReport(talks: teller, a, top: 10)
         #expect(talks.matched == 1 && talks.links.first?.kind == "talk" && talks.entities.count == 2)
-        let port = try #require(snapshot.id(of: try #require(NodeKey("host/web1/ns/init/if/v-blue"))))
+        let port = snapshot.existing("host/web1/ns/init/if/v-blue")
         #expect(TopologyAnswerReport(behind: teller, port, top: 10).entities.contains { $0.key == Self.blue })
     }
 
     @Test func comparison() throws {
         let snapshot = map()
         let (a, b) = (
-            try #require(snapshot.id(of: try #require(NodeKey("host/web1/ns/blue")))),
-            try #require(snapshot.id(of: try #require(NodeKey("host/web1/ns/red"))))
+            snapshot.existing("host/web1/ns/blue"),
+            snapshot.existing("host/web1/ns/red")
         )
         let same = NetworkComparisonReport(TopologyTeller(snapshot), a, b)
         #expect(same.onlyInA.isEmpty && same.onlyInB.isEmpty && !same.alike.isEmpty)

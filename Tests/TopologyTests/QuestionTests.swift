@@ -118,6 +118,21 @@ struct QuestionTests {
         #expect(behind.map { snapshot.key(of: $0).description } == ["host/lab/ns/h2-n100-1/if/eth0", "vni/100/ip/10.0.0.21"])
     }
 
+    /// A VTEP that has both networks: behind a device is what is in its own.
+    @Test func behindATunnelIsOneNetwork() throws {
+        let snapshot = map { lab in
+            for vni in [100, 200] {
+                let far = lab.link("eth0", in: "h2-n\(vni)-1")
+                let entry = ForwardingEntry(
+                    interface: lab.link("vx\(vni)", in: "h1").index, mac: far.mac!, vtep: TopologyLab.address("192.0.2.2"))
+                lab.add(.forwarding(entry), to: lab.cookies["h1"]!)
+            }
+        }
+        let behind = snapshot.behind(try node("host/lab/ns/h1/if/vx200", in: snapshot)).map { snapshot.key(of: $0).description }
+        #expect(behind.contains("vni/200/ip/10.0.0.21") && behind.contains("host/lab/ns/h2-n200-1/if/eth0"), "\(behind)")
+        #expect(!behind.contains { $0.contains("vni/100/") || $0.contains("n100") }, "\(behind)")
+    }
+
     @Test func twoNetworksOfOneMakeAreAlike() throws {
         let snapshot = map()
         let comparison = snapshot.compare(try node("vni/100", in: snapshot), with: try node("vni/200", in: snapshot))
