@@ -43,7 +43,8 @@ enum MomentText {
         var clock = parts[parts.count - 1]
         if parts.count == 2 {
             let date = parts[0].split(separator: "-", omittingEmptySubsequences: false).map(number)
-            guard date.count == 3, let year = date[0], let month = date[1], let day = date[2], (1970...9999).contains(year),
+            // Nanoseconds since 1970 end in 2262.
+            guard date.count == 3, let year = date[0], let month = date[1], let day = date[2], (1970...2261).contains(year),
                 (1...12).contains(month), (1...31).contains(day)
             else { return nil }
             (local.tm_year, local.tm_mon, local.tm_mday) = (Int32(year) - 1900, Int32(month) - 1, Int32(day))

@@ -10,7 +10,8 @@ import Topology
 /// What the agent does with a store that fails: measure on, say so, come back.
 @Suite struct HistoryWriterTests {
     /// Takes epochs, or fails as it is told to.
-    private final class FakeStore: HistoryStore {
+    // @unchecked: one thread at a time has it, as any store.
+    private final class FakeStore: HistoryStore, @unchecked Sendable {
         struct Wish { var failure: StorageError? }
         let wish: Mutex<Wish>
         var epochs: [StoredEpoch] = []

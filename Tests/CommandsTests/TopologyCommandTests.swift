@@ -89,7 +89,7 @@ import TopologySupport
         let lines = text.split(separator: "\n").map(String.init)
         #expect(lines[0] == "web1  Linux 6.12")
         #expect(text.contains("├─ blue\n"))
-        #expect(text.contains("   └─ eth0  veth  10.0.0.11/24  ↔ web1:v-blue"))
+        #expect(text.contains("│  └─ eth0  veth  10.0.0.11/24  ↔ web1:v-blue\n"))
         #expect(text.contains("init  default via 192.0.2.254 dev eth0"))
         #expect(text.contains("vni/100  10.0.0.0/24"))
         #expect(text.contains("10.0.0.12  ") && text.contains("serves tcp/5432 postgres"))

@@ -83,7 +83,7 @@ public struct SmallNetwork {
                 source: IPAddress(a.0), destination: IPAddress(b.0), sourcePort: a.1, destinationPort: b.1, protocol: .tcp, form: .ports,
                 etherType: .ipv4)
             let start = Timestamp(nanoseconds: second * 1_000_000_000)
-            let traits = FlowTraits(first: start, last: start, handshakeMicroseconds: 300, tcpFlags: [.syn, .ack])
+            let traits = FlowTraits(first: start, last: start, handshakeMicroseconds: direction == .egress ? 300 : 0, tcpFlags: [.syn, .ack])
             return FlowDelta(
                 key: FlowKey(outer: tuple, interface: InterfaceID(rawValue: 7), direction: direction),
                 totals: Totals(wirePackets: bytes / 1000, wireBytes: bytes), traits: traits)

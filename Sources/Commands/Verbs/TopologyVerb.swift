@@ -60,7 +60,7 @@ public struct TopologyVerb: Hashable, Sendable {
                 "layer", short: "l", value: "LAYER", choices: TopologyLayer.allCases.map(\.rawValue), help: "only the links of one layer"),
             OptionSpecification(
                 "format", short: "f", value: "FORM", choices: Format.allCases.map(\.rawValue),
-                help: "tree (standard), table, picture, dot, svg, graphml, json"),
+                help: "how to show it (tree)"),
             OptionSpecification("all", short: "a", help: "also the kernel's own: loopbacks, link-local, multicast"),
             OptionSpecification("top", short: "n", value: "COUNT", help: "the most conversations (20)"),
             NumberForm.option, .json, AgentConnection.option,

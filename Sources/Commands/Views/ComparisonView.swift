@@ -10,19 +10,25 @@ public struct ComparisonView: Sendable {
 
     public func text(_ report: NetworkComparisonReport) -> String {
         var text = ""
-        for pair in report.differing {
+        for pair in report.differing where !pair.attributes.isEmpty {
             let names = pair.a.name == pair.b.name ? pair.a.name : "\(pair.a.name) – \(pair.b.name)"
-            let words =
-                pair.attributes.isEmpty ? "joined to something else" : pair.attributes.map { ChangesView.words($0) }.joined(separator: ", ")
-            text += line("~", .yellow, pair.a.kind, names, words)
+            text += line("~", .yellow, pair.a.kind, names, pair.attributes.map { ChangesView.words($0) }.joined(separator: ", "))
         }
         for thing in report.onlyInA { text += line("−", .red, thing.kind, thing.name, "only in \(report.a)") }
         for thing in report.onlyInB { text += line("+", .green, thing.kind, thing.name, "only in \(report.b)") }
-        var kinds: [String: Int] = [:]
-        for pair in report.alike { kinds[pair.a.kind, default: 0] += 1 }
-        let alike = kinds.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)\($0.value == 1 ? "" : "s")" }.joined(separator: ", ")
+        let alike = Self.counted(report.alike)
         if report.isAlike { return "\(report.a.visible) and \(report.b.visible) are alike: \(alike)\n" }
+        let elsewhere = report.differing.filter(\.attributes.isEmpty)
+        if !elsewhere.isEmpty {
+            text += output.styled("in the same place, but joined to something else: \(Self.counted(elsewhere))\n", .dim)
+        }
         return text + output.styled("alike: \(alike.isEmpty ? "nothing" : alike)\n", .dim)
+    }
+
+    /// `2 interfaces, 1 namespace`.
+    private static func counted(_ pairs: [NetworkComparisonReport.Pair]) -> String {
+        Dictionary(grouping: pairs, by: \.a.kind).sorted { $0.key < $1.key }
+            .map { "\($0.value.count) \($0.key)\($0.value.count == 1 ? "" : "s")" }.joined(separator: ", ")
     }
 
     private func line(_ sign: String, _ style: TextStyle, _ kind: String, _ name: String, _ words: String) -> String {

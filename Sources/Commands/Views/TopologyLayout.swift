@@ -93,10 +93,9 @@ struct TopologyLayout: Sendable {
             guard !interfaces.isEmpty else { continue }
             let isInitial = namespace.attributes["initial"] == .flag(true)
             let title = isInitial ? places.place(of: namespace.key) : namespace.name
-            let owner = namespace.attributes["owner"]?.description ?? ""
             boxes.append(
                 Box(
-                    key: namespace.key, title: title.visible, note: owner == namespace.name || isInitial ? "" : owner.visible,
+                    key: namespace.key, title: title.visible, note: isInitial ? "" : places.owner(of: namespace)?.visible ?? "",
                     isElsewhere: false, rows: rows(interfaces, places)))
         }
         return boxes.sorted { precedes($0.title, $1.title) } + elsewhere(places)

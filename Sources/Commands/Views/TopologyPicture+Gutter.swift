@@ -39,7 +39,11 @@ extension TopologyPicture {
                     }
                 lines.append(Line(from: left[a.box] + 1 + a.row, to: right[b.box] + 1 + b.row, style: style))
             }
-            lines.sort { ($0.from, $0.to) < ($1.from, $1.to) }
+            // Those that go down from the lowest, those that go up from the highest: each then finds a lane that keeps it apart from what
+            // is on its first and last line of text already.
+            let down = lines.filter { $0.from <= $0.to }.sorted { ($0.from, $0.to) > ($1.from, $1.to) }
+            let up = lines.filter { $0.from > $0.to }.sorted { ($0.from, $0.to) < ($1.from, $1.to) }
+            lines = down + up
             for index in lines.indices { lines[index].lane = lane(for: index) }
             lanes = (lines.map(\.lane).max() ?? 0) + 1
         }
@@ -48,10 +52,13 @@ extension TopologyPicture {
             let line = lines[index]
             guard line.from != line.to else { return 0 }
             var best = (lane: 0, conflicts: Int.max)
-            for lane in 0..<Self.mostLanes {
+            // What leads to one place goes there together.
+            let shared = lines[..<index].filter { $0.to == line.to && $0.from != $0.to }.map(\.lane)
+            for lane in shared + Array(0..<Self.mostLanes) {
                 var conflicts = 0
                 for other in lines[..<index] where other.from != other.to {
-                    if other.lane == lane, other.span.overlaps(line.span), other.from != line.from { conflicts += 1 }
+                    let isApart = other.from != line.from && other.to != line.to
+                    if other.lane == lane, other.span.overlaps(line.span), isApart { conflicts += 1 }
                     // On one line of text what comes from the left must end before what goes to the right begins.
                     if other.to == line.from, other.lane <= lane { conflicts += 1 }
                     if other.from == line.to, other.lane >= lane { conflicts += 1 }

@@ -22,6 +22,10 @@ struct TopologyPicture: Sendable {
         var gutters = layout.columns.indices.dropLast().map { Gutter(layout, after: $0, tops: tops($0), tops($0 + 1)) }
         var shown = layout.columns.count
         func least(_ count: Int) -> Int { count * Self.narrowest + gutters.prefix(count - 1).reduce(0) { $0 + $1.width } }
+        let natural = widths(shown, .max)
+        // What is elsewhere gives way first, so that the rest can be read.
+        func wanted(_ count: Int) -> Int { natural.prefix(count).reduce(0, +) + gutters.prefix(count - 1).reduce(0) { $0 + $1.width } }
+        while shown > 1, layout.columns[shown - 1].allSatisfy(\.isElsewhere), wanted(shown) > room { shown -= 1 }
         while shown > 1, least(shown) > room { shown -= 1 }
         gutters = Array(gutters.prefix(shown - 1))
         let widths = widths(shown, room - gutters.reduce(0) { $0 + $1.width })
@@ -113,8 +117,9 @@ struct TopologyPicture: Sendable {
             canvas.put(side, x + width - 1, line, .dim)
             let right = [row.trouble, row.device].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
             let text = left(row)
-            // The name first: of the two the kind gives way.
-            let kept = TerminalText.truncated(right, to: max(0, inner - 3 - min(TerminalText.width(text), inner - 3)))
+            // The name first: of the two the kind gives way, as a whole.
+            let isRoomForBoth = TerminalText.width(text) + TerminalText.width(right) + 3 <= inner
+            let kept = isRoomForBoth || row.trouble != nil ? TerminalText.truncated(right, to: max(0, inner - 8)) : ""
             let shown = TerminalText.truncated(text, to: inner - 2 - (kept.isEmpty ? 0 : TerminalText.width(kept) + 1))
             canvas.put(shown, x + 2, line, row.trouble == nil ? nil : .red)
             canvas.put(kept, x + width - 2 - TerminalText.width(kept), line, row.trouble == nil ? .dim : .red)

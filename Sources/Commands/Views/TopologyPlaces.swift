@@ -49,6 +49,14 @@ struct TopologyPlaces: Sendable {
             default: break
             }
         }
+        // What it is plugged into first, then what it stands on, then the other end.
+        for key in joins.keys {
+            joins[key]?.sort {
+                ($0.hasPrefix("in ") ? 0 : $0.hasPrefix("over ") ? 1 : 2, $0) < (
+                    $1.hasPrefix("in ") ? 0 : $1.hasPrefix("over ") ? 1 : 2, $1
+                )
+            }
+        }
     }
 
     func name(of key: String) -> String { entities[key]?.name ?? key }
@@ -65,6 +73,14 @@ struct TopologyPlaces: Sendable {
         guard let entity = entities[namespace] else { return namespace }
         guard entity.attributes["initial"] == .flag(true), let host = entity.parent else { return entity.name }
         return name(of: host)
+    }
+
+    /// Whose a namespace is, where that says more than its name.
+    func owner(of namespace: EntityReport) -> String? {
+        guard let owner = namespace.attributes["owner"]?.description, owner != namespace.name, owner != "netns \(namespace.name)" else {
+            return nil
+        }
+        return owner
     }
 
     /// An endpoint with its name, where it has one: `10.0.0.1 (db.example)`.

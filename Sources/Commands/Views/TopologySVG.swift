@@ -202,7 +202,12 @@ struct TopologySVG: Sendable {
                     })
                 x += width + TopologySVG.gutter
             }
-            width = max(360, x + TopologySVG.margin - (layout.edges.contains { $0.kind == .talk } ? 10 : TopologySVG.gutter))
+            // Beyond the last column there is room for arcs, where it has some.
+            let last = layout.columns.count - 1
+            let hasArcs = layout.edges.contains {
+                $0.kind != .tunnel && layout.places[$0.from]?.column == last && layout.places[$0.to]?.column == last
+            }
+            width = max(480, x + TopologySVG.margin - (hasArcs ? 10 : TopologySVG.gutter))
             height = tallest + 2 * TopologySVG.margin
         }
 

@@ -41,7 +41,7 @@ public struct TopologyView: Sendable {
     private static let shownBelow = 100
 
     private func branches(_ entities: [EntityReport], _ places: TopologyPlaces, _ indent: String) -> String {
-        let shown = entities.prefix(Self.shownBelow)
+        let shown = entities.sorted { TopologyLayout.precedes($0.name, $1.name) }.prefix(Self.shownBelow)
         let left = entities.count - shown.count
         var text = ""
         for (number, entity) in shown.enumerated() {
@@ -85,7 +85,7 @@ public struct TopologyView: Sendable {
             words += (places.services[entity.key] ?? []).map { "serves " + Self.service($0) }
             words += places.holders[entity.key].map { ["at " + $0.map(places.path).joined(separator: ", ")] } ?? []
         case "service": words = [attribute("application") ?? ""]
-        case "namespace": words = [attribute("owner") ?? "", places.exits[entity.key] ?? ""]
+        case "namespace": words = [places.owner(of: entity) ?? "", places.exits[entity.key] ?? ""]
         default: words = [attribute("mac") ?? ""]
         }
         words.removeAll { $0.isEmpty || $0 == entity.name }

@@ -79,7 +79,12 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
             case .loop(let node): End(reason: "loop", at: key(node))
             }
         var told: Set<NodeID> = []
-        let passed = path.steps.flatMap { [$0.node] + ($0.route.map { [$0] } ?? []) }
+        var passed = path.steps.flatMap { [$0.node] + ($0.route.map { [$0] } ?? []) }
+        switch path.end {
+        case .arrived, .sourceUnknown: break
+        case .noRoute(let node), .refused(let node), .leaves(let node), .loop(let node): passed.append(node)
+        case .notJoined(let a, let b): passed += [a, b]
+        }
         entities = passed.filter { told.insert($0).inserted }.map(teller.entity)
         links = path.steps.compactMap { $0.link.flatMap(teller.link) }
     }

@@ -178,16 +178,25 @@ struct BehindWalk {
         graph.forEachLink(of: interface) { _, record, other in
             switch record.kind {
             case .attached: found.insert(other)
-            case .forwards where record.a == interface.rawValue: found.insert(other)
+            case .forwards where record.a == interface.rawValue: reach(other)
             default: break
             }
         }
     }
 
+    /// What frames are sent to: a station, or an interface with the addresses that it has. Not on from there: it may lead back.
+    private mutating func reach(_ station: NodeID) {
+        guard found.insert(station).inserted, kind(station) == .interface else { return }
+        graph.forEachLink(of: station) { _, record, other in if record.kind == .attached { found.insert(other) } }
+    }
+
     private mutating func tunnels(of vtep: NodeID, _ qualifier: UInt64) {
         graph.forEachLink(of: vtep) { _, record, far in
-            if record.kind == .tunnel, record.qualifier == qualifier, found.insert(far).inserted {
-                follow(far) { kind, side in kind == .forwards && side == 0 }
+            guard record.kind == .tunnel, record.qualifier == qualifier, found.insert(far).inserted else { return }
+            // The far end may have other networks too: only what is sent there in this one.
+            graph.forEachLink(of: far) { _, entry, station in
+                guard entry.kind == .forwards, entry.a == far.rawValue, entry.qualifier == qualifier else { return }
+                reach(station)
             }
         }
     }
