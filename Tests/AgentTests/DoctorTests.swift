@@ -125,7 +125,7 @@ import Testing
             #expect(doctor.mirrorPort().found == "nilo-m1 is down")
             _ = try sh("ip link set nilo-m0 name other")
             #expect(doctor.mirrorPort().found == "only a part of it is there: nilo-m1")
-            _ = try sh("ip link del nilo-m1; ip link add nilo-m0 type dummy")
+            _ = try sh("ip link del nilo-m1; ip link add nilo-m0 type bridge")
             #expect(doctor.mirrorPort().status == .warn && doctor.mirrorPort().found.hasPrefix("nilo-m0 is not ours"))
             _ = try sh("ip link del nilo-m0")
             #expect(doctor.mirrorPort().status == .ok)

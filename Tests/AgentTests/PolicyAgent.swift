@@ -20,6 +20,8 @@ struct PolicyAgent {
         metrics: {listen: "off"}
         bpffs: /run/bpf
         policy: /run/policy
+        history: {file: "off"}
+        page: {listen: "off"}
 
         """
 

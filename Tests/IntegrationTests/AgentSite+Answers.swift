@@ -44,6 +44,12 @@ extension AgentSite {
 extension InterfaceReport {
     func ledger(_ direction: Direction) -> LedgerReport { direction == .ingress ? ingress : egress }
 
+    var isClosed: Bool {
+        [ingress, egress].allSatisfy {
+            $0.unaccounted.isZero && $0.unaccountedWire.isZero && $0.notSeenAtHook == .init(packets: 0, bytes: 0)
+        }
+    }
+
     /// Both directions to the last packet and byte, with nothing left over that has no name.
     func expectClosed(sourceLocation: SourceLocation = #_sourceLocation) {
         for (direction, ledger) in [("ingress", ingress), ("egress", egress)] {

@@ -65,6 +65,7 @@ final class AgentSite: Sendable {
             sflow: \(sflow)
             bpffs: \(bpffs ?? "\(directory)/bpf")
             policy: \(policies)
+            \(more.contains("page:") ? "" : "page: {listen: \"off\"}")
             \(more)
 
             """

@@ -72,6 +72,8 @@ import Testing
         #expect(policy.refusals.isEmpty && policy.waiting.isEmpty && policy.files.count == 1, "\(policy)")
         let check = try #require(Self.checks[example.title])
         try await check(self, lab, site, example)
+        // Acknowledgements may still be on their way.
+        _ = try await eventually(within: .seconds(3)) { try await site.interface("eth0").isClosed }
         try await site.interface("eth0").expectClosed()
         for file in try site.policyFiles().keys { try FileManager.default.removeItem(atPath: "\(site.policies)/\(file)") }
         try await site.nilo("apply")

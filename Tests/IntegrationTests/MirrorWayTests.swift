@@ -77,7 +77,7 @@ import Testing
     @Test func aCollectorIsAnotherHost() async throws {
         let lab = try await PolicyLab()
         let (site, agent) = try await lab.start()
-        for (target, key) in [("vxlan:192.0.2.1,vni=0xff0001", "vxlan"), ("erspan:192.0.2.1", "erspan")] {
+        for (target, key) in [("vxlan:192.0.2.1,vni=0xff0001", "vxlan"), ("erspan:192.0.2.1,session=7", "erspan")] {
             let said = try await site.refusal("mirror add self --on eth0 --to \(target)")
             #expect(said.contains("self: to.\(key).remote: 192.0.2.1 is an address of this host itself"), "\(said)")
         }

@@ -70,12 +70,12 @@ import Testing
     }
 
     /// Somebody without privileges keeps no agent from its work.
-    @Test(.requires(.command("python3"), .command("setpriv")), arguments: ["s.listen(1); ", ""])
+    @Test(.requires(.command("/usr/bin/python3"), .command("setpriv")), arguments: ["s.listen(1); ", ""])
     func aStrangersNameIsNoLock(listens: String) async throws {
         let one = try await TestNamespace()
         let stranger = try await BackgroundProcess.start(
             [
-                "setpriv", "--reuid=65534", "--clear-groups", "python3", "-c",
+                "setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c",
                 "import socket,time; s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.bind('\\0nilometer mirror port'); \(listens)"
                     + "print('bound', flush=True); time.sleep(60)",
             ], in: one)
