@@ -65,7 +65,7 @@ import TopologySupport
         #expect(talk.filter == "host 10.0.0.11 and host 10.0.0.12 and tcp port 5432")
         #expect(talk.attributes == ["protocol": .text("tcp"), "port": .number(5432), "application": .text("postgres")])
         #expect(talk.load?.bitsPerSecond == 1e6 && talk.load?.reverseBitsPerSecond == 1e7 && talk.load?.packetsPerSecond == 125)
-        #expect(talk.load?.totals?.bytes == 250_000 && talk.load?.roundTripMicroseconds?.p50 == 512)
+        #expect(talk.load?.totals?.bytes == 250_000 && talk.load?.roundTripMicroseconds?.p50 == 1024)
         let tunnel = try #require(links.first { $0.kind == "tunnel" })
         #expect(tunnel.attributes["vni"] == .number(100) && tunnel.networks == ["vni/100"])
         #expect(tunnel.filter == "vni 100 and outer host 192.0.2.1 and outer host 192.0.2.2")
