@@ -30,6 +30,8 @@ import Testing
             ("/v1/status", [:]), ("/v1/interfaces", ["closed": "1", "name": "eth*,blue:veth0"]), ("/metrics", [:]),
             ("/v1/flows", ["filter": "tcp and port 80", "sort": "bytes", "reverse": "0", "top": "1000000"]),
             ("/v1/groups", ["by": "host", "tuple": "innermost", "top": "1"]),
+            ("/v1/topology", ["network": "vni/100", "layer": "tunnel", "top": "5"]), ("/v1/topology/compare", ["a": "x", "b": "y"]),
+            ("/v1/topology/ask", ["question": "path", "of": "x", "to": "y"]), ("/v1/topology/ask", ["of": "x"]),
         ] as [(String, [String: String])]) func asked(path: String, query: [String: String]) throws
     {
         #expect(try Self.refusal("GET", path, query) == nil)
@@ -41,7 +43,7 @@ import Testing
         ("/v1/flows", "top", "many"), ("/v1/flows", "top", ""), ("/v1/flows", "sort", "size"), ("/v1/flows", "reverse", "yes"),
         ("/v1/flows", "filter", "tcp and prt 5"), ("/v1/groups", "by", "hosts"), ("/v1/groups", "tuple", "inner"),
         ("/v1/interfaces", "closed", "true"), ("/v1/interfaces", "name", ""), ("/v1/interfaces", "name", "blue:"),
-        ("/v1/interfaces", "name", ":eth0"),
+        ("/v1/interfaces", "name", ":eth0"), ("/v1/topology", "layer", "4"), ("/v1/topology", "top", "0"),
     ]) func aWrongValueIsNamed(path: String, field: String, value: String) throws {
         let refusal = try #require(try Self.refusal("GET", path, [field: value]))
         #expect(refusal.status == 400 && refusal.answer.field == field && refusal.answer.value == value)
@@ -59,6 +61,41 @@ import Testing
     @Test func aFieldGivenTwiceIsRefused() throws {
         let refusal = try #require(try Self.refusal("GET", "/v1/flows", ["top": "5"], repeated: ["top"]))
         #expect(refusal.status == 400 && refusal.answer.field == "top" && refusal.answer.reason == "it is given more than once")
+    }
+
+    @Test(arguments: [
+        ("/v1/topology/compare", ["a": "x"], "b"), ("/v1/topology/compare", ["a": "", "b": "y"], "a"), ("/v1/topology/ask", [:], "of"),
+        ("/v1/topology/ask", ["question": "path", "of": "x"], "to"),
+        ("/v1/topology/ask", ["question": "behind", "of": "x", "to": "y"], "to"),
+        ("/v1/topology/ask", ["question": "who", "of": "x"], "question"),
+    ]) func aQuestionNeedsItsNames(path: String, query: [String: String], field: String) throws {
+        let refusal = try #require(try Self.refusal("GET", path, query))
+        #expect(refusal.status == 400 && refusal.answer.field == field)
+    }
+
+    /// Two lists of one document, in pieces, are the document.
+    @Test(arguments: [(0, 0), (0, 3), (3, 0), (2, 3), (20_000, 20_000)]) func listsInPieces(first: Int, second: Int) throws {
+        struct Document: Codable, Equatable {
+            var entities: [Int] = []
+            var epoch = 7
+            var links: [Int] = []
+            var name = "\"links\":[]"
+        }
+        let sections = [
+            ListPieces<Int>.Section(member: "entities", rows: Array(0..<first)),
+            ListPieces<Int>.Section(member: "links", rows: Array(0..<second)),
+        ]
+        let pieces = try ListPieces(Document(), sections, memory: ReturnedMemory()) { try ControlRoutes.encoded($0) }
+        var text: [UInt8] = []
+        var count = 0
+        while let piece = try pieces.next() {
+            #expect(!piece.isEmpty && piece.count < 70_000)
+            text += piece
+            count += 1
+        }
+        #expect(count > 1 || first < 20_000)
+        let document = try JSONDecoder().decode(Document.self, from: Data(text))
+        #expect(document == Document(entities: Array(0..<first), links: Array(0..<second)))
     }
 
     private static let change = #""put":{"a.yaml":"x"},"remove":[],"replace":false,"dryRun":true"#

@@ -89,6 +89,7 @@ final class FakeAgent: Sendable {
                         at: moment, interval: .seconds(1), filter: filter, order: order, matched: matching.count,
                         known: readings(beat: beat).count,
                         flows: order.first(top, of: matching).map { FlowReport($0, interface: names[$0.record.key.interface.rawValue]!) }))
+            case "/v1/topology/diff", "/v1/events": return try FakeTopology.answer(request)
             default: return .failure(404, "no \(request.path)")
             }
         } catch { return .failure(400, "\(error)") }

@@ -234,15 +234,23 @@ import TopologySupport
             return (screen.written, screen.complaints, code)
         }
         #expect(run("--network", "vni/100", "--layer", "tunnel", "--top", "7", "--at", "2026-01-31T12:00:00Z").code == .failed)
-        #expect(run("diff", "2026-01-31T12:00:00Z", "2026-01-31T13:00:00Z", "-N", "a").code == .failed)
+        let difference = run("diff", "2026-01-31T12:00:00Z", "2026-01-31T13:00:00Z", "-N", "a")
+        #expect(difference.code == .success && difference.out.contains("~ interface red:eth0 state up → down\n"))
+        #expect(difference.out.contains("0 appeared, 0 vanished, 1 changed between "))
         #expect(run("path", "a", "b").code == .failed)
         #expect(run("compare", "a", "b").code == .failed)
-        #expect(run("watch").code == .failed)
+        let watched = run("watch")
+        #expect(watched.code == .failed && watched.out.hasSuffix("~ interface red:eth0 state up → down\n"))
+        #expect(watched.err.hasPrefix("nilo: watch the topology: the agent ended it"))
+        let lines = run("watch", "--json").out.split(separator: "\n")
+        #expect(lines.count == 1)
+        #expect(try JSONDecoder().decode(ChangesEventReport.self, from: Data(lines[0].utf8)).changes.count == 1)
         #expect(
             agent.requests == [
                 "GET /v1/topology?at=2026-01-31T12:00:00.000Z&layer=tunnel&network=vni/100&top=7",
                 "GET /v1/topology/diff?from=2026-01-31T12:00:00.000Z&network=a&to=2026-01-31T13:00:00.000Z",
                 "GET /v1/topology/ask?of=a&question=path&to=b", "GET /v1/topology/compare?a=a&b=b", "GET /v1/events",
+                "GET /v1/events",
             ])
     }
 }

@@ -78,12 +78,14 @@ public struct SmallNetwork {
     /// PostgreSQL between blue and red for a second, as blue's interface counts it: so many bytes there, and ten times back.
     public mutating func talk(bytes: UInt64, application: String? = "postgres") {
         builder.observe(.counted(InterfaceID(rawValue: 7), interface: 2, in: 2))
+        // The two halves of the handshake make a round trip of 600 µs.
         func delta(_ a: (String, UInt16), _ b: (String, UInt16), _ direction: Direction, _ bytes: UInt64) -> FlowDelta {
             let tuple = FlowTuple(
                 source: IPAddress(a.0), destination: IPAddress(b.0), sourcePort: a.1, destinationPort: b.1, protocol: .tcp, form: .ports,
                 etherType: .ipv4)
             let start = Timestamp(nanoseconds: second * 1_000_000_000)
-            let traits = FlowTraits(first: start, last: start, handshakeMicroseconds: direction == .egress ? 300 : 0, tcpFlags: [.syn, .ack])
+            let traits = FlowTraits(
+                first: start, last: start, handshakeMicroseconds: 300, tcpFlags: [.syn, .ack])
             return FlowDelta(
                 key: FlowKey(outer: tuple, interface: InterfaceID(rawValue: 7), direction: direction),
                 totals: Totals(wirePackets: bytes / 1000, wireBytes: bytes), traits: traits)

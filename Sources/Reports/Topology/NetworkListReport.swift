@@ -29,7 +29,7 @@ public struct NetworkListReport: Codable, Hashable, Sendable {
         var loads: [NetworkKey: LoadReport] = [:]
         snapshot.forEachLink { link, kind, _, _ in
             guard kind.told != nil else { return }
-            let load = kind == .talks ? teller.load(of: link) : nil
+            let load = kind == .talks ? teller.rates(of: link) : nil
             for network in teller.networks(of: link) {
                 links[network, default: 0] += 1
                 if let load { loads[network, default: LoadReport()].add(load) }

@@ -49,12 +49,12 @@ public struct RatesMemory: Sendable {
         let snapshot = teller.snapshot
         var total = LoadReport()
         total.add(LoadReport())
-        var moving: [String: LoadReport] = [:]
+        var moving: [String: (link: LinkID, bits: Double)] = [:]
         func take(_ link: LinkID, _ kind: LinkKind) {
             if let network, !teller.networks(of: link).contains(network) { return }
-            guard let load = teller.load(of: link), load.bothBitsPerSecond > 0 else { return }
+            guard let load = teller.rates(of: link), load.bothBitsPerSecond > 0 else { return }
             if kind == .talks { total.add(load) }
-            moving[snapshot.key(of: link).description] = load
+            moving[snapshot.key(of: link).description] = (link, load.bothBitsPerSecond)
         }
         if snapshot.epoch == snapshot.trafficEpoch {
             for link in snapshot.active { take(link, snapshot.kind(of: link)) }
@@ -63,9 +63,9 @@ public struct RatesMemory: Sendable {
         }
         for link in teller.countedLinks { take(link, snapshot.kind(of: link)) }
         var loads: [RatesEventReport.KeyedLoad] = []
-        for (key, load) in moving {
-            let (before, now) = (told[key] ?? 0, load.bothBitsPerSecond)
-            guard abs(now - before) > 0.02 * max(now, before) else { continue }
+        for (key, (link, now)) in moving {
+            let before = told[key] ?? 0
+            guard abs(now - before) > 0.02 * max(now, before), let load = teller.load(of: link) else { continue }
             told[key] = now
             loads.append(RatesEventReport.KeyedLoad(key: key, load: load))
         }

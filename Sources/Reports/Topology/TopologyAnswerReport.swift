@@ -99,7 +99,7 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
     public init(talks teller: TopologyTeller, _ node: NodeID, top: Int) {
         self.init(.talks, teller, of: node)
         let found = teller.snapshot.talks(of: node)
-            .map { (talk: $0, bits: teller.load(of: $0.link)?.bothBitsPerSecond ?? 0) }
+            .map { (talk: $0, bits: teller.rates(of: $0.link)?.bothBitsPerSecond ?? 0) }
             .sorted { a, b in
                 if a.bits != b.bits { return a.bits > b.bits }
                 func bytes(_ talk: Talk) -> UInt64 { talk.traffic.forward.totalBytes + talk.traffic.backward.totalBytes }

@@ -20,7 +20,7 @@ public struct TopologySelection: Sendable {
         snapshot.forEachLink { link, kind, a, b in
             guard let told = kind.told, layer == nil || told.layer == layer, scope?.has(link, a, b) ?? true else { return }
             if kind == .talks {
-                busy.append((link, teller.load(of: link)?.bothBitsPerSecond ?? 0))
+                busy.append((link, teller.rates(of: link)?.bothBitsPerSecond ?? 0))
             } else {
                 chosen.append(link)
             }

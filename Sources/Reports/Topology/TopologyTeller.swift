@@ -21,7 +21,7 @@ public struct InterfaceRates: Hashable, Sendable {
 public final class TopologyTeller: Sendable {
     public let snapshot: Snapshot
     private let loads: [LinkKey: LoadReport]?
-    private let rates: [NodeKey: InterfaceRates]
+    private let counted: [NodeKey: InterfaceRates]
     private let interval: Duration
     private let since: @Sendable (EntityKey) -> Timestamp?
     private let known = Mutex(Known())
@@ -43,7 +43,7 @@ public final class TopologyTeller: Sendable {
     ) {
         self.snapshot = snapshot
         self.loads = loads
-        self.rates = rates
+        counted = rates
         self.interval = interval
         self.since = since
     }
@@ -196,6 +196,12 @@ public final class TopologyTeller: Sendable {
     /// nil for links that carry no traffic of their own, or of which none was counted and no capacity is known.
     public func load(of link: LinkID) -> LoadReport? { load(of: link, snapshot.key(of: link)) }
 
+    /// Rates alone: what there are a million of is looked at, and a few are told.
+    func rates(of link: LinkID) -> LoadReport? {
+        if loads == nil, snapshot.kind(of: link).isTraffic { return snapshot.traffic(of: link).map { current($0) } }
+        return load(of: link)
+    }
+
     private func load(of link: LinkID, _ key: LinkKey) -> LoadReport? {
         var load: LoadReport?
         if let loads {
@@ -211,7 +217,7 @@ public final class TopologyTeller: Sendable {
         return load
     }
 
-    private func told(_ traffic: TrafficSummary) -> LoadReport {
+    private func current(_ traffic: TrafficSummary) -> LoadReport {
         let isCurrent = traffic.epoch == snapshot.trafficEpoch
         func packets(_ side: TrafficSummary.Side) -> Double {
             isCurrent ? PacketRate(packets: UInt64(side.packets), over: interval).packetsPerSecond : 0
@@ -219,9 +225,13 @@ public final class TopologyTeller: Sendable {
         func bits(_ side: KeyPath<TrafficSummary, TrafficSummary.Side>) -> Double {
             traffic.rate(side, in: snapshot.trafficEpoch, of: interval).bitsPerSecond
         }
-        var load = LoadReport(
+        return LoadReport(
             bitsPerSecond: bits(\.forward), packetsPerSecond: packets(traffic.forward), reverseBitsPerSecond: bits(\.backward),
             reversePacketsPerSecond: packets(traffic.backward))
+    }
+
+    private func told(_ traffic: TrafficSummary) -> LoadReport {
+        var load = current(traffic)
         if let p50 = traffic.roundTrips.quantile(0.5), let p90 = traffic.roundTrips.quantile(0.9),
             let p99 = traffic.roundTrips.quantile(0.99)
         {
@@ -238,9 +248,9 @@ public final class TopologyTeller: Sendable {
     /// comes in by it goes on to the bridge.
     private func told(_ key: LinkKey) -> LoadReport? {
         let (near, isFirst): (InterfaceRates, Bool)
-        if let rates = rates[key.a] {
+        if let rates = counted[key.a] {
             (near, isFirst) = (rates, true)
-        } else if key.kind == .veth, let rates = rates[key.b] {
+        } else if key.kind == .veth, let rates = counted[key.b] {
             (near, isFirst) = (rates, false)
         } else {
             return nil
@@ -259,7 +269,7 @@ public final class TopologyTeller: Sendable {
 
     /// The links between interfaces of which something is counted.
     var countedLinks: [LinkID] {
-        rates.keys.compactMap { snapshot.id(of: $0) }.flatMap { snapshot.links(of: $0) }
+        counted.keys.compactMap { snapshot.id(of: $0) }.flatMap { snapshot.links(of: $0) }
             .filter { [.veth, .port, .stacked].contains($0.kind) }.map(\.link)
     }
 }
