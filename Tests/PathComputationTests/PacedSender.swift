@@ -3,18 +3,13 @@ import TestSupport
 
 /// Sends UDP at a fixed pace.
 enum PacedSender {
-    struct Sent: Sendable {
-        var datagrams: Int
-        var seconds: Double
-    }
-
     /// - Parameters:
     ///   - flows: so many source ports, one after the other.
     ///   - payload: bytes of each datagram.
     ///   - interval: between two, nanoseconds.
     static func send(
         to address: String, port: UInt16, flows: Int, payload: Int, interval: UInt64, count: Int, in node: NetworkNamespace
-    ) async throws -> Sent {
+    ) async throws {
         try await node.run {
             var target = sockaddr_in()
             target.sin_family = sa_family_t(AF_INET)
@@ -28,7 +23,6 @@ enum PacedSender {
             datagram += [UInt8](repeating: 0, count: payload)
             var next = timespec()
             clock_gettime(CLOCK_MONOTONIC, &next)
-            let start = next
             for n in 0..<count {
                 let source = UInt16(4000 + n % flows)
                 (datagram[0], datagram[1]) = (UInt8(source >> 8), UInt8(source & 0xFF))
@@ -45,9 +39,6 @@ enum PacedSender {
                 }
                 clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nil)
             }
-            var end = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &end)
-            return Sent(datagrams: count, seconds: Double(end.tv_sec - start.tv_sec) + Double(end.tv_nsec - start.tv_nsec) * 1e-9)
         }
     }
 }

@@ -7,6 +7,8 @@ struct RandomRoutes {
     let isV4: Bool
     /// Names of the interfaces; number n has the network of `gateway(n, …)`.
     let interfaces: [String]
+    /// With source-specific routes (IPv6).
+    var hasSources = true
 
     static let tables: [UInt32] = [100, 101, 102]
 
@@ -55,7 +57,9 @@ struct RandomRoutes {
         var words = "route append "
         let reject = [0: "blackhole ", 1: "unreachable ", 2: "prohibit ", 3: "throw "]
         words += (reject[Int(kind)] ?? "") + prefix()
-        if !isV4, random.once(in: 5), kind > 3 { words += " from \(IPPrefix(IPAddress(host(0, 0))!, length: random.pick([36, 48, 64]))!)" }
+        if !isV4, hasSources, random.once(in: 5), kind > 3 {
+            words += " from \(IPPrefix(IPAddress(host(0, 0))!, length: random.pick([36, 48, 64]))!)"
+        }
         if isV4, random.once(in: 6) { words += " tos \(random.pick(["0x10", "0x08", "0x04"]))" }
         words += " metric \(random.pick([5, 10, 20]))"
         words += " table \(random.pick([254] + Self.tables))"

@@ -52,7 +52,7 @@ import Testing
             let count = 40
             // A sender without a route is told so: nothing leaves.
             do {
-                _ = try await PacedSender.send(
+                try await PacedSender.send(
                     to: packet.destination.description, port: 9000, flows: 20, payload: packet.size - 28, interval: 100_000,
                     count: count, in: diamond.lab[from])
             } catch let error as SystemError { #expect(walk.deliveredShare == 0, "\(from): \(error)") }

@@ -73,6 +73,9 @@ extension RoutingTables {
     /// At a destination with source-specific routes those are tried first, longest source first. Where none of them fits, the first
     /// descent goes past the destination's plain routes too, and only a way back up from a longer prefix finds them: so the kernel does it
     /// (all but the default route, which stands at the root and is always found).
+    ///
+    /// What cannot be told: where a destination had plain and source-specific routes and the plain ones were deleted, the kernel (6.18) no
+    /// longer finds the others from most addresses in it, for the node then has a leaf of a longer prefix (fib6_repair_tree).
     private static func nodes(of trie: PrefixTrie, routes: [Route], _ query: RouteQuery) -> [(routes: [Int], length: Int)] {
         var result: [(routes: [Int], length: Int)] = []
         var match = trie.longestMatch(of: query.destination)

@@ -111,12 +111,16 @@ private struct Placing {
     let snapshot: Snapshot
     let reader: SnapshotReader
     let plane: ForwardingPlane
+    private var walker: Walker
+    /// The namespaces with an interface in a network.
+    private var members: [NetworkKey: Set<String>] = [:]
     private var entries: [Question: [(LinkPlace, Double)]] = [:]
 
     init(snapshot: Snapshot, reader: SnapshotReader, plane: ForwardingPlane) {
         self.snapshot = snapshot
         self.reader = reader
         self.plane = plane
+        walker = Walker(plane)
     }
 
     private struct Question: Hashable {
@@ -146,11 +150,6 @@ private struct Placing {
         }
     }
 
-    /// The namespace that has the endpoint's address; the first by name where several do.
-    private func residence(of node: NodeID) -> String? {
-        snapshot.links(of: node).filter { $0.kind == .attached }.compactMap { reader.places[$0.other]?.namespace }.min()
-    }
-
     func reason(_ from: NodeID, _ to: NodeID) -> UnplacedTraffic.Reason {
         guard address(of: from) != nil, let target = address(of: to) else { return .folded }
         return isGroup(target, to) ? .group : .foreign
@@ -170,9 +169,10 @@ private struct Placing {
         func base(_ namespace: String) -> Demand {
             Demand(namespace: namespace, packet: packet, rate: BitRate(bitsPerSecond: 0), networks: networks)
         }
-        if let home = residence(of: from) { return Found(base: base(home), entries: [(nil, 1)]) }
+        if let home = reader.residences[from] { return Found(base: base(home), entries: [(nil, 1)]) }
         // The way back, from the other end or, where that is beyond too, from the first namespaces that know one.
-        let starts = residence(of: to).map { [$0] } ?? transit(network(of: from), network(of: to))
+        let starts: [String]
+        if let home = reader.residences[to] { starts = [home] } else { starts = transit(network(of: from), network(of: to)) }
         for start in starts {
             let ways = exits(to: source, from: start)
             if !ways.isEmpty { return Found(base: base(start), entries: ways.map { ($0.0, $0.1) }) }
@@ -181,13 +181,21 @@ private struct Placing {
     }
 
     /// Where packets between two addresses beyond the network may pass: in the namespaces whose wires they were seen on.
-    private func transit(_ networks: NetworkKey?...) -> [String] {
-        var found: [String] = []
+    private mutating func transit(_ networks: NetworkKey?...) -> [String] {
+        var found: Set<String> = []
         for network in networks.compactMap({ $0 }) {
-            guard let node = snapshot.id(of: .network(network)) else { continue }
-            for member in snapshot.links(of: node) where member.kind == .member {
-                if let place = reader.places[member.other], !found.contains(place.namespace) { found.append(place.namespace) }
+            if let known = members[network] {
+                found.formUnion(known)
+                continue
             }
+            var here: Set<String> = []
+            if let node = snapshot.id(of: .network(network)) {
+                for member in snapshot.links(of: node) where member.kind == .member {
+                    if let place = reader.places[member.other] { here.insert(place.namespace) }
+                }
+            }
+            members[network] = here
+            found.formUnion(here)
         }
         return found.sorted()
     }
@@ -196,7 +204,7 @@ private struct Placing {
         let question = Question(namespace: namespace, address: address)
         if let known = entries[question] { return known }
         var shares: [LinkPlace: Double] = [:]
-        for branch in plane.walk(Packet(destination: address, transport: .tcp), from: namespace).branches {
+        for branch in plane.walk(Packet(destination: address, transport: .tcp), from: namespace, by: &walker).branches {
             if case .left(let place) = branch.outcome { shares[place, default: 0] += branch.share }
         }
         // Copies of a flooded frame have the whole share each.

@@ -16,6 +16,8 @@ struct SnapshotReader {
     private(set) var state = PathComputation.NetworkState()
     /// Where each interface of the snapshot is.
     private(set) var places: [NodeID: LinkPlace] = [:]
+    /// The namespace that has the address of an endpoint; the first by name where several do.
+    private(set) var residences: [NodeID: String] = [:]
     /// Namespaces of whose sysctls nothing was told, rising.
     private(set) var supposed: [String] = []
     private var names: [NamespaceKey: String] = [:]
@@ -167,6 +169,7 @@ struct SnapshotReader {
     private mutating func readAddress(_ link: LinkID, _ endpoint: NodeID, _ place: LinkPlace) {
         guard case .attachment(let attachment) = snapshot.state(of: link), case .endpoint(_, let address) = snapshot.key(of: endpoint)
         else { return }
+        residences[endpoint] = min(residences[endpoint] ?? place.namespace, place.namespace)
         state.namespaces[place.namespace]?.addresses
             .append(
                 InterfaceAddress(

@@ -6,6 +6,7 @@ public struct ForwardingPlane: Sendable {
     public let state: NetworkState
     private let tables: [String: RoutingTables]
     private let ports: [LinkPlace: [Int32]]
+    private let bridgeAddresses: [LinkPlace: Set<MACAddress>]
     private let bridgeEntries: [BridgeKey: Int32]
     private let tunnelEntries: [TunnelKey: [ForwardingEntry]]
     private let tunnelEnds: [TunnelEnd: [LinkPlace]]
@@ -30,6 +31,7 @@ public struct ForwardingPlane: Sendable {
         self.state = state
         var tables: [String: RoutingTables] = [:]
         var ports: [LinkPlace: [Int32]] = [:]
+        var bridgeAddresses: [LinkPlace: Set<MACAddress>] = [:]
         var bridgeEntries: [BridgeKey: Int32] = [:]
         var tunnelEntries: [TunnelKey: [ForwardingEntry]] = [:]
         var tunnelEnds: [TunnelEnd: [LinkPlace]] = [:]
@@ -42,8 +44,11 @@ public struct ForwardingPlane: Sendable {
             for link in namespace.links.values.sorted(by: { $0.index < $1.index }) {
                 let place = LinkPlace(namespace: name, interface: link.index)
                 if let master = link.master, namespace.links[master]?.kind == .bridge {
-                    ports[LinkPlace(namespace: name, interface: master), default: []].append(link.index)
+                    let bridge = LinkPlace(namespace: name, interface: master)
+                    ports[bridge, default: []].append(link.index)
+                    if let mac = link.mac { bridgeAddresses[bridge, default: []].insert(mac) }
                 }
+                if link.kind == .bridge, let mac = link.mac { bridgeAddresses[place, default: []].insert(mac) }
                 if case .vxlan(let parameters) = link.kind, let vni = parameters.vni {
                     let end = TunnelEnd(namespace: parameters.underlayNamespace ?? name, port: parameters.port, vni: vni)
                     tunnelEnds[end, default: []].append(place)
@@ -61,12 +66,16 @@ public struct ForwardingPlane: Sendable {
         }
         self.tables = tables
         self.ports = ports
+        self.bridgeAddresses = bridgeAddresses
         self.bridgeEntries = bridgeEntries
         self.tunnelEntries = tunnelEntries
         self.tunnelEnds = tunnelEnds
     }
 
     public func routingTables(of namespace: String) -> RoutingTables? { tables[namespace] }
+
+    /// Whether the address is the bridge's own or one of its ports'.
+    func isOwn(_ mac: MACAddress, of bridge: LinkPlace) -> Bool { bridgeAddresses[bridge]?.contains(mac) ?? false }
 
     func ports(of bridge: LinkPlace) -> [Int32] { ports[bridge] ?? [] }
 
@@ -88,6 +97,13 @@ public struct ForwardingPlane: Sendable {
     /// - Parameter interface: what the socket is bound to.
     public func walk(_ packet: Packet, from namespace: String, boundTo interface: Int32? = nil) -> Walk {
         var walker = Walker(self)
+        return walk(packet, from: namespace, boundTo: interface, by: &walker)
+    }
+
+    /// - Parameter walker: one of this network. What it has asked and learnt for the packets before is known now, as it is where there has
+    ///   been traffic for a while.
+    func walk(_ packet: Packet, from namespace: String, boundTo interface: Int32? = nil, by walker: inout Walker) -> Walk {
+        walker.begin()
         let branches = walker.output(packet, in: namespace, boundTo: interface, Trail())
         return Walk(branches: branches, passages: walker.passages, .withoutIgnored)
     }
@@ -97,6 +113,11 @@ public struct ForwardingPlane: Sendable {
     /// Who sent it is taken to have asked on its link for the destination, and to have used this host as a router where nobody answered.
     public func walk(_ packet: Packet, enteringAt place: LinkPlace) -> Walk {
         var walker = Walker(self)
+        return walk(packet, enteringAt: place, by: &walker)
+    }
+
+    func walk(_ packet: Packet, enteringAt place: LinkPlace, by walker: inout Walker) -> Walk {
+        walker.begin()
         let branches = walker.enter(packet, at: place)
         return Walk(branches: branches, passages: walker.passages, .withoutIgnored)
     }

@@ -69,9 +69,8 @@ extension Walker {
             return trail.lost(.noSuchNamespace(bridge.namespace))
         }
         if !device.isUp { return trail.lost(.linkDown(bridge)) }
-        let ports = plane.ports(of: bridge).compactMap { namespace.links[$0] }
         if !frame.destination.isGroup {
-            if port != nil, frame.destination == device.mac || ports.contains(where: { $0.mac == frame.destination }) {
+            if port != nil, plane.isOwn(frame.destination, of: bridge) {
                 return receive(frame, at: bridge, trail)
             }
             if let known = knownPort(of: frame, on: bridge), let out = namespace.links[known] {
@@ -86,7 +85,7 @@ extension Walker {
         if !frame.destination.isGroup { trail.notes.append(.flooded(bridge)) }
         var branches: [Branch] = []
         if port != nil, frame.destination.isGroup { branches += receive(frame, at: bridge, trail) }
-        for out in ports where mayPass(port, out) && out.isUp && out.hasCarrier {
+        for out in plane.ports(of: bridge).compactMap({ namespace.links[$0] }) where mayPass(port, out) && out.isUp && out.hasCarrier {
             guard frame.destination.isGroup ? out.port.floodsBroadcasts : out.port.floods else { continue }
             branches += send(frame, from: LinkPlace(namespace: bridge.namespace, interface: out.index), gateway: nil, trail)
         }

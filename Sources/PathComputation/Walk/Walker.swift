@@ -28,7 +28,7 @@ struct Walker {
     /// Above zero while a request is under way: its passages are no traffic.
     private var asking = 0
     private var answers: [Question: MACAddress?] = [:]
-    /// What bridges and tunnels have learnt from answers on this walk.
+    /// What bridges and tunnels have learnt from answers.
     var learntPorts: [ForwardingPlane.BridgeKey: Int32] = [:]
     var learntVTEPs: [ForwardingPlane.TunnelKey: IPAddress] = [:]
 
@@ -38,6 +38,12 @@ struct Walker {
     }
 
     init(_ plane: ForwardingPlane) { self.plane = plane }
+
+    /// For another packet. What was asked and learnt stays known.
+    mutating func begin() {
+        passages = []
+        steps = 0
+    }
 
     /// A packet that is made in the namespace.
     mutating func output(_ packet: Packet, in namespace: String, boundTo interface: Int32?, _ trail: Trail) -> [Branch] {

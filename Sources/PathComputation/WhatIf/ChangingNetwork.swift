@@ -9,6 +9,8 @@ import Topology
 struct ChangingNetwork {
     var state: NetworkState
     var consequences: [Consequence] = []
+    /// So far there were no changes but of capacities.
+    var changesNoWays = true
 
     init(_ state: NetworkState) { self.state = state }
 

@@ -10,9 +10,22 @@ public struct NetworkLoad: Sendable, Hashable {
     public var links: [LinkLoad]
 
     public init(_ demands: [Demand], over plane: ForwardingPlane) {
-        walks = demands.map { demand in
-            demand.entry.map { plane.walk(demand.packet, enteringAt: $0) } ?? plane.walk(demand.packet, from: demand.namespace)
+        var walker = Walker(plane)
+        var walks: [Walk] = []
+        walks.reserveCapacity(demands.count)
+        for demand in demands {
+            if let entry = demand.entry {
+                walks.append(plane.walk(demand.packet, enteringAt: entry, by: &walker))
+            } else {
+                walks.append(plane.walk(demand.packet, from: demand.namespace, by: &walker))
+            }
         }
+        self.init(demands, taking: walks, over: plane)
+    }
+
+    /// - Parameter walks: the ways that the demands take, in their order.
+    init(_ demands: [Demand], taking walks: [Walk], over plane: ForwardingPlane) {
+        self.walks = walks
         var rates: [LinkLoad.Key: (bits: Double, expected: Bool)] = [:]
         for (demand, walk) in zip(demands, walks) where demand.packet.size > 0 {
             for hop in walk.passages {

@@ -31,6 +31,10 @@ public struct WhatIf: Sendable {
                 selected.append(result.selected)
                 continue
             }
+            switch change {
+            case .setCapacity: break
+            default: network.changesNoWays = false
+            }
             do {
                 try network.apply(change, home: home)
             } catch {
@@ -46,7 +50,11 @@ public struct WhatIf: Sendable {
         demandsAfter = adjusted
         selectedDemands = selected
         before = NetworkLoad(demands, over: planeBefore)
-        after = NetworkLoad(adjusted, over: ForwardingPlane(network.state, reusing: planeBefore))
+        let planeAfter = ForwardingPlane(network.state, reusing: planeBefore)
+        // Where only rates or capacities change nobody goes another way.
+        after =
+            network.changesNoWays
+            ? NetworkLoad(adjusted, taking: before.walks, over: planeAfter) : NetworkLoad(adjusted, over: planeAfter)
     }
 
     /// The part of a demand's flows that arrived before the changes and arrives after them, each 0...1.
