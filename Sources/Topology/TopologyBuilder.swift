@@ -113,6 +113,7 @@ public struct TopologyBuilder {
         if isWiringStale { rewire() }
         derive()
         apply()
+        let isSecond = traffic.begin(epoch: epoch, at: time)
         for flows in deltas { for delta in flows { traffic.merge(delta, epoch: epoch, graph: &graph) } }
         deltas = []
         traffic.settle(epoch: epoch, graph: &graph)
@@ -121,7 +122,7 @@ public struct TopologyBuilder {
             names.set(verdict.server, of: address, in: network)
         }
         verdicts = []
-        traffic.expire(epoch: epoch, graph: &graph) { [claims] in claims.isClaimed(.link($0)) }
+        if isSecond { traffic.expire(graph: &graph) { [claims] in claims.isClaimed(.link($0)) } }
         applyNames()
         let active = Set(traffic.active.filter { graph.isLive($0) }).sorted()
         traffic.active = []
