@@ -72,8 +72,8 @@ let commands: [Target] = [  // 6
     .executableTarget(
         name: "nilo-bench",
         dependencies: [
-            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Dissection", "Flows", "Netlink", "NetworkTypes",
-            "Policy", "Sampling",
+            "API", "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "Datapath", "Dissection", "Flows", "Netlink",
+            "NetworkTypes", "Policy", "Sampling", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
