@@ -81,9 +81,8 @@ let commands: [Target] = [  // 7
     .executableTarget(
         name: "nilo-bench",
         dependencies: [
-            "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows",
-            "Netlink",
-            "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
+            "API", "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows",
+            "Netlink", "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),

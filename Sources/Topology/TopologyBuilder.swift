@@ -118,6 +118,7 @@ public struct TopologyBuilder {
         if isWiringStale { rewire() }
         derive()
         apply()
+        let isSecond = traffic.begin(epoch: epoch, at: time)
         let trafficEpoch = deltas.isEmpty ? snapshot.trafficEpoch : epoch
         for flows in deltas { for delta in flows { traffic.merge(delta, epoch: epoch, graph: &graph) } }
         deltas = []
@@ -127,7 +128,7 @@ public struct TopologyBuilder {
             names.set(verdict.server, of: address, in: network)
         }
         verdicts = []
-        traffic.expire(epoch: epoch, graph: &graph) { [claims] in claims.isClaimed(.link($0)) }
+        if isSecond { traffic.expire(graph: &graph) { [claims] in claims.isClaimed(.link($0)) } }
         applyNames()
         let active = Set(traffic.active.filter { graph.isLive($0) }).sorted()
         traffic.active = []

@@ -41,7 +41,7 @@ final class AgentSite: Sendable {
     func configure(
         interfaces: String, namespaces: String = "host", mode: String = "auto", flows: Int = 16384, logRecords: Int = 4096,
         limit: Int = 200_000, interval: String = "200ms", timeouts: String = "idle-timeout: 1h\n  active-timeout: 1h", bpffs: String? = nil,
-        export: String = "[]", sflow: String = "[]", more: String = ""
+        export: String = "[]", sflow: String = "[]", ledgers: Int = 64, more: String = ""
     ) throws {
         let text = """
             interfaces: [\(interfaces)]
@@ -51,7 +51,7 @@ final class AgentSite: Sendable {
             datapath:
               flows: \(flows)
               log-records: \(logRecords)
-              interfaces: 64
+              interfaces: \(ledgers)
             flows:
               limit: \(limit)
               interval: \(interval)

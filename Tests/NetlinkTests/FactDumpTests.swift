@@ -157,7 +157,8 @@ import Topology
                 """)
         let shown = try await ShownByIP.read(namespace)
         let read = try await namespace.withSocket { try $0.forwardingEntries() }
-        expectSame(read, shown.forwarding, atLeast: 9, "forwarding")
+        // The pair's other end may or may not have been learned by now.
+        expectSame(read, shown.forwarding, atLeast: 8, "forwarding")
         let index = (vx: Int32(try await namespace.index(of: "vx")), br: Int32(try await namespace.index(of: "br0")))
         #expect(read.filter { $0.mac.rawValue == 0 }.map(\.vtep) == [.v4(0x0A00_0105), .v4(0x0A00_0106)])
         #expect(

@@ -84,9 +84,11 @@ struct TrafficTests {
     @Test func aPathThatMovesIsFollowed() throws {
         var (builder, numbers) = lab()
         let point = numbers["h1/v100-1"]!
+        var time: Int64 = 1
         func observe(_ interface: UInt32, _ direction: Direction) -> UInt64 {
+            time += 1
             builder.observe(.traffic([Self.query.seen(at: interface, direction), Self.query.reversed().seen(at: interface, .egress)]))
-            let snapshot = builder.commit(at: second(2))
+            let snapshot = builder.commit(at: second(time))
             return (try? summary(Self.talk, snapshot).forward.totalPackets) ?? 0
         }
         #expect(observe(point, .ingress) == 10)
@@ -182,6 +184,29 @@ struct TrafficTests {
         #expect(during.keys(.service) == ["external/service/tcp/443"])
         for epoch in 3..<60 { _ = builder.commit(at: second(Int64(epoch))) }
         #expect(builder.snapshot.table == before)
+    }
+
+    /// Epochs that the kernel's announcements make are no time for flows.
+    @Test func aStormOfChangesIsNoTime() {
+        var limits = TopologyLimits()
+        (limits.idleEpochs, limits.conversationIdleEpochs) = (20, 5)
+        var (builder, numbers) = lab(limits: limits)
+        let point = numbers["h1/v100-1"]!
+        // It is answered, but only later.
+        let question = TestFlow(source: "10.0.0.11", destination: "10.0.0.21", sourcePort: 40_000, destinationPort: 443)
+        builder.observe(.traffic([question.seen(at: point, .ingress)]))
+        _ = builder.commit(at: second(2))
+        for step in 1..<100 { _ = builder.commit(at: Timestamp(nanoseconds: 2_000_000_000 + Int64(step) * 9_000_000)) }
+        #expect(builder.snapshot.folded.unansweredFlows == 0 && builder.snapshot.linkKeys(.talks).isEmpty)
+        builder.observe(.traffic([question.reversed().seen(at: point, .egress)]))
+        _ = builder.commit(at: second(3))
+        let talks = ["vni/100/ip/10.0.0.11~talks:tcp/443~vni/100/ip/10.0.0.21"]
+        #expect(builder.snapshot.linkKeys(.talks) == talks && builder.snapshot.folded.unansweredFlows == 0)
+        for step in 0..<2000 { _ = builder.commit(at: Timestamp(nanoseconds: 3_000_000_000 + Int64(step) * 9_000_000)) }
+        // Eighteen seconds of it.
+        #expect(builder.snapshot.linkKeys(.talks) == talks)
+        for time in 22..<90 { _ = builder.commit(at: second(Int64(time))) }
+        #expect(builder.snapshot.linkKeys(.talks).isEmpty)
     }
 
     @Test func aPortScanIsFolded() {

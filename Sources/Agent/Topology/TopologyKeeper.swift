@@ -66,7 +66,7 @@ final class TopologyKeeper {
             try loop.watch(one.monitor.descriptor) { [unowned self] in read(one) }
             watched[namespace.cookie] = one
             // Others may have peers in this one.
-            for other in watched.values { other.isStale = true }
+            for other in watched.values where other.looksAbroad { other.isStale = true }
         } catch { complain(namespace.cookie, "namespace not watched", "\(error)") }
         commitSoon()
     }
@@ -75,7 +75,6 @@ final class TopologyKeeper {
         if let one = watched.removeValue(forKey: cookie) { loop.unwatch(one.monitor.descriptor) }
         complaints[cookie] = nil
         builder.observe(.namespaceGone(cookie: cookie))
-        for other in watched.values { other.isStale = true }
         commitSoon()
     }
 

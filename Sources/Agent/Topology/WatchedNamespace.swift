@@ -10,6 +10,8 @@ final class WatchedNamespace {
     private let ethtool: NetlinkSocket
     /// The cookies of the namespaces that this one knows by number.
     private var numbers: [Int32: UInt64] = [:]
+    /// Numbers of namespaces that the last reading could not tell: nobody watches them.
+    private var foreign: Set<Int32> = []
     private var speeds: [Int32: UInt64] = [:]
     /// The facts have to be read anew as a whole.
     var isStale = true
@@ -27,6 +29,8 @@ final class WatchedNamespace {
     }
 
     var cookie: UInt64 { namespace.cookie }
+    /// Links have peers in namespaces that are not known.
+    var looksAbroad: Bool { !foreign.isEmpty }
 
     /// All facts as they are now.
     /// - Parameter others: the namespaces that peers may be in.
@@ -35,6 +39,7 @@ final class WatchedNamespace {
         let found = try socket.namespacesByNumber(among: others)
         let cookies = Dictionary(others.map { ($0.id, $0.cookie) }) { $1 }
         numbers = found.compactMapValues { cookies[$0] }
+        foreign = Set(links.compactMap(\.peerNamespace)).subtracting(numbers.keys)
         speeds = try ethtool.linkSpeeds(of: links)
         var facts = links.map { Fact.link(fact(of: $0)) }
         facts += try socket.addresses().map(Fact.address)
@@ -62,7 +67,7 @@ final class WatchedNamespace {
         switch event {
         case .link(let link):
             // A number that is not known yet.
-            if let number = link.peerNamespace, numbers[number] == nil { isStale = true }
+            if let number = link.peerNamespace, numbers[number] == nil, !foreign.contains(number) { isStale = true }
             return .appeared(.link(fact(of: link)), in: cookie)
         case .linkGone(let index): return .vanished(.link(index), in: cookie)
         case .address(let address): return .appeared(.address(address), in: cookie)

@@ -13,10 +13,10 @@ import NetworkTypes
 ///     6  ingress of an underlay, in a tunnel                 7  its egress
 ///
 /// So it is the point nearest the source, ingress before egress. A flow stays with its point until a better one reports it, or until its
-/// own has been silent for ``patience`` epochs in which another one was not (a path changed). Counts that two points reported of one epoch
+/// own has been silent for ``patience`` seconds in which another one was not (a path changed). Counts that two points reported of one epoch
 /// are never added. Inner packets counted in a tunnel only have the outer headers in their bytes.
 public struct ObservationRule: Sendable {
-    /// Epochs.
+    /// Seconds.
     static let patience: UInt64 = 3
 
     struct Place {

@@ -39,10 +39,11 @@ extension TrafficBook {
         graph.removeLink(id)
     }
 
-    /// A part of what there is, in turn (all of it within 32 epochs): what has been silent for too long goes.
+    /// A part of what there is, in turn (all of it within 32 seconds): what has been silent for too long goes.
     /// - Parameter isClaimed: whether a tunnel is there without traffic too.
-    mutating func expire(epoch: UInt64, graph: inout Graph, isClaimed: (LinkKey) -> Bool) {
-        for number in conversations.share() where conversations[number].seen + limits.conversationIdleEpochs < epoch {
+    mutating func expire(graph: inout Graph, isClaimed: (LinkKey) -> Bool) {
+        let (oldFlow, oldLink) = (clock.epoch(secondsAgo: limits.conversationIdleEpochs), clock.epoch(secondsAgo: limits.idleEpochs))
+        for number in conversations.share() where conversations[number].seen < oldFlow {
             forget(number, graph: &graph, removingLink: false)
         }
         let count = graph.links.count
@@ -51,7 +52,7 @@ extension TrafficBook {
             let record = graph.links[linkHand]
             guard !record.isFree, record.kind.isTraffic else { continue }
             let summary = graph.traffic[Int(record.traffic)]
-            guard summary.epoch + limits.idleEpochs < epoch else { continue }
+            guard summary.epoch < oldLink else { continue }
             let id = LinkID(rawValue: UInt32(linkHand))
             if record.kind == .talks {
                 removeTalk(id, graph: &graph)

@@ -54,7 +54,7 @@ extension TrafficBook {
             }
             let isAnswered = conversation.isAnswered(server: server)
             if !isAnswered {
-                if conversation.placement == .waiting, conversation.started + limits.answerEpochs > epoch { return false }
+                if conversation.placement == .waiting, conversation.started > clock.epoch(secondsAgo: limits.answerEpochs) { return false }
                 if conversation.placement == .waiting || !isPlaced(number, graph) {
                     conversations[number].server = server
                     counters.unansweredFlows += conversation.placement == .waiting ? 1 : 0
@@ -67,7 +67,8 @@ extension TrafficBook {
             conversations[number].server = server
             conversations[number].placement = .waiting
         }
-        let mayUnfold = conversations[number].placement == .folded && conversations[number].placed + limits.unfoldEpochs <= epoch
+        let mayUnfold =
+            conversations[number].placement == .folded && conversations[number].placed <= clock.epoch(secondsAgo: limits.unfoldEpochs)
         if !isPlaced(number, graph) || mayUnfold && hasRoom(number, graph) {
             release(number, graph: &graph, removingLink: false)
             let key = conversations[number].key
@@ -108,7 +109,7 @@ extension TrafficBook {
             return (node, false)
         }
         counters.foldedEnds += 1
-        let oldest = epoch > limits.unfoldEpochs ? epoch - limits.unfoldEpochs : 0
+        let oldest = clock.epoch(secondsAgo: limits.unfoldEpochs)
         return (folds.node(of: party.address, in: name, epoch: epoch, oldest: oldest, graph: &graph), true)
     }
 

@@ -21,6 +21,7 @@ struct TrafficBook {
     /// Links that carried something in this epoch.
     var active: [LinkID] = []
     var linkHand = 0
+    private(set) var clock: EpochClock
 
     private(set) var resolution = AddressResolution()
     private var places: [InterfaceID: ObservationRule.Place] = [:]
@@ -45,7 +46,12 @@ struct TrafficBook {
     init(limits: TopologyLimits) {
         self.limits = limits
         conversations = ConversationTable(limit: limits.conversations)
+        let longest = max(limits.idleEpochs, limits.conversationIdleEpochs, limits.answerEpochs, limits.unfoldEpochs)
+        clock = EpochClock(seconds: max(longest, ObservationRule.patience))
     }
+
+    /// An epoch begins. True once a second: then there is something to ``expire(graph:isClaimed:)``.
+    mutating func begin(epoch: UInt64, at time: Timestamp) -> Bool { clock.advance(to: time, epoch: epoch) }
 
     func network(_ number: UInt32) -> NetworkKey { networks[Int(number)] }
 
@@ -144,7 +150,8 @@ struct TrafficBook {
             conversations[number].isDue = true
             due.append(number)
         }
-        conversations[number].add(delta, side: side, order: order, epoch: epoch)
+        let stale = clock.epoch(secondsAgo: ObservationRule.patience)
+        conversations[number].add(delta, side: side, order: order, epoch: epoch, stale: stale)
     }
 
     /// What is to be settled, and from now on is not.
@@ -163,7 +170,8 @@ struct TrafficBook {
 }
 
 extension Conversation {
-    mutating func add(_ delta: FlowDelta, side: Int, order: UInt64, epoch: UInt64) {
+    /// - Parameter stale: a point that last reported before that epoch gives way to another one.
+    mutating func add(_ delta: FlowDelta, side: Int, order: UInt64, epoch: UInt64, stale: UInt64) {
         seen = epoch
         last = max(last, delta.traits.last)
         var half = self[side]
@@ -178,7 +186,7 @@ extension Conversation {
         if order == half.order {
             half.fresh += amount
             half.reported = epoch
-        } else if order < half.order || half.reported + ObservationRule.patience < epoch {
+        } else if order < half.order || half.reported < stale {
             half.order = order
             half.reported = epoch
             half.fresh = amount
