@@ -15,6 +15,7 @@ import Testing
             metrics: {listen: "off"}
             export: [{collector: "192.0.2.1:4739"}]
             sflow: [{collector: "192.0.2.1:6343"}]
+            applications: off
             log: {format: json, level: debug}
             bpffs: /mnt
             """
@@ -25,7 +26,7 @@ import Testing
                 "interfaces", "exclude", "flows.idle-timeout", "flows.active-timeout", "flows.interval", "export", "sflow", "log.level",
             ])
         // Every other key of the schema.
-        #expect(change.atStart.count == 16 && Set(change.atStart).isDisjoint(with: change.atOnce), "\(change.atStart)")
+        #expect(change.atStart.count == 17 && Set(change.atStart).isDisjoint(with: change.atOnce), "\(change.atStart)")
         #expect(change.result.interfaces == new.interfaces && change.result.export == new.export)
         #expect(change.result.datapath == running.datapath && change.result.flows.limit == running.flows.limit)
         #expect(change.result.log.level == .debug && change.result.log.format == .text)
