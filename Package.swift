@@ -60,8 +60,8 @@ let agent: [Target] = [  // 5
     .target(
         name: "Agent",
         dependencies: [
-            "API", "Applications", "CDatapath", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Topology",
+            "API", "Applications", "CDatapath", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX", "Logging",
+            "Netlink", "NetworkTypes", "PCAPNG", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Topology",
         ])
 ]
 
@@ -91,8 +91,8 @@ let tests: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "agent-probe", "API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "Policy", "Reports", "TestSupport",
+            "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX",
+            "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "TestSupport", "Topology",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(

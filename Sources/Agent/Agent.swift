@@ -30,6 +30,9 @@ final class Agent {
     private(set) var consumer: SampleConsumer!
     /// nil until the agent runs.
     private(set) var topology: TopologyThread?
+    /// nil where applications are switched off, or the classifier could not be started.
+    var applications: ApplicationKeeper?
+    var applicationsProblem: String?
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -61,6 +64,7 @@ final class Agent {
         options.features = configuration.datapath.tcpAnalysis ? .all : [.vxlan]
         options.vxlanPorts = (configuration.datapath.vxlanPorts.first ?? 0, configuration.datapath.vxlanPorts.dropFirst().first ?? 0)
         options.mode = AttachMode(rawValue: configuration.attach.mode.rawValue) ?? .auto
+        options.samplesFirst = configuration.applications.isOn
         options.order = HookOrder(rawValue: configuration.attach.order.rawValue) ?? .outer
         datapath = try Datapath(options: options)
         collector = Collector(datapath, configuration.flows)
@@ -161,6 +165,7 @@ final class Agent {
                 ["session": LogValue(name), "packets": LogValue(progress.written), "lost": LogValue(progress.lost)])
         }
         reporter.captures = consumer.captures
+        try startApplications()
         applyPolicy(because: "start")
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()
@@ -221,6 +226,7 @@ final class Agent {
         keeper.turn(now: .now)
         reporter.turn(now: .now)
         consumer.turn()
+        applications?.turn()
         measureRates()
         collector.turn(now: .now)
         tellTopology()
@@ -248,7 +254,8 @@ final class Agent {
             gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
         }
         let places = datapath.interfaces.map { ($0.id, TopologyKeeper.CountedPlace(index: Int32($0.ifindex), cookie: $0.namespaceCookie)) }
-        topology.tell { [gains] in $0.turn(gains, Dictionary(places) { $1 }) }
+        let findings = applications?.takeObservations() ?? []
+        topology.tell { [gains] in $0.turn(gains, Dictionary(places) { $1 }, findings) }
     }
 
     private func measureRates() {
@@ -314,6 +321,7 @@ final class Agent {
         export()
         for target in targets { target.finish(now: .now) }
         consumer?.finish()
+        applications?.finish()
         if keepsCounting {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])

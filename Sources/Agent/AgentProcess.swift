@@ -66,6 +66,10 @@ public enum AgentProcess {
             // setns(2), and the namespaces of processes that are not ours.
             kept.formUnion([.sysAdmin, .sysPtrace])
         }
+        if agent.applications != nil {
+            // Starting the classifier anew as nobody, when it has ended.
+            kept.formUnion([.setuid, .setgid])
+        }
         _ = try ProcessPrivileges.drop(keeping: kept)
         let mailbox = Mailbox(agent)
         let servers = [

@@ -100,14 +100,15 @@ final class TopologyKeeper {
         onCommit(builder.commit(at: .now))
     }
 
-    /// A second has passed: what flows did in it, and the interfaces that are counted.
-    func turn(_ gains: [FlowDelta], _ places: [InterfaceID: CountedPlace]) {
+    /// A second has passed: what flows did in it, the interfaces that are counted, and what else was found.
+    func turn(_ gains: [FlowDelta], _ places: [InterfaceID: CountedPlace], _ findings: [Observation] = []) {
         for (id, place) in counted where places[id] != place { builder.observe(.uncounted(id)) }
         for (id, place) in places where counted[id] != place {
             builder.observe(.counted(id, interface: place.index, in: place.cookie))
         }
         counted = places
         builder.observe(.traffic(gains))
+        builder.observe(findings)
         commit()
     }
 }
