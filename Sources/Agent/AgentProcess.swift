@@ -66,11 +66,9 @@ public enum AgentProcess {
             // setns(2), and the namespaces of processes that are not ours.
             kept.formUnion([.sysAdmin, .sysPtrace])
         }
-        if agent.applications != nil {
-            // Starting the classifier anew as nobody, when it has ended.
-            kept.formUnion([.setuid, .setgid])
-        }
-        _ = try ProcessPrivileges.drop(keeping: kept)
+        // The classifier that is started anew when one has ended becomes nobody.
+        let started: Set<Capability> = agent.applications == nil ? [] : [.setuid, .setgid]
+        _ = try ProcessPrivileges.drop(keeping: kept.union(started), started: started)
         let mailbox = Mailbox(agent)
         let servers = [
             try ControlServer(control, limits: .forPolicies, handler: mailbox.answer),
