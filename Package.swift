@@ -69,8 +69,9 @@ let agent: [Target] = [  // 6
     .target(
         name: "Agent",
         dependencies: [
-            "API", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage", "Topology",
+            "API", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX", "Logging",
+            "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage",
+            "Topology",
         ])
 ]
 
@@ -102,8 +103,8 @@ let tests: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "agent-probe", "API", "Agent", "CLibBPF", "CLinux", "Configuration", "Datapath", "Flows", "IPFIX", "Logging", "Netlink",
-            "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology",
+            "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX",
+            "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(

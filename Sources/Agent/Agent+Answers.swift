@@ -29,14 +29,21 @@ extension Agent {
     func flowList(_ filter: FlowFilter, _ order: FlowOrder, _ top: Int) throws -> ControlResponse {
         _ = try collector.collect()
         let places = places()
-        let first = collector.first(top, by: order) { filter.matches($0, interfaceName: { places.names[$0] }) }
+        let first = collector.first(top, by: order) { matches($0, filter, places) }
         let list = FlowListReport(
             at: .now, interval: interval, filter: filter, order: order, matched: first.matched, known: collector.flowCount, flows: [])
-        return try answer(list, member: "flows", rows: first.readings) { reading in
-            let interface = reading.record.key.interface
-            return try ControlRoutes.encoded(
-                FlowReport(reading, interface: places.name(interface), namespace: places.owners[interface]))
+        let rows = first.readings.map { (reading: $0, application: applications?.application(of: $0.record.key)) }
+        return try answer(list, member: "flows", rows: rows) { row in
+            let interface = row.reading.record.key.interface
+            var report = FlowReport(row.reading, interface: places.name(interface), namespace: places.owners[interface])
+            if let application = row.application { report.tell(application) }
+            return try ControlRoutes.encoded(report)
         }
+    }
+
+    private func matches(_ record: FlowRecord, _ filter: FlowFilter, _ places: Places) -> Bool {
+        filter.matches(
+            record, interfaceName: { places.names[$0] }, application: { [applications] in applications?.application(of: $0)?.name })
     }
 
     func groupList(_ filter: FlowFilter, _ grouping: FlowGrouping, _ tuple: TupleChoice, _ order: FlowOrder, _ top: Int) throws
@@ -46,7 +53,7 @@ extension Agent {
         let places = places()
         var readings: [FlowReading] = []
         collector.readings { reading in
-            if filter.matches(reading.record, interfaceName: { places.names[$0] }) { readings.append(reading) }
+            if matches(reading.record, filter, places) { readings.append(reading) }
         }
         if readings.count > ListPieces<FlowGroup>.largeCount { memory.wasUsed() }
         let groups = FlowView.groups(of: readings, by: grouping, tuple: tuple)
@@ -112,7 +119,9 @@ extension Agent {
                 lastReadingMilliseconds: Double(collector.lastReading.components.attoseconds) / 1e15
                     + Double(collector.lastReading.components.seconds) * 1000),
             nanosecondsPerPacket: run.runs > 0 && run.nanoseconds > 0 ? Double(run.nanoseconds) / Double(run.runs) : nil,
-            exports: targets.map(\.report) + consumer.collectors.map(\.report), policy: reporter?.summary(), warnings: warnings(interfaces))
+            exports: targets.map(\.report) + consumer.collectors.map(\.report), policy: reporter?.summary(),
+            applications: applications?.report() ?? .init(state: applicationsProblem == nil ? "off" : "failed"),
+            warnings: warnings(interfaces))
         report.page = configuration.page.url
         guard let topology else { return report }
         let snapshot = topology.snapshot
@@ -143,6 +152,7 @@ extension Agent {
         if overflow > 0 {
             warnings.append("\(overflow) packets were counted outside of flows: raise datapath.flows or datapath.log-records")
         }
+        if let applicationsProblem { warnings.append("applications are not told: \(applicationsProblem)") }
         let strangers = Direction.allCases.reduce(UInt64(0)) { $0 + datapath.unknownBooks($1).seen.skbs }
         if strangers > 0 { warnings.append("\(strangers) packets ran through our programs on interfaces that they do not know") }
         if collector.displaced > 0 { warnings.append("\(collector.displaced) flows had to leave the full flow table: raise flows.limit") }
@@ -161,5 +171,14 @@ extension Agent {
             for reason in followed.refused.values.sorted() { warnings.append("not attached: \(reason)") }
         }
         return warnings
+    }
+}
+
+extension FlowReport {
+    fileprivate mutating func tell(_ found: FlowApplication) {
+        application = found.name
+        applicationBasis = found.isUnknown ? nil : "\(found.basis)"
+        encrypted = found.isEncrypted
+        serverName = found.serverName ?? found.otherName
     }
 }

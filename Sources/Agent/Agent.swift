@@ -33,6 +33,9 @@ final class Agent {
     private(set) var historyPlace: HistoryPlace?
     /// nil where nothing is kept.
     private(set) var historyReader: HistoryReader?
+    /// nil where applications are switched off, or the classifier could not be started.
+    var applications: ApplicationKeeper?
+    var applicationsProblem: String?
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -64,6 +67,7 @@ final class Agent {
         options.features = configuration.datapath.tcpAnalysis ? .all : [.vxlan]
         options.vxlanPorts = (configuration.datapath.vxlanPorts.first ?? 0, configuration.datapath.vxlanPorts.dropFirst().first ?? 0)
         options.mode = AttachMode(rawValue: configuration.attach.mode.rawValue) ?? .auto
+        options.samplesFirst = configuration.applications.isOn
         options.order = HookOrder(rawValue: configuration.attach.order.rawValue) ?? .outer
         datapath = try Datapath(options: options)
         collector = Collector(datapath, configuration.flows)
@@ -168,6 +172,7 @@ final class Agent {
         }
         reporter.captures = consumer.captures
         reporter.collectorProblem = { [unowned self] in consumer.collectorProblem }
+        try startApplications()
         applyPolicy(because: "start")
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()
@@ -246,6 +251,7 @@ final class Agent {
         keeper.turn(now: .now)
         reporter.turn(now: .now)
         consumer.turn()
+        applications?.turn()
         measureRates()
         collector.turn(now: .now)
         tellTopology()
@@ -281,6 +287,7 @@ final class Agent {
                 forwardBytes: received?.bytes ?? 0, backwardBytes: sent?.bytes ?? 0, forwardPackets: received?.packets ?? 0,
                 backwardPackets: sent?.packets ?? 0)
         }
+        second.findings = applications?.takeObservations() ?? []
         topology.tell { [second] in $0.turn(second) }
     }
 
@@ -319,6 +326,7 @@ final class Agent {
         export()
         for target in targets { target.finish(now: .now) }
         consumer?.finish()
+        applications?.finish()
         if keepsCounting {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])

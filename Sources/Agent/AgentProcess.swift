@@ -67,7 +67,9 @@ public enum AgentProcess {
             // setns(2), and the namespaces of processes that are not ours.
             kept.formUnion([.sysAdmin, .sysPtrace])
         }
-        _ = try ProcessPrivileges.drop(keeping: kept)
+        // The classifier that is started anew when one has ended becomes nobody.
+        let started: Set<Capability> = agent.applications == nil ? [] : [.setuid, .setgid]
+        _ = try ProcessPrivileges.drop(keeping: kept.union(started), started: started)
         let mailbox = Mailbox(agent)
         var servers: [ControlServer?] = []
         // What strangers send is parsed by threads that may do nothing special. A closure cannot consume what it captures: hence options.

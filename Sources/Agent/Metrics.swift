@@ -75,6 +75,7 @@ extension Agent {
                 }
             })
         try agentMetrics(&page, interfaces)
+        if let applications { page.applications(applications.report()) }
         if let reporter { page.policy(reporter.report(at: .now, withClasses: true)) }
         return page.text
     }

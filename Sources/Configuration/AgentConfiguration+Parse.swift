@@ -47,8 +47,8 @@ extension AgentConfiguration {
 
     private mutating func decode(_ root: YAMLNode, _ decoder: inout ConfigurationDecoder) {
         let keys = [
-            "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "sflow", "log", "bpffs",
-            "policy", "topology", "history", "page",
+            "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "sflow", "applications",
+            "log", "bpffs", "policy", "topology", "history", "page",
         ]
         let values = decoder.mapping(root, "", keys: keys)
         if let node = values["interfaces"] {
@@ -76,6 +76,7 @@ extension AgentConfiguration {
         if let node = values["metrics"] { decodeMetrics(node, &decoder) }
         if let node = values["export"] { decodeExports(node, &decoder) }
         if let node = values["sflow"] { sflow = decoder.sflowCollectors(node) }
+        if let node = values["applications"] { applications.decode(node, &decoder) }
         if let node = values["log"] {
             let values = decoder.mapping(node, "log", keys: ["format", "level"])
             decoder.choice(values["format"], "log.format", into: &log.format)
@@ -165,6 +166,18 @@ extension AgentConfiguration.Flows {
         decoder.duration(values["idle-timeout"], "flows.idle-timeout", in: Self.idleTimeoutBounds, into: &idleTimeout)
         decoder.duration(values["active-timeout"], "flows.active-timeout", in: Self.activeTimeoutBounds, into: &activeTimeout)
         decoder.duration(values["interval"], "flows.interval", in: Self.intervalBounds, into: &interval)
+    }
+}
+
+extension AgentConfiguration.Applications {
+    /// A mapping, or on or off alone.
+    fileprivate mutating func decode(_ node: YAMLNode, _ decoder: inout ConfigurationDecoder) {
+        if case .scalar = node.content, !node.isNull { return decoder.flag(node, "applications", into: &isOn) }
+        let values = decoder.mapping(node, "applications", keys: ["enabled", "snap", "samples-per-second", "cpu-percent"])
+        decoder.flag(values["enabled"], "applications.enabled", into: &isOn)
+        decoder.integer(values["snap"], "applications.snap", in: Self.snapBounds, into: &snap)
+        decoder.integer(values["samples-per-second"], "applications.samples-per-second", in: Self.sampleBounds, into: &samplesPerSecond)
+        decoder.integer(values["cpu-percent"], "applications.cpu-percent", in: Self.cpuBounds, into: &cpuPercent)
     }
 }
 

@@ -67,6 +67,16 @@ extension AgentConfiguration {
         #     interfaces: [eth0]       # empty: all that are counted
         \(renderSFlow())
 
+        # Telling applications and names by the first packets of flows; "applications: off" alone will do.
+        applications:
+          enabled: \(applications.isOn)
+          # Most bytes of a frame that are looked at, \(bounds(Applications.snapBounds)).
+          snap: \(applications.snap)
+          # Packets looked at, \(bounds(Applications.sampleBounds)); what is beyond is counted.
+          samples-per-second: \(applications.samplesPerSecond)
+          # Of one CPU for looking at them, \(bounds(Applications.cpuBounds)); likewise.
+          cpu-percent: \(applications.cpuPercent)
+
         log:
           # text or json
           format: \(log.format.rawValue)

@@ -95,6 +95,20 @@ public struct AgentConfiguration: Sendable, Equatable {
         public init(collector: HostPort) { self.collector = collector }
     }
 
+    /// Telling applications by the first packets of flows.
+    public struct Applications: Sendable, Equatable {
+        public static let snapBounds = 128...2048
+        public static let sampleBounds = 100...1_000_000
+        public static let cpuBounds = 1...100
+        public var isOn = true
+        /// Most bytes of a frame that are looked at.
+        public var snap = 2048
+        /// What is beyond is passed over and counted.
+        public var samplesPerSecond = 10_000
+        /// Percent of one CPU for the process that looks at them; likewise.
+        public var cpuPercent = 5
+    }
+
     public enum LogFormat: String, Sendable, CaseIterable { case text, json }
     public enum LogLevel: String, Sendable, CaseIterable { case debug, info, warn, error }
 
@@ -120,6 +134,7 @@ public struct AgentConfiguration: Sendable, Equatable {
     public var metricsListen: HostPort? = HostPort(host: "127.0.0.1", port: 9411)
     public var export: [Export] = []
     public var sflow: [SFlow] = []
+    public var applications = Applications()
     public var log = Log()
     public var bpffs = BPFFileSystem.automatic
     public var topology = Topology()

@@ -32,6 +32,7 @@ public struct ConfigurationChange: Sendable, Equatable {
         leave("control.group", new, \.control.group)
         leave("control.read-group", new, \.control.readGroup)
         leave("metrics.listen", new, \.metricsListen)
+        leave("applications", new, \.applications)
         leave("log.format", new, \.log.format)
         leave("bpffs", new, \.bpffs)
         leave("policy", new, \.policy)

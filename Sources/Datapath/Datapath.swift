@@ -16,6 +16,8 @@ public final class Datapath {
         public var vxlanPorts: (UInt16, UInt16) = (4789, 0)
         public var mode = AttachMode.auto
         public var order = HookOrder.outer
+        /// The first packets of each flow are sampled as `SamplerTables.installFirst` says.
+        public var samplesFirst = false
         public init() {}
     }
 
@@ -179,7 +181,8 @@ public final class Datapath {
     private func port(_ id: InterfaceID, _ record: nilo_interface, _ device: Device) -> nilo_port {
         nilo_port(
             ifindex: device.ifindex, if_id: id.rawValue, ledger: record.ledger,
-            flags: record.rules | (device.isLayer3 ? NILO_PORT_LAYER3.rawValue : 0))
+            flags: record.rules | (device.isLayer3 ? NILO_PORT_LAYER3.rawValue : 0)
+                | (options.samplesFirst ? NILO_PORT_FIRST.rawValue : 0))
     }
 
     private func group(for device: Device) throws(BPFError) -> Group {

@@ -38,7 +38,7 @@ public final class FlowProgram {
         var entry = ifindex & UInt32(NILO_PORTS - 1)
         var port = nilo_port()
         try check(bpf_map_lookup_elem(ports, &entry, &port), "read the entry of interface \(ifindex)")
-        port.flags = port.flags & NILO_PORT_LAYER3.rawValue | rules
+        port.flags = port.flags & ~(NILO_PORT_RULES_INGRESS.rawValue | NILO_PORT_RULES_EGRESS.rawValue) | rules
         try setPort(port)
     }
 

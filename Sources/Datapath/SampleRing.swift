@@ -74,6 +74,9 @@ public final class SampleRing {
         (0..<cpus).map { Double(heads[$0].written &- tails[$0].taken) / Double(mask + 1) }.max() ?? 0
     }
 
+    /// First packets of flows that were not sampled because their CPU had its share (`SamplerTables.installFirst`), since the maps were made.
+    public var firstPassedOver: UInt64 { (0..<cpus).reduce(0) { $0 &+ heads[$1].first_over } }
+
     /// Samples lost on all CPUs since the maps were made, modulo 2^32: the ring was full; the packet's bytes could not be copied.
     public var lost: (ringFull: UInt32, unreadable: UInt32) {
         var sum: (ringFull: UInt32, unreadable: UInt32) = (0, 0)
@@ -97,7 +100,7 @@ public struct PacketSample {
     @inlinable public var recordMemory: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(record), count: recordBytes)
     }
-    /// Number of the sampling rule, and its epoch (`SamplerTables.install`).
+    /// Number of the sampling rule, or `SamplerTables.first`, and its epoch (`SamplerTables.install`).
     @inlinable public var rule: Int { Int(record.pointee.rule) }
     /// Of a mirror session whose target is user space: its number; such a record is no sample.
     @inlinable public var captureSession: Int? { rule >= 128 ? rule - 128 : nil }

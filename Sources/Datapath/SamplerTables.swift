@@ -14,9 +14,11 @@ public final class SamplerTables {
 
     private let samplers: MappedArray<nilo_sampler>
     private let cpus: Int
+    private let jiffy: UInt64
 
     public init(maps: SharedMaps) throws(BPFError) {
         cpus = Int(maps.config.cpus)
+        jiffy = max(maps.config.jiffy_ns, 1)
         samplers = try MappedArray(maps, "nilo_samplers", count: cpus * Int(NILO_SAMPLERS), writable: true)
     }
 
@@ -64,6 +66,40 @@ public final class SamplerTables {
             oneIn: there.one_in, firstPackets: there.first_packets, always: TCPFlags(rawValue: there.always), snapLength: Int(there.snap))
     }
 
+    // MARK: The agent's own
+
+    /// The number that the agent's own samples carry (`NILO_SAMPLER_FIRST`): no rule has it.
+    public static let first = Int(NILO_SAMPLER_FIRST)
+    /// Most first packets of a flow that can be sampled so.
+    public static let firstLimit = UInt32(NILO_FIRST_MOST)
+
+    /// Samples the first packets of each flow's stay in its slot on all interfaces that were attached with `samplesFirst`, whatever the rules
+    /// say.
+    /// - Parameters:
+    ///   - packets: of each flow, 1 … `firstLimit`.
+    ///   - perSecond: samples at most, on each CPU, kept to in tenths of a second.
+    public func installFirst(packets: UInt32, snapLength: Int, perSecond: Int) {
+        precondition((1...Self.firstLimit).contains(packets) && (1...Self.snapLimit).contains(snapLength) && perSecond > 0)
+        var settings = nilo_sampler()
+        settings.first_packets = packets
+        settings.snap = UInt16(snapLength)
+        let window = max(1, 100_000_000 / jiffy)
+        settings.window = UInt32(window)
+        settings.most = UInt32(clamping: max(1, UInt64(perSecond) * window * jiffy / 1_000_000_000))
+        writeFirst(settings)
+    }
+
+    public func removeFirst() { writeFirst(nilo_sampler()) }
+
+    private func writeFirst(_ settings: nilo_sampler) {
+        var settings = settings
+        for cpu in 0..<cpus {
+            let sampler = samplers.base + cpu * Int(NILO_SAMPLERS) + Self.first
+            settings.epoch = sampler.pointee.epoch &+ 1
+            nilo_sampler_write(sampler, &settings)
+        }
+    }
+
     public func epoch(of rule: Int) -> UInt32 { samplers.base[at(rule, cpu: 0)].epoch }
 
     private func at(_ rule: Int, cpu: Int) -> Int {
@@ -92,11 +128,11 @@ public final class SamplerTables {
         return (UInt32(clamping: Int64((factor * Double(UInt64(1) << UInt64(shift))).rounded())), UInt32(shift))
     }
 
-    /// What a rule has done, all CPUs together, since the maps were made.
+    /// What a rule, or `first`, has done, all CPUs together, since the maps were made.
     public func counters(of rule: Int) -> SamplerCounters {
         var sum = SamplerCounters()
         for cpu in 0..<cpus {
-            let one = samplers.base[at(rule, cpu: cpu)]
+            let one = samplers.base[rule == Self.first ? cpu * Int(NILO_SAMPLERS) + rule : at(rule, cpu: cpu)]
             sum.packets += one.packets
             sum.bytes += one.bytes
             sum.samples += one.samples

@@ -35,6 +35,11 @@ public struct FilterCompiler {
     public static func compile(_ rules: [KernelRule], interfaces: [InterfaceID: String], prefixSets: [String: [IPPrefix]] = [:])
         throws(FilterCompilerError) -> FilterProgram
     {
+        if let rule = rules.first(where: { $0.scope.filter.namesApplications }) {
+            throw FilterCompilerError(
+                rule: rule.name, reason: "app is known only after a flow's first packets, which a rule decides about as well",
+                hint: "app is for questions (nilo flows 'app http'); a rule takes addresses, protocols and ports")
+        }
         var compiler = FilterCompiler()
         var lowering = FilterLowering(interfaces: interfaces, prefixSets: prefixSets)
         var points: Set<FilterProgram.Point> = []

@@ -20,16 +20,23 @@ public enum ProcessPrivileges {
     ///
     /// The kernel's sets belong to threads: those that exist already keep theirs and make this throw. Call it before others are started;
     /// threads started later inherit. Returns the sets as read back from the calling thread.
+    /// - Parameter started: of `kept`, what programs that this one starts as root have too: they stay in the bounding set.
     @discardableResult
-    public static func drop(keeping kept: Set<Capability>) throws(PrivilegesError) -> ThreadState {
+    public static func drop(keeping kept: Set<Capability>, started: Set<Capability> = []) throws(PrivilegesError) -> ThreadState {
         guard capng_get_caps_process() == 0 else { throw .system(operation: "read the process's capabilities", code: errno) }
         let before = try thread(lx_gettid())
         let wanted = Capability.mask(kept) & before.permitted
+        let bounding = Capability.mask(started) & wanted
         let mayBound = before.effective >> UInt64(CAP_SETPCAP) & 1 == 1
         capng_clear(CAPNG_SELECT_ALL)
         let both = capng_type_t(CAPNG_EFFECTIVE.rawValue | CAPNG_PERMITTED.rawValue)
         for capability in Capability.set(wanted) {
             guard capng_update(CAPNG_ADD, both, capability.number) == 0 else {
+                throw .system(operation: "keep \(capability)", code: EINVAL)
+            }
+        }
+        for capability in Capability.set(bounding) {
+            guard capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, capability.number) == 0 else {
                 throw .system(operation: "keep \(capability)", code: EINVAL)
             }
         }
@@ -40,14 +47,15 @@ public enum ProcessPrivileges {
         guard capng_apply(CAPNG_SELECT_CAPS) == 0 else { throw .system(operation: "drop capabilities", code: errno) }
         guard capng_apply(CAPNG_SELECT_AMBIENT) == 0 else { throw .system(operation: "drop ambient capabilities", code: errno) }
         guard prctl_no_new_privs() == 0 else { throw .system(operation: "set no_new_privs", code: errno) }
-        for state in try threads() { try verify(state, wanted, bounded: mayBound) }
+        for state in try threads() { try verify(state, wanted, bounding: mayBound ? bounding : nil) }
         return try thread(lx_gettid())
     }
 
-    private static func verify(_ state: ThreadState, _ wanted: UInt64, bounded: Bool) throws(PrivilegesError) {
+    /// - Parameter bounding: nil: as it was.
+    private static func verify(_ state: ThreadState, _ wanted: UInt64, bounding: UInt64?) throws(PrivilegesError) {
         let own = state.thread == lx_gettid()
         var left = (state.permitted | state.effective | state.inheritable | state.ambient) & ~wanted
-        if bounded { left |= state.bounding }
+        if let bounding { left |= state.bounding & ~bounding }
         if left != 0 { throw .stillHeld(thread: state.thread, Capability.set(left)) }
         if !state.noNewPrivileges { throw .newPrivilegesPossible(thread: state.thread) }
         if own, state.effective != wanted { throw .missing(Capability.set(wanted & ~state.effective)) }

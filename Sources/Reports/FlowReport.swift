@@ -91,6 +91,14 @@ public struct FlowReport: Codable, Hashable, Sendable {
     public var congestionMarks: UInt64
     /// Only for TCP.
     public var tcp: TCPReport?
+    /// The stack of protocols as nDPI names it, in lower case: `http`, `tls.google`; `unknown`; absent while nothing has been found.
+    public var application: String?
+    /// On what that rests: `inspection`, `correlation`, or a guess by `port` or `address`.
+    public var applicationBasis: String?
+    /// By its protocol; absent where that is not known.
+    public var encrypted: Bool?
+    /// What was asked for by name: a TLS server, an HTTP host, a DNS question. Somebody's word.
+    public var serverName: String?
     /// How far the numbers can be trusted beyond the exact counts; see `FlowNotes`.
     public var notes: [String]
     /// The local process whose socket it is, or why that is not known; absent where nobody asked.

@@ -29,6 +29,7 @@ public struct StatusReport: Codable, Hashable, Sendable {
     public var history: History?
     /// Where the page is to be seen; nil where it is not served.
     public var page: String?
+    public var applications: Applications?
     /// What a person should look at, each a sentence.
     public var warnings: [String]
 
@@ -111,10 +112,39 @@ public struct StatusReport: Codable, Hashable, Sendable {
         }
     }
 
+    /// Telling applications by the first packets of flows. Counts are since the agent started, but for what the kernel passed over, which is
+    /// since its maps were made.
+    public struct Applications: Codable, Hashable, Sendable {
+        /// `off`, `running`, `pausing` (before the classifier's process is started anew), `stopped`, `failed`.
+        public var state: String
+        /// The classifier's.
+        public var process: Int32?
+        /// Sampled packets that were to be looked at, and those that were.
+        public var packets: UInt64 = 0
+        public var inspected: UInt64 = 0
+        /// For the budget of samples or of CPU time was used up.
+        public var passedOver: UInt64 = 0
+        /// The classifier was behind, or gone.
+        public var lost: UInt64 = 0
+        public var conversations: UInt64 = 0
+        public var identified: UInt64 = 0
+        public var guessed: UInt64 = 0
+        public var unknown: UInt64 = 0
+        /// Names that DNS gave to addresses.
+        public var names: UInt64 = 0
+        /// Findings about conversations that were never asked about, or more of them than are taken.
+        public var refused: UInt64 = 0
+        public var restarts: UInt64 = 0
+        /// That the classifier has used.
+        public var cpuSeconds = 0.0
+        public init(state: String) { self.state = state }
+    }
+
     public init(
         version: String, pid: Int32, kernel: String, startedAt: Timestamp, now: Timestamp, recordVersion: UInt32, tookOver: Bool,
         interfaces: Int, interfacesInDoubt: [String], flows: Int, flowLimit: Int, memory: Memory, collector: Collector,
-        nanosecondsPerPacket: Double?, exports: [Export], policy: Policy? = nil, warnings: [String]
+        nanosecondsPerPacket: Double?, exports: [Export], policy: Policy? = nil, applications: Applications? = nil,
+        warnings: [String]
     ) {
         self.version = version
         self.pid = pid
@@ -132,6 +162,7 @@ public struct StatusReport: Codable, Hashable, Sendable {
         self.nanosecondsPerPacket = nanosecondsPerPacket
         self.exports = exports
         self.policy = policy
+        self.applications = applications
         self.warnings = warnings
     }
 }

@@ -20,6 +20,7 @@ public struct TopologyBuilder {
     private var declarations = Declarations()
     private var books: [UInt64: NamespaceBook] = [:]
     private var counted: [InterfaceID: InterfacePlace] = [:]
+    private var announced: [InterfaceID: [LinkNeighbour]] = [:]
     private var wiring = Wiring()
     private var claims = ClaimBook()
     private var stations = StationBook()
@@ -31,6 +32,7 @@ public struct TopologyBuilder {
     private var isWiringStale = true
     private var areDeclarationsStale = false
     private var arePlacesStale = false
+    private var staleAnnouncements: Set<InterfaceID> = []
     private var staleFacts: [UInt64: Set<FactIdentity>] = [:]
     private var staleNamespaces: Set<UInt64> = []
     private var deltas: [[FlowDelta]] = []
@@ -84,7 +86,13 @@ public struct TopologyBuilder {
             arePlacesStale = true
         case .uncounted(let interface):
             counted[interface] = nil
+            if announced.removeValue(forKey: interface) != nil { staleAnnouncements.insert(interface) }
             arePlacesStale = true
+        case .announced(let neighbours, let interface):
+            let kept = neighbours.isEmpty ? nil : neighbours
+            guard announced[interface] != kept else { return }
+            announced[interface] = kept
+            staleAnnouncements.insert(interface)
         case .traffic(let flows): deltas.append(flows)
         case .verdict(let verdict): verdicts.append(verdict)
         case .named(let address, let name):
@@ -176,6 +184,9 @@ public struct TopologyBuilder {
         for reference in forwarding { derive(reference.identity, in: reference.namespace) }
         staleFacts = [:]
         staleNamespaces = []
+        if arePlacesStale { staleAnnouncements.formUnion(announced.keys) }
+        for interface in staleAnnouncements { claims.set(announcementClaims(interface), of: .announcement(interface)) }
+        staleAnnouncements = []
         guard arePlacesStale else { return }
         traffic.rewire(wiring.resolution, places(), graph: &graph)
         arePlacesStale = false
@@ -276,6 +287,23 @@ public struct TopologyBuilder {
             }
             let qualifier = LinkQualifier.flow(translation.transport, port: translation.port, application: nil)
             found[.link(LinkKey(.translates, ends[0], ends[1], qualifier))] = .plain
+        }
+        return found
+    }
+
+    /// Each neighbour is a host with an interface, which the own interface is a neighbour of. The own host is known better.
+    private func announcementClaims(_ interface: InterfaceID) -> ClaimBook.Claims {
+        guard let neighbours = announced[interface], let place = counted[interface],
+            let own = wiring.interface(place.index, in: place.namespace)
+        else { return [:] }
+        var found: ClaimBook.Claims = [:]
+        for neighbour in neighbours where !neighbour.system.isEmpty && !neighbour.port.isEmpty && neighbour.system != host?.name {
+            let namespace = NamespaceKey(host: KeyText.kept(neighbour.system), name: "init")
+            let port = NodeKey.interface(namespace, KeyText.kept(neighbour.port))
+            found[.node(.host(namespace.host))] = .host(HostState())
+            found[.node(.namespace(namespace))] = .namespace(owner: "")
+            found[.node(port)] = .plain
+            found[.link(LinkKey(.neighbour, own.key, port))] = .station(StationState(mac: neighbour.mac))
         }
         return found
     }

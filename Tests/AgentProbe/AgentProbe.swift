@@ -5,6 +5,9 @@ import Glibc
 
 @main struct AgentProbe {
     static func main() {
+        if CommandLine.arguments.dropFirst().first == ClassifierChild.verb {
+            do { return try ClassifierChild.run(Array(CommandLine.arguments.dropFirst(2))) } catch { end("agent-probe: \(error)", 1) }
+        }
         guard CommandLine.arguments.count == 2 else { end("usage: agent-probe CONFIG.yaml", 2) }
         do {
             let read = { try AgentConfiguration.load(CommandLine.arguments[1]) }

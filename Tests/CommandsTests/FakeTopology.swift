@@ -12,12 +12,12 @@ enum FakeTopology {
         let before = TopologyTeller(network.commit())
         network.red(isUp: false)
         let after = TopologyTeller(network.commit())
+        let list = ChangeList(after.snapshot.difference(from: before.snapshot), from: before, to: after)
         guard request.path == "/v1/events" else {
-            let list = ChangeList(after.snapshot.difference(from: before.snapshot), from: before, to: after)
             let report = TopologyDifferenceReport(from: before.snapshot.time, to: after.snapshot.time, changes: list)
             return ControlResponse(body: Array(try JSONEncoder().encode(report)))
         }
-        guard let event = ChangesEventReport(from: before, to: after) else { throw CocoaError(.coderInvalidValue) }
+        guard let event = ChangesEventReport(list, of: after.snapshot) else { throw CocoaError(.coderInvalidValue) }
         var memory = RatesMemory()
         let text =
             "id: 2\nevent: changes\ndata: \(String(decoding: try JSONEncoder().encode(event), as: UTF8.self))\n\n"

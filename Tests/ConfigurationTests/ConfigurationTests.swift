@@ -36,6 +36,7 @@ private func unusual() -> AgentConfiguration {
     samples.counterInterval = .milliseconds(2500)
     samples.interfaces = [Glob("eth[0-3]")]
     c.sflow = [samples, .init(collector: HostPort(host: "collector.example.net", port: 6343))]
+    c.applications = .init(isOn: false, snap: 256, samplesPerSecond: 500, cpuPercent: 11)
     c.log = .init(format: .json, level: .debug)
     c.bpffs = .path("/run/bpf: x")
     c.topology = .init()
@@ -103,7 +104,19 @@ private func unusual() -> AgentConfiguration {
         #expect(found.count == 1 && found[0].line == 3 && found[0].keyPath == "flows.limit" && found[0].reason.contains("line 2"))
     }
 
+    @Test func applicationsAreSwitchedByAWordOrAKey() throws {
+        #expect(AgentConfiguration().applications.isOn)
+        for text in ["applications: off", "applications: false", "applications: {enabled: no}"] {
+            #expect(try !parse(text).applications.isOn, "\(text)")
+        }
+        let c = try parse("applications: {snap: 256, samples-per-second: 2k, cpu-percent: 20}").applications
+        #expect(c == .init(isOn: true, snap: 256, samplesPerSecond: 2000, cpuPercent: 20))
+    }
+
     @Test(arguments: [
+        ("applications: maybe", "applications", "expected true or false"),
+        ("applications: {snap: 4096}", "applications.snap", "out of range: must be 128 to 2048"),
+        ("applications: {cpu-percent: 0}", "applications.cpu-percent", "out of range: must be 1 to 100"),
         ("datapath: {flows: 1023}", "datapath.flows", "out of range: must be 1024 to 16777216"),
         ("datapath: {flows: 16777217}", "datapath.flows", "out of range: must be 1024 to 16777216"),
         ("datapath: {flows: 99999999999999999999}", "datapath.flows", "expected a whole number such as 262144 or 256Ki"),

@@ -105,6 +105,51 @@ import Testing
         }
     }
 
+    /// Whatever the rules take, and only on ports that are marked for it.
+    @Test func theAgentsOwnSamplerIsBesideTheRules() async throws {
+        try await sampling(.init(oneIn: 1, snapLength: 64)) { bench, samples in
+            samples.tables.installFirst(packets: 3, snapLength: 2048, perSecond: 100_000)
+            try bench.send(Self.datagram, times: 5)
+            #expect(samples.take().map(\.rule) == [1, 1, 1, 1, 1])
+            try bench.setRules(Self.rules | NILO_PORT_FIRST.rawValue)
+            for port: UInt16 in [1000, 2000] {
+                let frame = Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: port), RawBytes(count: 300)).bytes
+                try bench.send(frame, times: 10)
+                let taken = samples.take()
+                let own = taken.filter { $0.rule == SamplerTables.first }
+                #expect(own.map(\.reasons) == [.first, .first, .first] && taken.count == 13)
+                #expect(own.allSatisfy { $0.header == frame && $0.hits == 0 && $0.key.outer.sourcePort == port })
+            }
+            // Without any rule too.
+            try bench.setRules(NILO_PORT_FIRST.rawValue)
+            try bench.send(Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: 3000), RawBytes(count: 300)).bytes, .egress, times: 5)
+            #expect(samples.take().map(\.rule) == [0, 0, 0])
+            let counters = samples.tables.counters(of: SamplerTables.first)
+            #expect(counters.samples == 9 && counters.first == 9 && counters.hits == 0 && samples.counters.samples == 25)
+            samples.tables.removeFirst()
+            try bench.send(Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: 4000), RawBytes(count: 300)).bytes, times: 5)
+            #expect(samples.take().isEmpty && samples.ring.firstPassedOver == 0)
+        }
+    }
+
+    /// A flood of new flows gets so many samples in a tenth of a second; the others are counted.
+    @Test func aFloodOfFlowsHasItsShareOfTheRing() async throws {
+        try await sampling(nil) { bench, samples in
+            try bench.setRules(NILO_PORT_FIRST.rawValue)
+            samples.tables.installFirst(packets: 8, snapLength: 64, perSecond: 1000)
+            let start = ContinuousClock.now
+            for port in 1...UInt16(2000) {
+                try bench.send(Frame(EthernetHeader(), IPv4Header(), UDPHeader(from: port), RawBytes(count: 10)).bytes)
+            }
+            let windows = Int((ContinuousClock.now - start) / .milliseconds(90)) + 2
+            let taken = samples.take()
+            #expect(taken.count >= 99 && taken.count <= min(2000, 101 * windows), "\(taken.count) in \(windows) windows")
+            #expect(taken.count + Int(samples.ring.firstPassedOver) == 2000)
+            try bench.collect()
+            #expect(bench.flows().count == 2000)
+        }
+    }
+
     @Test func theFirstPacketsOfEachFlow() async throws {
         try await sampling(.init(oneIn: 0, firstPackets: 3, snapLength: 64)) { bench, samples in
             for port: UInt16 in [1000, 2000] {

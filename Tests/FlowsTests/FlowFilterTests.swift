@@ -22,10 +22,28 @@ import Testing
         ("(tcp)", "tcp"), ("(tcp and udp) and icmp", "(tcp and udp) and icmp"),
         ("tcp and udp or icmp and arp", "tcp and udp or icmp and arp"),
         ("tcp and (udp or icmp)", "tcp and (udp or icmp)"), ("vxlan", "vxlan"),
+        ("app HTTP", "app http"), ("app=tls and not app *.google", "app tls and not app *.google"), ("app \"a b\"", "app \"a b\""),
     ]) func canonical(text: String, canonical: String) throws {
         let filter = try FlowFilter(parsing: text)
         #expect(filter.description == canonical)
         #expect(try FlowFilter(parsing: canonical) == filter)
+    }
+
+    @Test(
+        arguments: [
+            ("app http", ["http"]), ("app tls", ["tls", "tls.google"]), ("app google", ["tls.google"]), ("app *.google", ["tls.google"]),
+            ("app tls.google", ["tls.google"]), ("app unknown", ["unknown"]), ("not app http", ["tls", "tls.google", "unknown", nil]),
+            ("app *", ["http", "tls", "tls.google", "unknown"]), ("app goo", []),
+        ] as [(String, [String?])]) func applications(text: String, matched: [String?]) throws
+    {
+        let filter = try FlowFilter(parsing: text)
+        #expect(filter.namesApplications && !filter.namesInterfaces)
+        let traits = FlowTraits(first: Timestamp(nanoseconds: 1), last: Timestamp(nanoseconds: 2))
+        let record = FlowRecord(key: FlowKey(), totals: Totals(), transport: TransportCounts(), traits: traits)
+        let found = (["http", "tls", "tls.google", "unknown", nil] as [String?]).filter { name in
+            filter.matches(record, interfaceName: { _ in nil }, application: { _ in name })
+        }
+        #expect(found == matched)
     }
 
     @Test func precedence() throws {
@@ -270,6 +288,8 @@ private struct Oracle {
         case .vxlan(let wanted): return key.isVXLAN && (wanted == nil || key.vni == wanted)
         case .dscp(let codepoint): return record.traits.dscp == codepoint
         case .tcpFlags(let flags): return record.traits.tcpFlags.rawValue & flags.rawValue == flags.rawValue
+        // None is known here.
+        case .application: return false
         }
     }
 }

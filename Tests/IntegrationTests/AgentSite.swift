@@ -41,7 +41,7 @@ final class AgentSite: Sendable {
     func configure(
         interfaces: String, namespaces: String = "host", mode: String = "auto", flows: Int = 16384, logRecords: Int = 4096,
         limit: Int = 200_000, interval: String = "200ms", timeouts: String = "idle-timeout: 1h\n  active-timeout: 1h", bpffs: String? = nil,
-        export: String = "[]", sflow: String = "[]", ledgers: Int = 64, more: String = ""
+        export: String = "[]", sflow: String = "[]", ledgers: Int = 64, applications: String = "off", more: String = ""
     ) throws {
         let text = """
             interfaces: [\(interfaces)]
@@ -63,6 +63,7 @@ final class AgentSite: Sendable {
               listen: 127.0.0.1:9411
             export: \(export)
             sflow: \(sflow)
+            applications: \(applications)
             bpffs: \(bpffs ?? "\(directory)/bpf")
             policy: \(policies)
             \(more.contains("page:") ? "" : "page: {listen: \"off\"}")

@@ -160,6 +160,12 @@ import Testing
         #expect(program.instructions == [.apply(.mirror, 1, next: 1), .apply(.mirror, 0, next: 2), .apply(.mirror, 2, next: 3), .end])
     }
 
+    /// What is told of a flow later is nothing that a program can ask for.
+    @Test func applicationsAreForQuestions() throws {
+        let error = #expect(throws: FilterCompilerError.self) { try compile("tcp", "udp or not app http") }
+        #expect(error?.rule == "rule-1" && error?.reason.contains("app is known only after") == true)
+    }
+
     /// Beyond what the kernel holds, the rule that takes most is named.
     @Test func theLimitsNameARule() throws {
         func rule(_ name: String, _ index: Int, ports: Int) -> KernelRule {

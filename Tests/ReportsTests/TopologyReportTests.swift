@@ -122,7 +122,8 @@ import TopologySupport
         let before = TopologyTeller(network.commit())
         change(&network)
         let after = TopologyTeller(network.commit())
-        return ChangesEventReport(from: before, to: after)?.changes ?? []
+        let list = ChangeList(after.snapshot.difference(from: before.snapshot), from: before, to: after)
+        return ChangesEventReport(list, of: after.snapshot)?.changes ?? []
     }
 
     @Test func whatChangedIsTold() throws {
@@ -165,13 +166,13 @@ import TopologySupport
         up.hasCarrier = true
         let times = (0..<4).map { Timestamp(nanoseconds: Int64($0) * 1_000_000_000) }
         let turns: [TopologyHistoryReport.Turn] = [
-            .init(time: times[2], epoch: 3, key: key, before: .interface(up), after: nil),
-            .init(time: times[0], epoch: 1, key: key, before: nil, after: .interface(state)),
-            .init(time: times[1], epoch: 2, key: key, before: .interface(state), after: .interface(up)),
+            .init(time: times[2], key: key, before: .interface(up), after: nil),
+            .init(time: times[0], key: key, before: nil, after: .interface(state)),
+            .init(time: times[1], key: key, before: .interface(state), after: .interface(up)),
         ]
-        let history = TopologyHistoryReport(from: times[0], to: times[3], turns: turns, top: 2)
-        #expect(history.matched == 3 && history.changes.map(\.change) == ["changed", "vanished"])
-        #expect(history.changes[0].attributes.map(\.name) == ["state"])
+        let history = TopologyHistoryReport(from: times[0], to: times[3], turns: turns, matched: 7)
+        #expect(history.matched == 7 && history.changes.map(\.change) == ["appeared", "changed", "vanished"])
+        #expect(history.changes[1].attributes.map(\.name) == ["state"])
     }
 
     @Test func aShiftIsMoreThanNoise() throws {

@@ -55,6 +55,39 @@ struct MapTests {
         #expect(builder.commit(at: second(3)).table == before.table)
     }
 
+    /// Who announces itself is a host beside the interface, whether the interface is known before or after, for as long as it says so.
+    @Test func neighboursAreHostsBesideTheInterface() throws {
+        let lab = TopologyLab()
+        let uplink = InterfaceID(rawValue: 7)
+        let link = lab.link("eth0", in: "h1")
+        let switches = [
+            LinkNeighbour(system: "core 1", port: "ge-0/0/1", mac: MACAddress(rawValue: 5)), .init(system: "lab", port: "eth0"),
+        ]
+        for isEarly in [true, false] {
+            var builder = TopologyBuilder()
+            if isEarly { builder.observe(.announced(switches, on: uplink)) }
+            builder.observe(lab.observations)
+            builder.observe(.counted(uplink, interface: link.index, in: lab.cookies["h1"]!))
+            if !isEarly {
+                _ = builder.commit(at: second(1))
+                builder.observe(.announced(switches, on: uplink))
+            }
+            let snapshot = builder.commit(at: second(2))
+            // Not the own host, however it is announced.
+            #expect(snapshot.keys(.host).count == 2)
+            let there = NodeKey.interface(NamespaceKey(host: "core 1", name: "init"), "ge-0/0/1")
+            let key = LinkKey(.neighbour, .interface(NamespaceKey(host: "lab", name: "h1"), "eth0"), there)
+            #expect(snapshot.linkKeys(.neighbour).contains(key.description), "\(snapshot.linkKeys(.neighbour))")
+            let hosts = snapshot.keys(.host)
+            builder.observe(.announced(switches, on: uplink))
+            #expect(builder.commit(at: second(3)).changes(since: snapshot).isEmpty)
+            let end = isEarly ? Observation.announced([], on: uplink) : .uncounted(uplink)
+            builder.observe(end)
+            let after = builder.commit(at: second(4))
+            #expect(after.keys(.host).count == 1 && hosts.count == 2 && !after.linkKeys(.neighbour).contains(key.description))
+        }
+    }
+
     @Test func aLinkThatGoesDownIsOneAttribute() throws {
         let lab = TopologyLab()
         var builder = TopologyBuilder()

@@ -21,6 +21,7 @@ enum nilo_port_flags {
 	NILO_PORT_LAYER3 = 1,        /* frames start at the network header (tun, and other devices without Ethernet) */
 	NILO_PORT_RULES_INGRESS = 2, /* a rule of the policy may apply to packets of this direction */
 	NILO_PORT_RULES_EGRESS = 4,  /* NILO_PORT_RULES_INGRESS << enum nilo_direction */
+	NILO_PORT_FIRST = 8, /* the first packets of each flow are sampled, whatever the rules say (NILO_SAMPLER_FIRST) */
 };
 
 /* Ledger 0 takes what arrives on an interface that no program instance knows. */

@@ -21,8 +21,8 @@ static inline void nilo_store_seen(uint32_t *p, uint32_t v)
 }
 
 /*
- * Gives a CPU's programs another sampling rule, of which no packet meets half: `settings` from `one_in` to `epoch`. A writer that was killed
- * amid this leaves an odd version, which the next one ends.
+ * Gives a CPU's programs another sampling rule, of which no packet meets half: `settings` from `one_in` to `window`. A writer that was killed
+ * amid this leaves an odd version, which the next one ends. What the programs read as it is (`most`, `window`) may come a packet early.
  */
 static inline void nilo_sampler_write(struct nilo_sampler *sampler, const struct nilo_sampler *settings)
 {
@@ -37,6 +37,8 @@ static inline void nilo_sampler_write(struct nilo_sampler *sampler, const struct
 	sampler->always = settings->always;
 	sampler->snap = settings->snap;
 	sampler->epoch = settings->epoch;
+	sampler->most = settings->most;
+	sampler->window = settings->window;
 	__atomic_store_n(&sampler->version, writing + 1, __ATOMIC_RELEASE);
 }
 

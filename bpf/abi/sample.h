@@ -12,6 +12,14 @@
 
 #define NILO_SNAP_MOST 2048 /* bytes of a frame that a sample can carry; a power of two */
 
+/*
+ * The agent's own sampler, beside those of the rules: the first packets of each flow on ports with NILO_PORT_FIRST, `most` in a `window` on
+ * each CPU. It stands where no rule does, takes nothing at random and counts no packets but its samples.
+ */
+#define NILO_SAMPLER_FIRST 0
+#define NILO_FIRST_MOST 32          /* packets of a flow */
+#define NILO_FIRST_ETHERTYPE 0x88cc /* LLDP: all of them, for each is an announcement anew */
+
 enum nilo_sample_reason {
 	NILO_SAMPLE_RANDOM = 1,
 	NILO_SAMPLE_FIRST = 2, /* among the first packets of its flow */
@@ -40,7 +48,9 @@ struct nilo_sampler {
 	__u16 always;        /* TCP flags, any of which is reason enough */
 	__u16 snap;          /* bytes of a frame at most */
 	__u32 epoch;         /* of the rule under this number; its samples say it */
-	__u32 unused[10];
+	__u32 most;          /* samples in a window; NILO_SAMPLER_FIRST alone */
+	__u32 window;        /* jiffies */
+	__u32 unused[8];
 
 	/* Each packet. */
 	__u64 packets; /* wire packets that the rule applied to */
@@ -100,7 +110,10 @@ struct nilo_sample_head {
 	__u64 written; /* by the programs */
 	__u64 woken;   /* jiffies of the last wake-up */
 	__u32 lost[NILO_SAMPLE_LOSSES];
-	__u64 pad[5];
+	__u64 first_window; /* jiffies when the window of NILO_SAMPLER_FIRST began */
+	__u64 first_taken;  /* in it */
+	__u64 first_over;   /* first packets that were not taken, for the window had its most */
+	__u64 pad[2];
 };
 struct nilo_sample_tail {
 	__u64 taken; /* by user space */

@@ -159,7 +159,8 @@ static __always_inline void nilo_account_policed(struct __sk_buff *skb, const st
 /* Where a packet was counted: the index of its flow's slot, and: */
 #define NILO_PLACE_FRESH 0x40000000u /* it is the first of its flow's stay there */
 #define NILO_PLACE_NONE 0x80000000u  /* it was counted, but in no slot */
-#define NILO_PLACE_SLOT 0x3fffffffu
+#define NILO_PLACE_YOUNG 0x20000000u /* it is among the first NILO_FIRST_MOST of its flow's stay there */
+#define NILO_PLACE_SLOT 0x1fffffffu
 
 /* Returns the place; `at_wire` is what the packet is on the wire. */
 static __always_inline __u32 nilo_account(struct __sk_buff *skb, struct nilo_facts *p, const struct nilo_flow_key *key,
@@ -229,7 +230,7 @@ static __always_inline __u32 nilo_account(struct __sk_buff *skb, struct nilo_fac
 	*(volatile __u32 *)&set->seq[way] = seq + 2;
 	if (unlikely(p->remarks))
 		nilo_remark(ledger, p->remarks);
-	return slot_index | (fresh ? NILO_PLACE_FRESH : 0);
+	return slot_index | (fresh ? NILO_PLACE_FRESH : 0) | (slot->skbs <= NILO_FIRST_MOST ? NILO_PLACE_YOUNG : 0);
 }
 
 #endif

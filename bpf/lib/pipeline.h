@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The pipeline of a packet: parse once, account, and where there are rules sample, mirror, shape. One stage per header, in this order. */
+/*
+ * The pipeline of a packet: parse once, account, sample what begins a flow, and where there are rules sample, mirror, shape. One stage per
+ * header, in this order.
+ */
 #ifndef NILO_PIPELINE_H
 #define NILO_PIPELINE_H
 #include "lib/account.h"
@@ -61,6 +64,8 @@ static __always_inline int nilo_packet_seen(struct __sk_buff *skb, __u32 directi
 		return TC_ACT_UNSPEC;
 	}
 	place = nilo_account(skb, &facts, &key, ledger, direction, &wire);
+	if (flags & NILO_PORT_FIRST && unlikely(place & NILO_PLACE_YOUNG || key.ethertype == NILO_FIRST_ETHERTYPE))
+		nilo_take_first(skb, &key, &facts, &wire, place, direction);
 	if (likely(!(flags & NILO_PORT_RULES_INGRESS << direction)))
 		return TC_ACT_UNSPEC;
 	return nilo_apply(skb, &key, &facts, &wire, place, direction);

@@ -63,11 +63,46 @@ static __always_inline int nilo_carry_out(struct __sk_buff *skb, struct nilo_scr
 	return m->verdict.shaper ? nilo_shape(skb, m, &m->key) : TC_ACT_UNSPEC;
 }
 
+/* Keeps what the stages look at in memory, apart from that of a packet that is under way already. */
+static __always_inline struct nilo_matched *nilo_keep(struct nilo_scratch *scratch, const struct nilo_flow_key *key,
+						      const struct nilo_facts *f, const struct nilo_wire *wire,
+						      __u32 place, __u32 direction)
+{
+	struct nilo_matched *m = scratch->depth ? &scratch->nested : &scratch->matched;
+
+	m->key = *key;
+	m->facts = *f;
+	m->wire = *wire;
+	m->place = place;
+	m->direction = direction;
+	return m;
+}
+
+/* Samples a packet for NILO_SAMPLER_FIRST. Copies that mirror sessions make are no flows of the host. */
+static __always_inline void nilo_take_first(struct __sk_buff *skb, const struct nilo_flow_key *key,
+					    const struct nilo_facts *f, const struct nilo_wire *wire, __u32 place,
+					    __u32 direction)
+{
+	struct nilo_scratch *scratch;
+	struct nilo_matched *m;
+
+	if (skb->tc_index == NILO_MIRROR_TAG || !nilo_first_due(place, key->ethertype))
+		return;
+	scratch = nilo_scratch();
+	if (!scratch)
+		return;
+	m = nilo_keep(scratch, key, f, wire, place, direction);
+	m->verdict.mirrors = 0;
+	m->verdict.shaper = 0;
+	m->verdict.sampler = NILO_SAMPLER_FIRST;
+	m->due = NILO_SAMPLE_FIRST;
+	nilo_sample(skb, m, &m->key, NILO_SAMPLE_FIRST);
+}
+
 /*
  * Returns the action of the tc program: TC_ACT_UNSPEC, or TC_ACT_SHOT for a packet that a rule polices away.
  *
- * Where nothing is to be done, which is where most packets end, nothing is kept of the packet. What the stages look at lies in memory,
- * apart from that of a packet that is under way already.
+ * Where nothing is to be done, which is where most packets end, nothing is kept of the packet.
  */
 static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_flow_key *key, const struct nilo_facts *f,
 				      const struct nilo_wire *wire, __u32 place, __u32 direction)
@@ -88,12 +123,7 @@ static __always_inline int nilo_apply(struct __sk_buff *skb, const struct nilo_f
 	scratch = nilo_scratch();
 	if (!scratch)
 		return TC_ACT_UNSPEC;
-	m = scratch->depth ? &scratch->nested : &scratch->matched;
-	m->key = *key;
-	m->facts = *f;
-	m->wire = *wire;
-	m->place = place;
-	m->direction = direction;
+	m = nilo_keep(scratch, key, f, wire, place, direction);
 	m->verdict = verdict;
 	m->due = due;
 	return nilo_carry_out(skb, scratch, m);

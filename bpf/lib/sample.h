@@ -136,6 +136,33 @@ static __always_inline __u32 nilo_sample_due(__u32 rule, __u32 place, const stru
 	return due;
 }
 
+/* Whether a packet is one for NILO_SAMPLER_FIRST. A flood of flows has but its share: the ring is the rules' as well. */
+__noinline int nilo_first_due(__u32 place, __u32 ethertype)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), index = cpu * NILO_SAMPLERS + NILO_SAMPLER_FIRST;
+	struct nilo_sample_head *head = bpf_map_lookup_elem(&nilo_sample_heads, &cpu);
+	struct nilo_sampler *s = bpf_map_lookup_elem(&nilo_samplers, &index);
+	__u64 now;
+
+	if (!s || !head)
+		return 0;
+	if (unlikely(*(volatile __u32 *)&s->version != s->adopted))
+		nilo_sampler_adopt(s);
+	if (!nilo_sample_beside(s, place, 0) && !(ethertype == NILO_FIRST_ETHERTYPE && s->first_in_force))
+		return 0;
+	now = bpf_jiffies64();
+	if (now - head->first_window >= s->window) {
+		head->first_window = now;
+		head->first_taken = 0;
+	}
+	if (unlikely(head->first_taken >= s->most)) {
+		head->first_over++;
+		return 0;
+	}
+	head->first_taken++;
+	return NILO_SAMPLE_FIRST;
+}
+
 static __always_inline void nilo_sample_wake(struct nilo_sample_head *head, __u64 waiting, __u32 cpu)
 {
 	__u64 now;

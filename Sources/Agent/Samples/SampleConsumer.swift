@@ -9,7 +9,8 @@ import SFlow
 
 /// The one reader of the ring of samples: hands each to the sFlow collectors, each capture to whoever writes it. On the agent's thread.
 ///
-/// While a sampling rule or a capture is in force it looks every 20 ms, and when the ring says that it is filling; else never.
+/// While a sampling rule or a capture is in force it looks every 20 ms, for applications alone every 100 ms, and when the ring says that it
+/// is filling; else never.
 final class SampleConsumer {
     let captures: Captures
     private let ring: SampleRing
@@ -20,6 +21,8 @@ final class SampleConsumer {
     private var timer: LoopTimer!
     private var hasChanged = true
     private var isNeeded = false
+    /// Nobody but `applications` needs it, who has time.
+    private var isLeisurely = false
     private(set) var collectors: [SFlowTarget] = []
     private var indices = SFlowIndices()
     /// For each collector the interfaces that it wants.
@@ -38,10 +41,19 @@ final class SampleConsumer {
         let bad = collectors.compactMap { one in one.report.problem.map { "collector \(one.configuration.collector): \($0)" } }
         return bad.isEmpty ? nil : bad.joined(separator: "; ")
     }
+    /// Who takes the agent's own samples; nil: nobody.
+    var applications: ApplicationKeeper? {
+        didSet {
+            hasChanged = true
+            timer.fire(after: .zero)
+        }
+    }
     /// Sessions of clients that have ended.
     var onEnd: (String, CaptureQueue.Progress) -> Void = { _, _ in }
 
     private static let period = Duration.milliseconds(20)
+    /// A ring that is filling says so meanwhile.
+    private static let leisurelyPeriod = Duration.milliseconds(100)
     /// sFlow wants samples within a second (section 5.1); a tenth keeps datagrams from being nearly empty.
     private static let passesPerFlush = 5
     private static let passesPerLook = 25
@@ -73,7 +85,9 @@ final class SampleConsumer {
             // What waits belongs to those who were there before the change.
             drain()
             captures.refresh()
-            isNeeded = !captures.isEmpty || keeper.book.tenants.keys.contains { $0.kind == .sampler }
+            let hasReaders = !captures.isEmpty || keeper.book.tenants.keys.contains { $0.kind == .sampler }
+            isNeeded = hasReaders || applications != nil
+            isLeisurely = !hasReaders
             if !isNeeded { cost = SampleCost() }
         }
         guard isNeeded else { return }
@@ -86,17 +100,20 @@ final class SampleConsumer {
             keeper.samples.control(keeper.policy, now: .now)
         }
         if passes % Self.passesPerLook == 0 { for (name, progress) in captures.endOver() { onEnd(name, progress) } }
-        timer.fire(after: Self.period)
+        timer.fire(after: isLeisurely ? Self.leisurelyPeriod : Self.period)
     }
 
     private func drain() {
         let before = SampleCost.processorTime()
-        var taken = (samples: UInt64(0), captures: UInt64(0))
+        var taken = (samples: UInt64(0), captures: UInt64(0), firsts: UInt64(0))
         let drops = lost
         ring.drain { sample in
             if let session = sample.captureSession {
                 captures.add(sample, session: session)
                 taken.captures &+= 1
+            } else if sample.rule == SamplerTables.first {
+                applications?.offer(sample)
+                taken.firsts &+= 1
             } else {
                 taken.samples &+= 1
                 // A sample that chance had no part in is not told: collectors would multiply it.
@@ -105,8 +122,10 @@ final class SampleConsumer {
         }
         samples &+= taken.samples
         captured &+= taken.captures
-        guard taken.samples + taken.captures > 0 else { return }
-        cost.add(seconds: SampleCost.processorTime() - before, samples: taken.samples + taken.captures)
+        if taken.firsts > 0 { applications?.flush() }
+        let all = taken.samples + taken.captures + taken.firsts
+        guard all > 0 else { return }
+        cost.add(seconds: SampleCost.processorTime() - before, samples: all)
         if let seconds = cost.secondsPerSample { keeper.samples.secondsPerSample = seconds }
     }
 

@@ -37,6 +37,8 @@ final class TopologyKeeper {
         var places: [InterfaceID: CountedPlace]
         /// Of each interface, forward what it received.
         var interfaces: [InterfaceID: Load]
+        /// What else was found: applications, names.
+        var findings: [Observation] = []
     }
 
     /// For so long changes are gathered before they make a snapshot: one command of an administrator is several of the kernel's messages.
@@ -136,6 +138,7 @@ final class TopologyKeeper {
         }
         counted = second.places
         builder.observe(.traffic(second.flows))
+        builder.observe(second.findings)
         isCommitDue = false
         resynchronise()
         let snapshot = builder.commit(at: .now)

@@ -58,7 +58,7 @@ public struct FlowListView: Sendable {
         if wide {
             columns += [
                 .init("PPS", right: true), .init("SKBS", right: true), .init("FLAGS"), .init("TTL", right: true), .init("DSCP"),
-                .init("FIRST"), .init("LAST"), .init("NOTES"),
+                .init("FIRST"), .init("LAST"), .init("APPLICATION"), .init("NAME"), .init("NOTES"),
             ]
         }
         return columns
@@ -78,10 +78,17 @@ public struct FlowListView: Sendable {
             row += [
                 .init(numbers.packetRate(flow.packetsPerSecond)), .init(String(flow.totals.skbs)),
                 .init(flow.tcp?.flags.joined(separator: ",") ?? "-"), .init(ttl), .init(DSCPName.of(flow.dscp) ?? String(flow.dscp)),
-                .init(flow.first), .init(flow.last), .init(flow.notes.joined(separator: ",")),
+                .init(flow.first), .init(flow.last), .init(application(flow)), .init(flow.serverName.map(TerminalText.printable) ?? "-"),
+                .init(flow.notes.joined(separator: ",")),
             ]
         }
         return row
+    }
+
+    /// `http`; a guess as `http?`.
+    private func application(_ flow: FlowReport) -> String {
+        let isGuess = flow.applicationBasis == "port" || flow.applicationBasis == "address"
+        return flow.application.map { TerminalText.printable($0) + (isGuess ? "?" : "") } ?? "-"
     }
 
     /// `tcp`, `arp`; inside VXLAN `tcp/vni42`.

@@ -50,6 +50,7 @@ public struct StatusView: Sendable {
         if let topology = status.topology { lines.append(("topology", text(topology))) }
         if let history = status.history { lines.append(("history", text(history))) }
         if let page = status.page { lines.append(("page", page)) }
+        if let applications = status.applications { lines.append(("applications", text(applications))) }
         for warning in status.warnings { lines.append(("warning", output.styled(TerminalText.printable(warning), .yellow))) }
         let width = lines.map(\.0.count).max() ?? 0
         return lines.map { output.styled(TerminalText.padded($0.0, to: width), .bold) + "  \($0.1)\n" }.joined()
@@ -95,6 +96,23 @@ public struct StatusView: Sendable {
         if let problem = policy.problem {
             let first = problem.split(separator: "\n").first.map(String.init) ?? ""
             text += "; " + output.styled("not as its files say: \(TerminalText.printable(first))", .red)
+        }
+        return text
+    }
+
+    private func text(_ applications: StatusReport.Applications) -> String {
+        switch applications.state {
+        case "off": return "off"
+        case "running": break
+        default: return output.styled("not told: the classifier is \(TerminalText.printable(applications.state))", .yellow)
+        }
+        var text = "\(applications.identified) conversations told, \(applications.guessed) guessed, \(applications.unknown) unknown; "
+        text += "\(applications.inspected) packets looked at"
+        if applications.passedOver > 0 { text += ", \(applications.passedOver) passed over (its budget)" }
+        if applications.lost > 0 { text += ", \(applications.lost) lost" }
+        text += ", \(Duration.seconds(applications.cpuSeconds).short) of CPU"
+        if applications.restarts > 0 {
+            text += "; " + output.styled("restarted \(applications.restarts == 1 ? "once" : "\(applications.restarts) times")", .yellow)
         }
         return text
     }

@@ -6,30 +6,45 @@ extension FlowFilter {
     ///   predicate matches. Asked only when the filter names an interface.
     ///   - contains: whether the named prefix set holds an address. Asked only when the filter names a set, which no filter does that was
     ///   read without `prefixSets`.
+    ///   - application: what a flow was found to be, as `tls.google`; nil while that is not known. Asked only when the filter asks for
+    ///   applications.
     public func matches(
-        _ record: FlowRecord, interfaceName: (InterfaceID) -> String?, contains: (String, IPAddress) -> Bool = { _, _ in false }
+        _ record: FlowRecord, interfaceName: (InterfaceID) -> String?, contains: (String, IPAddress) -> Bool = { _, _ in false },
+        application: (FlowKey) -> String? = { _ in nil }
     ) -> Bool {
         guard let expression else { return true }
-        return expression.matches(record, layer: nil, interfaceName, contains)
+        return expression.matches(record, layer: nil, interfaceName, contains, application)
     }
 
     /// Whether evaluation asks for interface names.
     public var namesInterfaces: Bool { expression?.namesInterfaces ?? false }
+    /// Whether evaluation asks for applications.
+    public var namesApplications: Bool { expression?.namesApplications ?? false }
 }
 
 extension FlowFilter.Expression {
     func matches(
-        _ record: FlowRecord, layer: FlowFilter.Layer?, _ interfaceName: (InterfaceID) -> String?, _ contains: (String, IPAddress) -> Bool
+        _ record: FlowRecord, layer: FlowFilter.Layer?, _ interfaceName: (InterfaceID) -> String?, _ contains: (String, IPAddress) -> Bool,
+        _ application: (FlowKey) -> String?
     ) -> Bool {
         switch self {
-        case .all(let parts): parts.allSatisfy { $0.matches(record, layer: layer, interfaceName, contains) }
-        case .any(let parts): parts.contains { $0.matches(record, layer: layer, interfaceName, contains) }
-        case .not(let part): !part.matches(record, layer: layer, interfaceName, contains)
-        case .layer(let layer, let part): part.matches(record, layer: layer, interfaceName, contains)
-        case .record(let predicate): predicate.matches(record, interfaceName)
+        case .all(let parts): parts.allSatisfy { $0.matches(record, layer: layer, interfaceName, contains, application) }
+        case .any(let parts): parts.contains { $0.matches(record, layer: layer, interfaceName, contains, application) }
+        case .not(let part): !part.matches(record, layer: layer, interfaceName, contains, application)
+        case .layer(let layer, let part): part.matches(record, layer: layer, interfaceName, contains, application)
+        case .record(let predicate): predicate.matches(record, interfaceName, application)
         case .packet(let predicate):
             layer != .inner && predicate.matches(record.key.outer, contains)
                 || layer != .outer && (record.key.inner.map { predicate.matches($0, contains) } ?? false)
+        }
+    }
+
+    var namesApplications: Bool {
+        switch self {
+        case .all(let parts), .any(let parts): parts.contains { $0.namesApplications }
+        case .not(let part), .layer(_, let part): part.namesApplications
+        case .record(.application): true
+        case .record, .packet: false
         }
     }
 
@@ -65,7 +80,7 @@ extension FlowFilter.PacketPredicate {
 }
 
 extension FlowFilter.RecordPredicate {
-    func matches(_ record: FlowRecord, _ interfaceName: (InterfaceID) -> String?) -> Bool {
+    func matches(_ record: FlowRecord, _ interfaceName: (InterfaceID) -> String?, _ application: (FlowKey) -> String?) -> Bool {
         switch self {
         case .interface(let pattern): interfaceName(record.key.interface).map(pattern.matches) ?? false
         case .direction(let direction): record.key.direction == direction
@@ -75,6 +90,10 @@ extension FlowFilter.RecordPredicate {
         case .vxlan(nil): record.key.isVXLAN
         case .dscp(let codepoint): record.traits.dscp == codepoint
         case .tcpFlags(let flags): record.traits.tcpFlags.isSuperset(of: flags)
+        case .application(let pattern):
+            application(record.key).map { name in
+                pattern.matches(name) || name.split(separator: ".").contains { pattern.matches(String($0)) }
+            } ?? false
         }
     }
 }

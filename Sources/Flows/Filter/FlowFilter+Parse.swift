@@ -96,6 +96,6 @@ extension FlowFilter {
 
     static let predicateWords: Set<String> = [
         "src", "dst", "host", "net", "port", "proto", "ether", "ip", "ip6", "arp", "tcp", "udp", "icmp", "icmp6", "sctp", "interface",
-        "ingress", "egress", "vlan", "vni", "vxlan", "dscp", "inner", "outer",
+        "ingress", "egress", "vlan", "vni", "vxlan", "dscp", "inner", "outer", "app",
     ]
 }

@@ -25,6 +25,11 @@ extension FlowFilter.Parser {
             let type = try value("an ethertype, as 0x88cc or lldp", hint: "ether proto 0x88cc") { EtherType($0) }
             return .packet(.etherType(type))
         case "interface", "iface": return try interface()
+        case "app": return try application()
+        // As one word too.
+        case _ where word.hasPrefix("app=") && word.utf8.count > 4:
+            advance()
+            return .record(.application(NamePattern(String(word.dropFirst(4)))))
         case "ingress": return record(.direction(.ingress))
         case "egress": return record(.direction(.egress))
         case "vlan": return try vlan()
@@ -143,6 +148,17 @@ extension FlowFilter.Parser {
             advance()
             return .record(.interface(NamePattern(name)))
         default: throw error("expected an interface name or pattern", hint: "as eth0 or veth*; other characters need quotes: \"a&b\"")
+        }
+    }
+
+    private mutating func application() throws(FlowFilterError) -> Expression {
+        advance()
+        switch next.kind {
+        case .word(let name), .quoted(let name):
+            guard !name.isEmpty else { throw error("expected an application") }
+            advance()
+            return .record(.application(NamePattern(name.lowercased())))
+        default: throw error("expected an application or a pattern", hint: "as http, tls or *.google")
         }
     }
 

@@ -56,6 +56,7 @@ extension FlowFilter.RecordPredicate: CustomStringConvertible {
         case .vxlan(let vni): vni.map { "vni \($0)" } ?? "vxlan"
         case .dscp(let codepoint): "dscp \(codepoint)"
         case .tcpFlags(let flags): "tcp flags \(flags)"
+        case .application(let pattern): "app \(FlowFilter.quotedIfNeeded(pattern.text))"
         }
     }
 }

@@ -9,7 +9,7 @@ import NetworkTypes
 /// protocols) without a qualifier holds when it holds for either of them. `outer` and `inner` bind a predicate, or a group in
 /// parentheses, to one of them; without a tunnel nothing inside matches. Each plain predicate chooses for itself, so
 /// `host A and port 443` can find A outside and the port inside: `inner (host A and port 443)` asks for one packet layer.
-/// A *record predicate* (`interface`, `ingress`, `egress`, `vlan`, `vni`, `vxlan`, `dscp`, `tcp flags`) is about the flow as a whole and
+/// A *record predicate* (`interface`, `ingress`, `egress`, `vlan`, `vni`, `vxlan`, `dscp`, `tcp flags`, `app`) is about the flow as a whole and
 /// takes no notice of `outer` and `inner`.
 ///
 /// `not` turns the result of what it stands before: `not host A` leaves out a flow that has A outside or inside.
@@ -93,6 +93,9 @@ public struct FlowFilter: Hashable, Sendable {
         case dscp(UInt8)
         /// All of these were seen in the flow. Never empty.
         case tcpFlags(TCPFlags)
+        /// What the flow was found to be matches the pattern, as a whole (`tls.google`) or in a part (`tls`, `google`). In lower case. Only in
+        /// questions: rules decide by what a packet itself shows.
+        case application(NamePattern)
     }
 }
 

@@ -10,7 +10,7 @@ public enum LinkKind: UInt8, Sendable, Hashable, CaseIterable {
     case stacked = 3
     /// Layer 2: where frames for a station go: from a bridge's port or a remote VTEP.
     case forwards = 4
-    /// Layer 3: an interface and a neighbour whose link-layer address it knows.
+    /// An interface and a neighbour: an endpoint whose link-layer address it knows, or a system's port that announced itself (LLDP).
     case neighbour = 5
     /// Layer 3: an interface and a gateway that routes go by.
     case gateway = 6

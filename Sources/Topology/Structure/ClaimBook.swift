@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// Who says what of which entity. An entity is there as long as somebody says so, and its state is what all say together.
 ///
 /// Invariant: the outcome depends on the claims that stand now, not on the order in which they came or on what stood before.
@@ -6,6 +8,7 @@ struct ClaimBook {
     enum Source: Hashable {
         case fact(UInt64, FactIdentity)
         case namespace(UInt64)
+        case announcement(InterfaceID)
         case host
         case declarations
     }

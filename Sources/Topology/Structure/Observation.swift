@@ -26,6 +26,8 @@ public enum Observation: Sendable {
     case verdict(FlowVerdict)
     /// DNS said so. In any network where the address is seen.
     case named(IPAddress, String)
+    /// Who announces itself on an interface now (LLDP); empty: nobody. An interface that is no longer counted has no neighbours.
+    case announced([LinkNeighbour], on: InterfaceID)
     /// Everything that conntrack translates in a namespace now.
     case translations([AddressTranslation], in: UInt64)
     case configured(Declarations)
@@ -74,6 +76,20 @@ public struct FlowVerdict: Sendable, Hashable {
         self.key = key
         self.application = application
         self.server = server
+    }
+}
+
+/// A system on the other end of a link, as it names itself and its port (LLDP).
+public struct LinkNeighbour: Sendable, Hashable {
+    public var system: String
+    public var port: String
+    /// Of the port, where that is what names it.
+    public var mac: MACAddress?
+
+    public init(system: String, port: String, mac: MACAddress? = nil) {
+        self.system = system
+        self.port = port
+        self.mac = mac
     }
 }
 

@@ -1,4 +1,7 @@
 import Applications
+import CDatapath
+import CLibBPF
+import Datapath
 import Dissection
 import Flows
 import Glibc
@@ -8,6 +11,8 @@ import NetworkTypes
 func measureApplications(_ plan: Plan, _ results: Results) throws {
     guard let folder = plan.captures else { throw BenchError("which captures? --captures DIR, with *.pcap and *.pcapng in it") }
     try measureStart(results)
+    let sampler = geteuid() == 0 ? try FirstPackets() : nil
+    if sampler == nil { results.remark("Not root: the captures are not run through the datapath.") }
     var tallies: [String: AgreementTally] = [:]
     var disagreements = Disagreements()
     let captures = try captureFiles(in: folder)
@@ -24,8 +29,8 @@ func measureApplications(_ plan: Plan, _ results: Results) throws {
                 if found != stack { disagreements.add("full: \(found ?? "no flow"), expected \(stack)", "\(file) \(flow.text)") }
             }
         }
-        for way in ClassificationWay.capped {
-            let capped = try classified(packets, way)
+        for way in ClassificationWay.capped + (sampler == nil ? [] : [.throughDatapath]) {
+            let capped = try way.name == ClassificationWay.throughDatapath.name ? sampler!.classified(packets) : classified(packets, way)
             var tally = tallies[way.name] ?? AgreementTally()
             for (flow, verdict) in full.verdicts where verdict.application != nil {
                 let found = capped.verdicts[flow]
@@ -39,7 +44,7 @@ func measureApplications(_ plan: Plan, _ results: Results) throws {
         }
     }
     if expectations.flows > 0 { results.add("full, as expected beside the captures, percent", expectations.percent) }
-    for way in ClassificationWay.capped {
+    for way in ClassificationWay.capped + [.throughDatapath] {
         guard let tally = tallies[way.name] else { continue }
         results.add("\(way.name): same as full, percent", tally.percent, way.hasTarget ? .atLeast(98) : nil)
         results.add("\(way.name): same name, percent", tally.names.percent)
@@ -77,6 +82,9 @@ private struct ClassificationWay {
         ClassificationWay(name: "8 x 512", packets: 8, snap: 512, filledUpTo: 2048),
         wholePackets,
     ]
+    /// As the agent has it.
+    static let throughDatapath = ClassificationWay(
+        name: "sampled by the datapath", packets: 16, snap: 2048, filledUpTo: 2048, hasTarget: true)
     static let wholePackets = ClassificationWay(name: "8 x 2048", packets: 8, snap: 2048, filledUpTo: 2048, hasTarget: true)
 
     var limits: ClassifierLimits {
@@ -121,6 +129,55 @@ private func classified(_ packets: [CaptureReader.Packet], _ way: Classification
         result.verdicts[verdict.conversation] = verdict
     }
     return result
+}
+
+/// The flow program with the agent's own sampler in force. Frames come by BPF_PROG_TEST_RUN, so they are at most a page.
+private struct FirstPackets {
+    private let maps: SharedMaps
+    private let program: FlowProgram
+    private let tables: SamplerTables
+    private let ring: SampleRing
+    private static let longestFrame = 3400
+
+    init() throws {
+        maps = try SharedMaps(geometry: TableGeometry(sampleBytes: 64 << 20), seed: 1)
+        program = try FlowProgram(maps: maps)
+        tables = try SamplerTables(maps: maps)
+        ring = try SampleRing(maps: maps)
+        tables.installFirst(packets: 8, snapLength: 2048, perSecond: 10_000_000)
+    }
+
+    /// Each capture has an interface of its own, so that its flows are new.
+    func classified(_ packets: [CaptureReader.Packet]) throws -> Classified {
+        let classifier = try Classifier(ClassificationWay.throughDatapath.limits)
+        let interface = UInt32.random(in: 1...UInt32.max)
+        try program.setPort(nilo_port(ifindex: 1, if_id: interface, ledger: 0, flags: NILO_PORT_FIRST.rawValue))
+        for packet in packets where packet.linkType == 1 && packet.bytes.count <= Self.longestFrame {
+            try run(packet.bytes)
+            ring.drain { sample in
+                let note = PacketNote(time: packet.time, originalLength: packet.originalLength)
+                if sample.rule == SamplerTables.first { classifier.feed(Array(sample.header)[...], note) }
+            }
+        }
+        classifier.finishAll()
+        var result = Classified()
+        for case .application(let verdict) in classifier.takeFindings() where verdict.isFinal {
+            result.verdicts[verdict.conversation] = verdict
+        }
+        return result
+    }
+
+    private func run(_ bytes: ArraySlice<UInt8>) throws {
+        var options = bpf_test_run_opts()
+        options.sz = MemoryLayout<bpf_test_run_opts>.size
+        options.repeat = 1
+        let result = bytes.withUnsafeBytes { frame in
+            options.data_in = frame.baseAddress
+            options.data_size_in = UInt32(frame.count)
+            return bpf_prog_test_run_opts(program.ingress, &options)
+        }
+        try checked(result, "run the flow program")
+    }
 }
 
 /// What a classifier takes before the first packet.
