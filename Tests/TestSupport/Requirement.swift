@@ -51,7 +51,7 @@ extension Requirement {
     public static let htb = tc("the htb qdisc", "root handle 1: htb")
     public static let tbf = tc("the tbf qdisc", "root tbf rate 1mbit burst 10k latency 10ms")
     public static let fq = tc("the fq qdisc", "root fq")
-    public static let vlanDevices = device("VLAN devices", "a type veth peer name b && ip link add link a name x type vlan id 5")
+    public static let vlanDevices = device("VLAN devices", "v0 type veth peer name v1 && ip link add link v0 name x type vlan id 5")
     public static let vxlan = device("VXLAN devices", "x type vxlan id 5 dstport 4789 local 127.0.0.1")
     public static let bridge = device("bridges", "x type bridge")
     public static let dummy = device("dummy devices", "x type dummy")

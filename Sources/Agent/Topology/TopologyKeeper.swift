@@ -7,7 +7,7 @@ import Topology
 
 /// Keeps the topology of the followed namespaces: listens to the kernel, takes what flows did, and makes a snapshot of it.
 ///
-/// All of it runs on the topology's thread. What the kernel announces is in a snapshot within ``settling``.
+/// All of it runs on the topology's thread. What the kernel announces is in a snapshot within ``spacing``.
 final class TopologyKeeper {
     private let loop: EventLoop
     private let log: Log
@@ -16,6 +16,7 @@ final class TopologyKeeper {
     private var counted: [InterfaceID: CountedPlace] = [:]
     private var commitTimer: LoopTimer!
     private var isCommitDue = false
+    private var committedAt = ContinuousClock.now
     private var budget = ReadingBudget(at: .now)
     /// Fires when there is time again for readings that were put off.
     private var readingTimer: LoopTimer!
@@ -42,7 +43,9 @@ final class TopologyKeeper {
     }
 
     /// For so long changes are gathered before they make a snapshot: one command of an administrator is several of the kernel's messages.
-    static let settling = Duration.milliseconds(20)
+    static let settling = Duration.milliseconds(5)
+    /// So far apart are snapshots of what the kernel announces, however much that is.
+    static let spacing = Duration.milliseconds(20)
 
     /// - Parameter epoch: that the history ends with.
     init(_ loop: EventLoop, _ log: Log, _ limits: TopologyLimits, after epoch: UInt64) throws {
@@ -121,11 +124,12 @@ final class TopologyKeeper {
     private func commitSoon() {
         guard !isCommitDue else { return }
         isCommitDue = true
-        commitTimer.fire(after: Self.settling)
+        commitTimer.fire(after: max(Self.settling, Self.spacing - (ContinuousClock.now - committedAt)))
     }
 
     private func commit() {
         isCommitDue = false
+        defer { committedAt = .now }
         resynchronise()
         onCommit(builder.commit(at: .now), nil)
     }
