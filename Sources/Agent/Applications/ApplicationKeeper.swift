@@ -36,6 +36,11 @@ final class ApplicationKeeper {
     /// How many readings there have been.
     private let readings: () -> UInt64
 
+    // Samples of the round that runs, and their bytes; no more than the ring holds.
+    private var round: [(note: PacketNote, range: Range<Int>)] = []
+    private var bytes: [UInt8] = []
+    private static let keptBytes = 1 << 20
+
     // In the second that runs.
     private var samplesNow = 0
     private var namesNow = 0
@@ -86,15 +91,23 @@ final class ApplicationKeeper {
         let key = sample.key
         guard let place = place(of: key.interface), book.ask(key, network: place.network) || key.outer.etherType == FrameHeaders.lldp
         else { return }
-        process.offer(
-            sample.header,
-            PacketNote(
-                time: sample.monotonicNanoseconds, originalLength: sample.packetBytes, network: place.network,
-                interface: key.interface.rawValue, isEgress: key.direction == .egress, layer: place.layer))
+        let note = PacketNote(
+            time: sample.monotonicNanoseconds, originalLength: sample.packetBytes, network: place.network,
+            interface: key.interface.rawValue, isEgress: key.direction == .egress, layer: place.layer)
+        round.append((note, bytes.count..<bytes.count + sample.header.count))
+        bytes.append(contentsOf: sample.header)
     }
 
-    /// At the end of each round of samples.
-    func flush() { process.flush() }
+    /// At the end of each round of samples. They come CPU after CPU, but the two directions of a conversation may be on two.
+    func flush() {
+        round.sort { $0.note.time < $1.note.time }
+        bytes.withUnsafeBytes { all in
+            for (note, range) in round { process.offer(UnsafeRawBufferPointer(rebasing: all[range]), note) }
+        }
+        round.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: bytes.capacity <= Self.keptBytes)
+        process.flush()
+    }
 
     private func place(of id: InterfaceID) -> Place? {
         if let known = places[id] { return known }
