@@ -57,9 +57,9 @@ import Topology
     @Test func namesOfServersAreThoseThatTheirClientsSay() throws {
         var book = ApplicationBook()
         _ = book.ask(Self.key(1000), network: 1)
-        let asked = try book.accept(try Self.verdict(1000, "DNS", name: .init(kind: .dns, text: "db.example.net")))
+        let asked = book.accept(try Self.verdict(1000, "DNS", name: .init(kind: .dns, text: "db.example.net")))
         #expect(asked?.server == "" && book.application(of: Self.key(1000), network: 1)?.otherName == "db.example.net")
-        let literal = try book.accept(try Self.verdict(1000, "HTTP", name: .init(kind: .http, text: "192.0.2.80")))
+        let literal = book.accept(try Self.verdict(1000, "HTTP", name: .init(kind: .http, text: "192.0.2.80")))
         #expect(literal?.server == "" && book.application(of: Self.key(1000), network: 1)?.serverName == "192.0.2.80")
     }
 
