@@ -93,7 +93,9 @@ import Testing
             let map: TopologyReport = try await site.get("/v1/topology")
             let talks = Set(map.links.compactMap { $0.attributes["application"]?.description })
             let names = Dictionary(
-                map.entities.compactMap { entity in entity.attributes["address"].map { ($0.description, entity.attributes["name"]?.description) } }
+                map.entities.compactMap { entity in
+                    entity.attributes["address"].map { ($0.description, entity.attributes["name"]?.description) }
+                }
             ) { $1 ?? $0 }
             return talks.isSuperset(of: ["http", "dns", "tls"])
                 && Set(map.entities.filter { $0.kind == "application" }.map(\.name)).isSuperset(of: talks)
