@@ -78,7 +78,9 @@ struct ApplicationBook {
         }
         // An address that a client calls a server by is no name of it.
         let server = application.serverName.flatMap { IPAddress($0) == nil ? $0 : nil }
-        return FlowVerdict(key: entry.key, application: application.name, server: server ?? "")
+        // What a port is registered for says little of what is spoken there: no application that the map would show.
+        let name = application.basis == .port ? "unknown" : application.name
+        return FlowVerdict(key: entry.key, application: name, server: server ?? "")
     }
 
     /// nil: not known (yet).

@@ -18,6 +18,8 @@ struct TopologyPlaces: Sendable {
     /// The way out of a namespace, as its default route says.
     private(set) var exits: [String: String] = [:]
     let links: [LinkReport]
+    /// What more than one endpoint is called.
+    private let sharedNames: Set<String>
 
     /// - Parameter kernelMade: also what the kernel makes by itself.
     init(_ report: TopologyReport, kernelMade: Bool) {
@@ -26,6 +28,9 @@ struct TopologyPlaces: Sendable {
 
     init(entities all: [EntityReport], links: [LinkReport], kernelMade: Bool) {
         self.links = links.filter { kernelMade || $0.kernelMade != true }
+        var counts: [String: Int] = [:]
+        for entity in all where entity.kind == "endpoint" { counts[entity.name, default: 0] += 1 }
+        sharedNames = Set(counts.filter { $0.value > 1 }.keys)
         for entity in all where kernelMade || entity.kernelMade != true {
             entities[entity.key] = entity
             children[entity.parent, default: []].append(entity)
@@ -61,10 +66,16 @@ struct TopologyPlaces: Sendable {
 
     func name(of key: String) -> String { entities[key]?.name ?? key }
 
+    /// An endpoint's name, or its address where others are called the same: several servers may go by one name.
+    private func unique(_ entity: EntityReport) -> String {
+        guard entity.kind == "endpoint", sharedNames.contains(entity.name) else { return entity.name }
+        return entity.attributes["address"]?.description ?? entity.name
+    }
+
     /// With the namespace of what is in one, or the host where that is its own.
     func path(of key: String) -> String {
         guard let entity = entities[key] else { return key }
-        guard ["interface", "route", "rule", "security"].contains(entity.kind), let parent = entity.parent else { return entity.name }
+        guard ["interface", "route", "rule", "security"].contains(entity.kind), let parent = entity.parent else { return unique(entity) }
         return "\(place(of: parent)):\(entity.name)"
     }
 
