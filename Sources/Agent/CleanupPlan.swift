@@ -183,7 +183,7 @@ struct CleanupPlan {
     ) throws {
         guard let end = try socket.links().mirrorPortEnds.map(\.name).min() else { return }
         // An agent whose pins lie where nobody has told us to look.
-        if let occupant = try MirrorPortLock.occupant(in: namespace) {
+        if let occupant = try NamespaceLock.occupant(in: namespace) {
             left.append("the mirror port of \(label ?? "the own namespace") stays: an agent is running: \(occupant)")
             return
         }

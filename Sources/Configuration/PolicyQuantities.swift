@@ -35,15 +35,17 @@ private func units(_ names: [String], _ prefixes: [(name: String, factor: UInt64
 }
 
 private let bitUnits = units(["bit/s", "b/s", "bit"])
+/// As tc(8) writes them. Its `mbps` is bytes a second, which is taken for nothing.
+private let tcUnits = ["bit": 1, "kbit": 1000, "mbit": 1_000_000, "gbit": 1_000_000_000, "tbit": 1_000_000_000_000] as [String: UInt64]
 private let byteUnits = units(["B"]).merging(["KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30], uniquingKeysWith: { a, _ in a })
 private let packetUnits = units(["pps", "packets/s"])
 
 extension BitRate {
     static let written = "a rate with its unit, such as 100 Mbit/s"
 
-    /// Reads `100 Mbit/s`, `1.5Gbit/s`, `800 kb/s`.
+    /// Reads `100 Mbit/s`, `1.5Gbit/s`, `800 kb/s`, and tc's `100mbit`.
     init?(policy text: String) {
-        guard let bits = parseQuantity(text, units: bitUnits) else { return nil }
+        guard let bits = parseQuantity(text, units: bitUnits) ?? parseQuantity(text, units: tcUnits) else { return nil }
         self.init(bitsPerSecond: Double(bits))
     }
 

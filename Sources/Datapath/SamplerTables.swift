@@ -49,6 +49,15 @@ public final class SamplerTables {
         return epoch
     }
 
+    /// Sets the counters of a number to zero, before a new rule has it: while no port's program knows the number, nobody counts there.
+    public func clear(_ rule: Int) {
+        for cpu in 0..<cpus {
+            let one = samplers.base + at(rule, cpu: cpu)
+            (one.pointee.packets, one.pointee.bytes, one.pointee.samples, one.pointee.hits) = (0, 0, 0, 0)
+            (one.pointee.taken, one.pointee.lost, one.pointee.lost_hits) = ((0, 0, 0), (0, 0), 0)
+        }
+    }
+
     /// Changes the rate alone; it is the same rule still.
     public func setRate(oneIn: UInt32, of rule: Int) {
         var sampler = self[rule]

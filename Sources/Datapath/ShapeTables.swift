@@ -35,6 +35,7 @@ public final class ShapeTables {
     /// Rules that the last `apply` left out.
     private var leaving: [Entry] = []
 
+    /// Numbers: twice as many as rules that can be in force, and one more.
     public static let ruleLimit = Int(NILO_SHAPERS) - 1
     /// How far ahead of now a departure may be; what would have to wait longer is dropped.
     static let horizon: UInt64 = 2_000_000_000
@@ -82,7 +83,7 @@ public final class ShapeTables {
                 entries[name] = try change(entry, to: shaper)
             } else {
                 guard let number = numbers.take(1) else {
-                    throw BPFError("add shaping rule \(name.rule)", code: ENOSPC, detail: "\(Self.ruleLimit) are the most at a time")
+                    throw BPFError("add shaping rule \(name.rule)", code: ENOSPC, detail: "\(Self.ruleLimit) are the most at a time, those that are on their way out among them")
                 }
                 entries[name] = try add(UInt32(number.lowerBound), shaper)
             }

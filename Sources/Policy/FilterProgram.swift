@@ -97,12 +97,22 @@ public enum RuleKind: String, Hashable, Sendable, CaseIterable {
     case sampler = "sample"
     case shaper = "shape"
 
-    /// The indices that rules of this kind may have in the kernel; 0 stands for none where it is left out.
+    /// The indices that rules of this kind may have in the kernel; 0 stands for none where it is left out. Of samplers and shapers there are
+    /// twice as many as rules: new ones stand beside those that they follow until the program knows them.
     public var kernelIndices: Range<Int> {
         switch self {
         case .mirror: 0..<32
-        case .sampler: 1..<64
-        case .shaper: 1..<1024
+        case .sampler: 1..<128
+        case .shaper: 1..<2048
+        }
+    }
+
+    /// Rules of this kind that can be in force.
+    public var mostRules: Int {
+        switch self {
+        case .mirror: 32
+        case .sampler: 63
+        case .shaper: 1023
         }
     }
 }

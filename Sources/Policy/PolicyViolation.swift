@@ -58,7 +58,8 @@ extension Policy {
         // Of too many rules no more is said: to compare each with the others would take long.
         let tooMany = countViolations()
         guard tooMany.isEmpty else { return tooMany }
-        return nameViolations() + setViolations() + linkViolations() + mirrors.enumerated().flatMap { $1.violations(.rule(.mirror, $0)) }
+        let mirrored = mirrors.enumerated().flatMap { $1.violations(.rule(.mirror, $0)) } + fileViolations()
+        return nameViolations() + setViolations() + linkViolations() + mirrored
             + samplers.enumerated().flatMap { $1.violations(.rule(.sampler, $0)) }
             + shapers.enumerated().flatMap { $1.violations(.rule(.shaper, $0)) } + shareViolations()
     }
@@ -81,9 +82,24 @@ extension Policy {
         return violations
     }
 
+    /// Two that write the same files would take each other's away.
+    private func fileViolations() -> [PolicyViolation] {
+        var first: [String: Int] = [:]
+        return mirrors.enumerated().compactMap { index, rule in
+            guard case .file(let file) = rule.target else { return nil }
+            guard let other = first[file.path] else {
+                first[file.path] = index
+                return nil
+            }
+            return .init(
+                .rule(.mirror, index), "to.file.path", "is where \(mirrors[other].name) writes its files", hint: "a path for each rule",
+                other: .rule(.mirror, other))
+        }
+    }
+
     private func countViolations() -> [PolicyViolation] {
         [(RuleKind.mirror, mirrors.count), (.sampler, samplers.count), (.shaper, shapers.count)].compactMap { kind, count in
-            let most = kind.kernelIndices.count
+            let most = kind.mostRules
             guard count > most else { return nil }
             return .init(.rule(kind, most), "", "there are \(count) \(kind.rawValue) rules, \(most) are possible")
         }

@@ -76,3 +76,10 @@ public struct ShapeRule: Hashable, Sendable {
         self.ecn = ecn
     }
 }
+
+extension ShapeRule {
+    /// What is granted is all that there is: it names no ceiling, and there is nothing that it is a share of.
+    public func isCappedByItsRate(onLinkOfKnownCapacity isKnown: Bool) -> Bool {
+        rate != nil && ceiling == nil && parent == nil && !isKnown
+    }
+}

@@ -56,17 +56,17 @@ import Testing
     @Test func oneAtATimeHasTheMirrorPort() async throws {
         let (one, other) = (try await TestNamespace(), try await TestNamespace())
         let (here, there) = (try Netlink.NetworkNamespace.at(path: one.path), try Netlink.NetworkNamespace.at(path: other.path))
-        var lock: MirrorPortLock? = try MirrorPortLock(in: here)
+        var lock: NamespaceLock? = try NamespaceLock(in: here)
         // Another namespace has another one.
-        _ = try MirrorPortLock(in: there)
+        _ = try NamespaceLock(in: there)
         do {
-            _ = try MirrorPortLock(in: here)
+            _ = try NamespaceLock(in: here)
             Issue.record("two have it")
         } catch { #expect(error.code == EBUSY && error.detail == "process \(getpid()) works it", "\(error)") }
         lock?.drain()
         withExtendedLifetime(lock) {}
         lock = nil
-        _ = try MirrorPortLock(in: here)
+        _ = try NamespaceLock(in: here)
     }
 
     /// Somebody without privileges keeps no agent from its work.
@@ -80,7 +80,7 @@ import Testing
                     + "print('bound', flush=True); time.sleep(60)",
             ], in: one)
         try await stranger.waitFor(output: "bound")
-        _ = try MirrorPortLock(in: try Netlink.NetworkNamespace.at(path: one.path))
+        _ = try NamespaceLock(in: try Netlink.NetworkNamespace.at(path: one.path))
         try stranger.stop()
     }
 }

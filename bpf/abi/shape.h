@@ -12,12 +12,12 @@
 
 #define NILO_CLASS_MAJOR 0x4e49 /* of the HTB qdisc that is ours, and of its classes */
 
-#define NILO_BUCKETS 17408 /* n < NILO_SHAPERS is that of rule n as a whole; the others are members' */
+#define NILO_BUCKETS 34816 /* n < NILO_SHAPERS is that of rule n as a whole; the others are members' */
 #define NILO_MEMBER_BUCKETS (NILO_BUCKETS - NILO_SHAPERS)
 #define NILO_HASHED_BUCKETS 65536 /* of hosts and flows */
-#define NILO_LEAVES 65536         /* leaf classes that flows or hosts are hashed to, of all rules */
+#define NILO_LEAVES 131072        /* leaf classes that flows or hosts are hashed to, of all rules */
 #define NILO_LEAF_WAYS 8          /* a flow's leaf is one of so many that follow each other */
-#define NILO_SHAPE_NETS 32768     /* prefixes of all rules */
+#define NILO_SHAPE_NETS 65536     /* prefixes of all rules */
 
 /* A rate is `cost` nanoseconds per byte, times 2^20; so 2^43 is the highest, and 1 kbit/s the lowest rate. */
 #define NILO_COST_SHIFT 20

@@ -9,7 +9,7 @@ final class MirrorPorts {
     private let follower: InterfaceFollower
     private lazy var program = Result { try MirrorPortProgram(maps: datapath.maps) }
     /// Of namespaces, by their cookies: while a port there is ours to work.
-    private var locks: [UInt64: MirrorPortLock] = [:]
+    private var locks: [UInt64: NamespaceLock] = [:]
 
     /// An agent that is just ending is gone in a moment.
     private static let patience = Duration.milliseconds(100)
@@ -44,7 +44,7 @@ final class MirrorPorts {
     /// Another agent's port is none of our business; nil: there is none, or it is ours.
     private func occupant(of namespace: FollowedNamespace, patience: Duration = .zero) throws -> String? {
         guard locks[namespace.namespace.cookie] == nil else { return nil }
-        return try MirrorPortLock.occupant(in: namespace.namespace, patience: patience)
+        return try NamespaceLock.occupant(in: namespace.namespace, patience: patience)
     }
 
     /// - Parameter needs: namespaces that need one, and for which rule; ``check(in:for:)`` has passed.
@@ -105,7 +105,7 @@ final class MirrorPorts {
     /// Makes the port, or what of it is missing, and puts our programs on it.
     private func makePort(_ namespace: FollowedNamespace) throws {
         let cookie = namespace.namespace.cookie
-        if locks[cookie] == nil { locks[cookie] = try MirrorPortLock(in: namespace.namespace, patience: Self.patience) }
+        if locks[cookie] == nil { locks[cookie] = try NamespaceLock(in: namespace.namespace, patience: Self.patience) }
         _ = try namespace.namespace.inside { try namespace.socket.makeMirrorPort() }
         try attachPort(namespace)
     }

@@ -65,12 +65,17 @@ final class ReplacedQdiscs {
     func recipe(of interface: CountedInterface) -> QdiscRecipe? { entries.first { Self.matches($0, interface) }?.recipe }
 
     func remember(_ recipe: QdiscRecipe, of interface: CountedInterface) throws {
+        let before = entries
         entries.removeAll { Self.matches($0, interface) }
         entries.append(
             Entry(
                 boot: Self.boot, namespaceCookie: interface.namespaceCookie, ifindex: interface.ifindex, interface: interface.name,
                 kind: recipe.kind, handle: recipe.handle, options: recipe.options, address: interface.address))
-        try store()
+        do { try store() } catch {
+            // What is not written down was not replaced either.
+            entries = before
+            throw error
+        }
     }
 
     func forget(_ interface: CountedInterface) throws {

@@ -33,7 +33,7 @@ final class SampleActuator: RuleActuator {
             guard !interfaces.isEmpty else { continue }
             let tenant = RuleBook.Tenant(name: rule.name, part: 0)
             guard let place = book.place(of: tenant, .sampler, besides: taken) else {
-                plan.refusals.append(.init(rule: rule.name, reason: "\(RuleKind.sampler.kernelIndices.count) sampling rules are the most"))
+                plan.refusals.append(.init(rule: rule.name, reason: "\(RuleKind.sampler.mostRules) sampling rules are the most"))
                 continue
             }
             taken.insert(place)
@@ -74,6 +74,10 @@ final class SampleActuator: RuleActuator {
             PlanReport.Step(isThere ? .change : .add, rule: rule.name, "sample \(SampleActuator.text(rule.rate))", reason: was),
             apply: { [self] in
                 try book.remember(tenant, at: place)
+                if !isThere {
+                    tables.clear(number)
+                    (lastCounters[number], controlled[number], ratesPerSecond[number]) = (nil, nil, nil)
+                }
                 tables.install(wanted, as: number)
                 controllers[number] = isAdaptive ? RateController(oneIn: wanted.oneIn) : nil
             },

@@ -18,6 +18,10 @@ final class ShapeActuator: RuleActuator {
     /// Class and member numbers in force.
     private var numbers: [InterfaceID: ShapeNumbers] = [:]
     private var inForce: [ShaperName: Shaper] = [:]
+    /// Of interfaces whose classes are ours.
+    private var locks: [InterfaceID: NamespaceLock] = [:]
+    /// An agent that is just ending is gone in a moment.
+    private static let patience = Duration.milliseconds(100)
     /// Interfaces that no rule shapes and that were found without anything of ours.
     private var looked: Set<InterfaceID> = []
     /// Where a root qdisc of others stands in the place of ours, and how often one was found there.
@@ -54,7 +58,12 @@ final class ShapeActuator: RuleActuator {
             let shaped = rules[interface.id] ?? []
             // Of an interface that no rule is about only what an earlier agent left is of interest, once.
             guard !shaped.isEmpty || numbers[interface.id] != nil || !looked.contains(interface.id) else { continue }
-            let root = try namespace.socket.rootQdisc(of: interface.ifindex)
+            var root = try namespace.socket.rootQdisc(of: interface.ifindex)
+            if case .ours = root, let occupant = try occupant(of: interface, in: namespace) {
+                // Where no rule of ours is about the interface it is none of our business.
+                if shaped.isEmpty { continue }
+                root = .foreign(kind: "htb", recipe: nil, reason: "another agent has it: \(occupant)")
+            }
             interface.address = try namespace.socket.link(interface.ifindex)?.address ?? []
             if shaped.isEmpty, !leavesTraces(root, interface) {
                 looked.insert(interface.id)
@@ -74,10 +83,34 @@ final class ShapeActuator: RuleActuator {
             }
             sites.append(Site(interface: interface, namespace: namespace, root: root, plan: made))
         }
-        for site in sites { addQdiscSteps(site, &result) }
+        for lock in locks.values { lock.drain() }
+        for site in sites {
+            addLockSteps(site, &result)
+            addQdiscSteps(site, &result)
+        }
         for site in try strays() { addQdiscSteps(site, &result) }
         addDatapathSteps(sites, policy, &result)
         return result
+    }
+
+    /// Another agent whose the classes of an interface are, in words; nil: they are ours, or could be.
+    private func occupant(of interface: CountedInterface, in namespace: FollowedNamespace) throws -> String? {
+        guard locks[interface.id] == nil else { return nil }
+        return try NamespaceLock.occupant(of: .classes(UInt32(interface.ifindex)), in: namespace.namespace, patience: Self.patience)
+    }
+
+    /// Has the classes of an interface, from when there are some until there are none.
+    private func addLockSteps(_ site: Site, _ result: inout ActuatorPlan) {
+        let (id, index, namespace) = (site.interface.id, UInt32(site.interface.ifindex), site.namespace.namespace)
+        if site.plan.tree != nil, locks[id] == nil {
+            var step = PolicyStep(
+                [], apply: { [self] in locks[id] = try NamespaceLock(.classes(index), in: namespace, patience: Self.patience) },
+                undo: { [self] in locks[id] = nil })
+            step.rules = Set(site.plan.decisions.filter { $0.mechanism == .htb }.map(\.rule))
+            result.before.append(step)
+        } else if site.plan.tree == nil, let held = locks[id] {
+            result.after.append(PolicyStep([], apply: { [self] in locks[id] = nil }, undo: { [self] in locks[id] = held }))
+        }
     }
 
     /// A foreign root qdisc stands where rules had classes; nil: none had.
@@ -105,7 +138,7 @@ final class ShapeActuator: RuleActuator {
         switch root {
         case .ours: true
         case .kernelDefault: replaced.recipe(of: interface) != nil
-        case .foreign: false
+        case .foreign: replaced.recipe(of: interface) != nil
         }
     }
 
@@ -121,6 +154,7 @@ final class ShapeActuator: RuleActuator {
                 let interface = CountedInterface(
                     id: before.id, name: before.name, ifindex: index, namespaceCookie: before.namespaceCookie, namespace: namespace.owner,
                     address: try namespace.socket.link(index)?.address ?? [])
+                guard try occupant(of: interface, in: namespace) == nil else { continue }
                 sites.append(Site(interface: interface, namespace: namespace, root: .ours(tree), plan: ShapePlan()))
             }
         }
@@ -156,7 +190,17 @@ final class ShapeActuator: RuleActuator {
         case .foreign, .kernelDefault: break
         }
         var restoring = site.plan.tree == nil ? replaced.recipe(of: interface) : nil
-        if case .foreign = site.root { restoring = nil }
+        if case .foreign(let kind, _, _) = site.root {
+            // Somebody has put another one there: what was kept of the earlier one is of no use any more.
+            if site.plan.tree == nil, let old = restoring {
+                let what = "what was kept of the \(old.kind) qdisc of \(interface.fullName): a \(kind) of others stands there"
+                result.after.append(
+                    PolicyStep(
+                        PlanReport.Step(.remove, what), apply: { [replaced] in try replaced.forget(interface) },
+                        undo: { [replaced] in try replaced.remember(old, of: interface) }))
+            }
+            restoring = nil
+        }
         let changes = QdiscChange.changes(from: observed, to: site.plan.tree, replacing: recipe, restoring: restoring)
         let removals = changes.reversed().prefix { change in
             switch change {

@@ -64,13 +64,19 @@ public struct PlanView: Sendable {
         return said.isEmpty ? nil : said.joined(separator: ", ")
     }
 
-    /// The steps from `index` on that make, change or remove classes alike.
+    /// The steps from `index` on that make, change or remove classes of one parent alike: leaves. A rule's own class is none of them.
     private static func run(of steps: [PlanReport.Step], from index: Int) -> Range<Int> {
         func isAlike(_ step: PlanReport.Step) -> Bool {
-            step.rule == nil && step.what.hasPrefix("class ") && step.sign == steps[index].sign
+            step.rule == nil && step.what.hasPrefix("class ") && step.sign == steps[index].sign && parent(step) == parent(steps[index])
         }
         guard isAlike(steps[index]) else { return index..<index + 1 }
         return index..<(steps[index...].firstIndex { !isAlike($0) } ?? steps.endIndex)
+    }
+
+    /// Of a class, as its command names it.
+    private static func parent(_ step: PlanReport.Step) -> Substring? {
+        let words = step.command?.split(separator: " ") ?? []
+        return words.firstIndex(of: "parent").flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
     }
 
     private func summary(_ report: PlanReport) -> String {

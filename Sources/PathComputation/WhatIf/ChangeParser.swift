@@ -186,7 +186,7 @@ public enum ChangeParser {
     private static func adjustment(_ word: String) -> DemandAdjustment? {
         switch word.first {
         case "x":
-            guard let factor = Double(word.dropFirst()), factor.isFinite, factor >= 0 else { return nil }
+            guard let factor = Double(word.dropFirst()), (0...1e6).contains(factor) else { return nil }
             return .scale(factor)
         case "+": return RateText.parse(word.dropFirst()).map { .add(bitsPerSecond: $0.bitsPerSecond) }
         case "-": return RateText.parse(word.dropFirst()).map { .add(bitsPerSecond: -$0.bitsPerSecond) }

@@ -136,7 +136,8 @@ enum RateText {
             factor = power
             word.removeLast()
         }
-        guard let value = Double(word), value.isFinite, value >= 0, word.first != "+" else { return nil }
+        // A thousand terabits: beyond any link, and far from where numbers end.
+        guard let value = Double(word), value * factor <= 1e15, value >= 0, word.first != "+" else { return nil }
         return BitRate(bitsPerSecond: value * factor)
     }
 }

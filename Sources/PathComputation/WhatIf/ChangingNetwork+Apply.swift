@@ -80,7 +80,16 @@ extension ChangingNetwork {
     private mutating func setMaster(_ place: LinkPlace, _ master: String?) throws(ChangeRefusal) {
         let old = state.link(place)?.master
         var new: LinkPlace?
-        if let master { new = try find(LinkName(namespace: place.namespace, name: master), nil) }
+        if let master {
+            let found = try find(LinkName(namespace: place.namespace, name: master), nil)
+            // br_add_if: a bridge as a port of a bridge, and with it every circle, is ELOOP.
+            if isBridge(place) || found == place { throw .refused("a bridge cannot be a port") }
+            switch state.link(found)?.kind {
+            case .bridge?, .vrf?, .other?: break
+            default: throw .refused("\(master) has no ports")
+            }
+            new = found
+        }
         state.namespaces[place.namespace]?.forwardingEntries.removeAll { $0.interface == place.interface && $0.bridge != nil }
         state.update(place) {
             $0.master = new?.interface
@@ -88,6 +97,11 @@ extension ChangingNetwork {
         }
         if let old { updateBridge(LinkPlace(namespace: place.namespace, interface: old)) }
         if let new { updateBridge(new) }
+    }
+
+    private func isBridge(_ place: LinkPlace) -> Bool {
+        if case .bridge? = state.link(place)?.kind { return true }
+        return false
     }
 
     // MARK: Routes

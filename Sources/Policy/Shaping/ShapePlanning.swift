@@ -203,6 +203,7 @@ struct ShapePlanning {
                 return plan.refusals.append(no("\(choice.mechanism.rawValue) is for egress alone", "mechanism: police"))
             }
         }
+        if let note = capNote(rule, direction, choice.mechanism) { plan.notes.append(note) }
         switch choice.mechanism {
         case .auto: add(rule, direction, choice, Shaper(.nothing, dscp: rule.dscp))
         case .htb: addClasses(rule, choice)
@@ -222,6 +223,13 @@ struct ShapePlanning {
             let burst = rule.burst ?? Shaper.defaultBurst(rate, largestFrame: site.largestFrame)
             add(rule, direction, choice, Shaper(choice.mechanism == .edt ? .depart(rate) : .police(rate, burst: burst)))
         }
+    }
+
+    /// A guarantee alone, of nothing: it is granted and no more than that, which is to be told.
+    private func capNote(_ rule: ShapeRule, _ direction: Direction, _ mechanism: ShapeRule.Mechanism) -> String? {
+        guard rule.isCappedByItsRate(onLinkOfKnownCapacity: mechanism == .htb && site.capacity != nil) else { return nil }
+        let how = direction == .ingress ? "what arrives is policed, and nothing can be kept for it" : "nothing is known that it is a share of"
+        return "\(rule.name): its rate is its ceiling too: \(how)"
     }
 
     private mutating func add(

@@ -1,30 +1,44 @@
 import Glibc
 
-/// One agent at a time works the mirror port of a network namespace, whatever bpffs it keeps its pins in: an abstract Unix socket (unix(7))
-/// of that namespace, which ends with the process however that ends.
-public final class MirrorPortLock {
+/// One agent at a time works a thing of a network namespace (the mirror port, the classes of an interface), whatever bpffs it keeps its pins
+/// in: an abstract Unix socket (unix(7)) of that namespace, which ends with the process however that ends.
+public final class NamespaceLock {
     /// Without a descriptor where somebody without privileges has taken the name: nobody keeps an agent from its work by that.
     private let descriptor: Int32?
 
-    static let name = "nilometer mirror port"
+    /// What is worked.
+    public enum Subject: Hashable, Sendable {
+        case mirrorPort
+        /// Root qdisc and classes of the interface with that index.
+        case classes(UInt32)
+
+        var name: String {
+            switch self {
+            case .mirrorPort: "nilometer mirror port"
+            case .classes(let index): "nilometer classes \(index)"
+            }
+        }
+    }
 
     /// - Parameter patience: how long to wait for whoever holds it.
     /// - Throws: `NetlinkError` with EBUSY while another process of root's holds it; the detail names it.
-    public init(in namespace: NetworkNamespace, patience: Duration = .zero) throws(NetlinkError) {
+    public init(_ subject: Subject = .mirrorPort, in namespace: NetworkNamespace, patience: Duration = .zero) throws(NetlinkError) {
+        let name = subject.name
+        let operation = "own the \(subject == .mirrorPort ? "mirror port" : "classes of an interface")"
         let end = ContinuousClock.now + patience
         descriptor = try namespace.entered { () throws(NetlinkError) -> Int32? in
             var unknown = 0
             while true {
                 let socket = try Self.socket()
-                if Self.with(Self.name, { bind(socket, $0, $1) }) == 0, listen(socket, Self.backlog) == 0 { return socket }
+                if Self.with(name, { bind(socket, $0, $1) }) == 0, listen(socket, Self.backlog) == 0 { return socket }
                 let code = errno
                 close(socket)
-                guard code == EADDRINUSE else { throw NetlinkError("own the mirror port", code: code) }
-                if let holder = try Self.holder() {
+                guard code == EADDRINUSE else { throw NetlinkError(operation, code: code) }
+                if let holder = try Self.holder(name) {
                     if holder.uid != 0 { return nil }
                     if ContinuousClock.now >= end {
                         let who = holder.pid > 0 ? "process \(holder.pid)" : "a process of another PID namespace"
-                        throw NetlinkError("own the mirror port", code: EBUSY, detail: "\(who) works it")
+                        throw NetlinkError(operation, code: EBUSY, detail: "\(who) works it")
                     }
                 } else {
                     // Agents listen.
@@ -37,9 +51,11 @@ public final class MirrorPortLock {
     }
 
     /// Who has it, another process, in words; nil: one could have it.
-    public static func occupant(in namespace: NetworkNamespace, patience: Duration = .zero) throws(NetlinkError) -> String? {
+    public static func occupant(
+        of subject: Subject = .mirrorPort, in namespace: NetworkNamespace, patience: Duration = .zero
+    ) throws(NetlinkError) -> String? {
         do throws(NetlinkError) {
-            let lock = try MirrorPortLock(in: namespace, patience: patience)
+            let lock = try NamespaceLock(subject, in: namespace, patience: patience)
             withExtendedLifetime(lock) {}
             return nil
         } catch {
@@ -67,12 +83,12 @@ public final class MirrorPortLock {
     private static func socket() throws(NetlinkError) -> Int32 {
         let type = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let descriptor = Glibc.socket(AF_UNIX, type, 0)
-        guard descriptor >= 0 else { throw NetlinkError("own the mirror port", code: errno) }
+        guard descriptor >= 0 else { throw NetlinkError("make a socket", code: errno) }
         return descriptor
     }
 
     /// Who listens by the name; nil: nobody any more, or it does not tell.
-    private static func holder() throws(NetlinkError) -> (pid: Int32, uid: UInt32)? {
+    private static func holder(_ name: String) throws(NetlinkError) -> (pid: Int32, uid: UInt32)? {
         let descriptor = try socket()
         defer { close(descriptor) }
         guard with(name, { connect(descriptor, $0, $1) }) == 0 else { return nil }
