@@ -26,7 +26,7 @@ extension ControlRoutes {
                 let earlier = latest.past.count > 1 ? latest.past.first : nil
                 let report: WhatIfReport
                 do throws(WhatIfError) {
-                    report = try snapshot.whatIf(changes, since: earlier, epoch: latest.loads.length)
+                    report = try snapshot.whatIf(changes, since: earlier, settings: latest.settings, epoch: latest.loads.length)
                 } catch {
                     return .badValue(
                         field: "change", value: changes[error.position], reason: "\(error)", hint: "docs/whatif.md has the words")

@@ -76,4 +76,37 @@ import Testing
         #expect(try await site.nilo("topology path \(Pair.addressA) \(Pair.addressB)").contains("va"))
         try await site.stop(agent, keep: false)
     }
+
+    /// Three namespaces in a row, of which the agent keeps the one in the middle: as soon as its sysctls say that it forwards no longer, it
+    /// is predicted not to.
+    @Test func whatDoesNotForwardIsPredictedNotTo() async throws {
+        let (left, middle, right) = (try await NetworkNamespace(), try await NetworkNamespace(), try await NetworkNamespace())
+        try await middle.sh(
+            """
+            ip link add ml type veth peer name l netns \(left.path); ip link add mr type veth peer name r netns \(right.path)
+            ip addr add 10.1.0.1/24 dev ml; ip addr add 10.2.0.1/24 dev mr; ip link set ml up; ip link set mr up
+            echo 1 > /proc/sys/net/ipv4/ip_forward
+            """)
+        try await left.sh("ip addr add 10.1.0.2/24 dev l; ip link set l up; ip route add default via 10.1.0.1")
+        try await right.sh("ip addr add 10.2.0.2/24 dev r; ip link set r up; ip route add default via 10.2.0.1")
+        let site = try AgentSite(in: middle)
+        try site.configure(interfaces: "ml, mr")
+        let agent = try await site.start()
+        func whatIf(_ change: String) async throws -> WhatIfAnswerReport { try await site.get("/v1/topology/whatif", [("change", change)]) }
+        try await left.sh("ping -q -c 20 -i 0.1 10.2.0.2")
+        var answer: WhatIfAnswerReport?
+        let isForwarding = try await eventually(within: .seconds(4)) {
+            answer = try await whatIf("forwarding off")
+            return (answer?.before.deliveredBitsPerSecond ?? 0) > 0
+        }
+        #expect(isForwarding && answer?.after.deliveredBitsPerSecond == 0, "\(String(describing: answer))")
+        #expect(answer?.suppositions.contains { $0.contains("forwarding is on") } == false)
+        try await middle.sh("echo 0 > /proc/sys/net/ipv4/ip_forward")
+        let isPredicted = try await eventually(within: .seconds(1)) {
+            answer = try await whatIf("forwarding on")
+            return answer?.before.deliveredBitsPerSecond == 0
+        }
+        #expect(isPredicted && (answer?.after.deliveredBitsPerSecond ?? 0) > 0, "\(String(describing: answer))")
+        try await site.stop(agent, keep: false)
+    }
 }
