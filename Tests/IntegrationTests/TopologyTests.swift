@@ -2,6 +2,8 @@ import Reports
 import TestSupport
 import Testing
 
+private let nftables = Requirement("nftables") { try await NetworkNamespace().sh("nft add table inet x") }
+
 /// The topology that a running agent keeps, beside what the test itself made.
 @Suite(.requires(.root, .clsact)) struct TopologyTests {
     private func topology(_ site: AgentSite, _ place: String? = nil) async throws -> TopologyReport {
@@ -74,6 +76,37 @@ import Testing
         #expect(try await site.nilo("topology --format picture").contains("╭"))
         #expect(try await site.nilo("topology talks \(Pair.addressA)").contains("tcp/8080"))
         #expect(try await site.nilo("topology path \(Pair.addressA) \(Pair.addressB)").contains("va"))
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Security rules are in the map as soon as they are made, and go with them.
+    @Test(.requires(nftables)) func securityRulesAreTold() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        func security() async throws -> EntityReport? { try await topology(site).entities.first { $0.kind == "security" } }
+        #expect(try await eventually(within: .seconds(1)) { (try? await topology(site)).map(interfaces) == ["va"] })
+        #expect(try await security() == nil)
+        try await pair.a.sh(
+            """
+            nft add table inet guard; nft 'add chain inet guard in { type filter hook input priority 5; policy accept; }'
+            nft add rule inet guard in tcp dport 23 drop
+            """)
+        var told: EntityReport?
+        let isTold = try await eventually(within: .seconds(1)) {
+            told = try await security()
+            return told?.attributes["rules"]?.description.contains("chain in {  # rules: 1") == true
+        }
+        #expect(isTold && told?.key.hasSuffix("/ns/init/security") == true, "\(String(describing: told))")
+        #expect(told?.attributes["rules"]?.description.contains("type filter hook input priority 5; policy accept;") == true)
+        try await pair.a.sh("nft add rule inet guard in udp dport 69 drop")
+        let isMore = try await eventually(within: .seconds(1)) {
+            try await security()?.attributes["rules"]?.description.contains("# rules: 2") == true
+        }
+        #expect(isMore)
+        try await pair.a.sh("nft delete table inet guard")
+        #expect(try await eventually(within: .seconds(1)) { try await security() == nil })
         try await site.stop(agent, keep: false)
     }
 

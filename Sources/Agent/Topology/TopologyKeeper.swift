@@ -77,6 +77,7 @@ final class TopologyKeeper {
             let one = try WatchedNamespace(namespace)
             try loop.watch(one.monitor.descriptor) { [unowned self] in read(one) }
             watch(one, .settings, one.settingsMonitor.descriptor) { try one.settingsMonitor.drain() }
+            if let monitor = one.securityMonitor { watch(one, .security, monitor.descriptor) { try monitor.drain() } }
             watched[namespace.cookie] = one
             // Others may have peers in this one.
             for other in watched.values where other.looksAbroad { other.expire(.facts) }

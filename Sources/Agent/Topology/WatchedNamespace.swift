@@ -11,13 +11,21 @@ final class WatchedNamespace {
         case facts
         /// Sysctls that decide about forwarding.
         case settings
+        /// Rules of nftables.
+        case security
     }
 
     let namespace: NetworkNamespace
     let monitor: TopologyMonitor
     let settingsMonitor: NamespaceSettingsMonitor
+    /// nil where the kernel does not announce changes of security rules: then they are looked at every ``look``.
+    let securityMonitor: NetfilterMonitor?
     private let socket: NetlinkSocket
     private let ethtool: NetlinkSocket
+    /// Made when it is needed, and anew after an error.
+    private var netfilter: NetlinkSocket?
+    /// Of the security rules that were read last.
+    private var generation: UInt32?
     /// The cookies of the namespaces that this one knows by number.
     private var numbers: [Int32: UInt64] = [:]
     /// Numbers of namespaces that the last reading could not tell: nobody watches them.
@@ -34,19 +42,22 @@ final class WatchedNamespace {
 
     /// After a reading that failed.
     private static let pause = Duration.seconds(1)
+    /// Between two looks at what nothing is announced of.
+    private static let look = Duration.seconds(10)
 
     init(_ namespace: NetworkNamespace) throws {
         self.namespace = namespace
         // Before the first dump, so that nothing falls between.
         monitor = try TopologyMonitor(in: namespace)
         settingsMonitor = try NamespaceSettingsMonitor(in: namespace)
+        securityMonitor = try? NetfilterMonitor(in: namespace)
         socket = try NetlinkSocket(in: namespace)
         ethtool = try .generic(in: namespace)
     }
 
     var cookie: UInt64 { namespace.cookie }
     /// What is to be watched for announcements.
-    var descriptors: [Int32] { [monitor.descriptor, settingsMonitor.descriptor] }
+    var descriptors: [Int32] { [monitor.descriptor, settingsMonitor.descriptor] + (securityMonitor.map { [$0.descriptor] } ?? []) }
     /// Links have peers in namespaces that are not known.
     var looksAbroad: Bool { !foreign.isEmpty }
 
@@ -57,14 +68,37 @@ final class WatchedNamespace {
     /// - Parameter others: the namespaces that peers may be in.
     func read(_ source: Source, among others: [NetworkNamespace]) throws -> [Observation] {
         // Until it went well.
-        due[source] = ContinuousClock.now + Self.pause
+        due[source] = ContinuousClock.now + (source == .facts || source == .settings ? Self.pause : Self.look)
         var observations: [Observation] = []
+        var next: ContinuousClock.Instant?
         switch source {
         case .facts: observations = [.resynchronised(try facts(among: others), in: cookie)]
         case .settings: settings = try socket.namespaceSettings(names: names)
+        case .security:
+            observations = try security().map { [.security($0, in: cookie)] } ?? []
+            if securityMonitor == nil { next = ContinuousClock.now + Self.look }
         }
-        due[source] = nil
+        due[source] = next
         return observations
+    }
+
+    /// Asks over the namespace's netfilter socket.
+    private func askNetfilter<T>(_ question: (NetlinkSocket) throws -> T) throws -> T {
+        let socket = try netfilter ?? .netfilter(in: namespace)
+        netfilter = nil
+        let answer = try question(socket)
+        netfilter = socket
+        return answer
+    }
+
+    /// The security rules in force; nil where they are those that were read last.
+    private func security() throws -> String? {
+        try askNetfilter { socket in
+            guard try socket.netfilterGeneration() != generation else { return nil }
+            let rules = try socket.netfilterRules()
+            generation = rules.generation
+            return rules.listing
+        }
     }
 
     private func facts(among others: [NetworkNamespace]) throws -> [Fact] {
