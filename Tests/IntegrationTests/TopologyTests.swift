@@ -4,6 +4,12 @@ import Testing
 
 private let nftables = Requirement("nftables") { try await NetworkNamespace().sh("nft add table inet x") }
 
+private let translation = Requirement("translation by nftables and conntrack") {
+    try await NetworkNamespace().sh(
+        "nft add table ip x; nft 'add chain ip x y { type nat hook prerouting priority -100; }'; nft 'add rule ip x y dnat to 10.0.0.1'"
+    )
+}
+
 /// The topology that a running agent keeps, beside what the test itself made.
 @Suite(.requires(.root, .clsact)) struct TopologyTests {
     private func topology(_ site: AgentSite, _ place: String? = nil) async throws -> TopologyReport {
@@ -107,6 +113,32 @@ private let nftables = Requirement("nftables") { try await NetworkNamespace().sh
         #expect(isMore)
         try await pair.a.sh("nft delete table inet guard")
         #expect(try await eventually(within: .seconds(1)) { try await security() == nil })
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Both sides of what is translated are linked: what is asked for and what answers.
+    @Test(.requires(translation)) func translationsAreTold() async throws {
+        let pair = try await Pair()
+        try await pair.a.sh(
+            """
+            ip route add 10.9.9.0/24 via 10.0.0.2
+            nft add table ip nat; nft 'add chain ip nat out { type nat hook output priority -100; }'
+            nft add rule ip nat out ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.0.2:5353
+            """)
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        #expect(try await eventually(within: .seconds(1)) { (try? await topology(site)).map(interfaces) == ["va"] })
+        #expect(try await !topology(site).links.contains { $0.kind == "translation" })
+        try await pair.a.sendUDP(3, size: 10, to: "10.9.9.9", port: 53)
+        var told: [LinkReport] = []
+        let isTold = try await eventually(within: .seconds(14)) {
+            told = try await topology(site).links.filter { $0.kind == "translation" }
+            return !told.isEmpty
+        }
+        #expect(isTold && told.count == 1, "\(told)")
+        #expect(told.first?.from.hasSuffix("/ip/10.9.9.9") == true && told.first?.to.hasSuffix("/ip/10.0.0.2") == true, "\(told)")
+        #expect(told.first?.attributes["protocol"] == .text("udp") && told.first?.attributes["port"] == .number(53), "\(told)")
         try await site.stop(agent, keep: false)
     }
 

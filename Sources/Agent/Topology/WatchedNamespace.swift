@@ -13,6 +13,8 @@ final class WatchedNamespace {
         case settings
         /// Rules of nftables.
         case security
+        /// What conntrack translates.
+        case translations
     }
 
     let namespace: NetworkNamespace
@@ -26,6 +28,7 @@ final class WatchedNamespace {
     private var netfilter: NetlinkSocket?
     /// Of the security rules that were read last.
     private var generation: UInt32?
+    private var translationBook = TranslationBook()
     /// The cookies of the namespaces that this one knows by number.
     private var numbers: [Int32: UInt64] = [:]
     /// Numbers of namespaces that the last reading could not tell: nobody watches them.
@@ -77,6 +80,12 @@ final class WatchedNamespace {
         case .security:
             observations = try security().map { [.security($0, in: cookie)] } ?? []
             if securityMonitor == nil { next = ContinuousClock.now + Self.look }
+        case .translations:
+            let start = ContinuousClock.now
+            observations = try translations().map { [.translations($0, in: cookie)] } ?? []
+            let end = ContinuousClock.now
+            // Where the table is long this is seldom: nothing else is read meanwhile.
+            next = end + max(Self.look, (end - start) * 100)
         }
         due[source] = next
         return observations
@@ -99,6 +108,15 @@ final class WatchedNamespace {
             generation = rules.generation
             return rules.listing
         }
+    }
+
+    /// nil where they are those that were told last.
+    private func translations() throws -> [AddressTranslation]? {
+        // Not there: nothing is tracked, and asking would load the kernel's module for it.
+        let count = try namespace.inside { SystemFiles.read("/proc/sys/net/netfilter/nf_conntrack_count") }
+        let isTracking = count.map { !$0.hasPrefix("0") } ?? false
+        let flows = isTracking ? try askNetfilter { try $0.translatedFlows(most: TranslationBook.most).flows } : []
+        return translationBook.update(flows, at: .now)
     }
 
     private func facts(among others: [NetworkNamespace]) throws -> [Fact] {
