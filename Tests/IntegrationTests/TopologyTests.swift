@@ -105,7 +105,9 @@ private let translation = Requirement("translation by nftables and conntrack") {
             return told?.attributes["rules"]?.description.contains("chain in {  # rules: 1") == true
         }
         #expect(isTold && told?.key.hasSuffix("/ns/init/security") == true, "\(String(describing: told))")
-        #expect(told?.attributes["rules"]?.description.contains("type filter hook input priority 5; policy accept;") == true)
+        #expect(
+            told?.attributes["rules"]?.description.contains("type filter hook input priority 5; policy accept;\n\t\ttcp dport 23 drop\n")
+                == true)
         try await pair.a.sh("nft add rule inet guard in udp dport 69 drop")
         let isMore = try await eventually(within: .seconds(1)) {
             try await security()?.attributes["rules"]?.description.contains("# rules: 2") == true
@@ -148,12 +150,12 @@ private let translation = Requirement("translation by nftables and conntrack") {
         let (left, middle, right) = (try await NetworkNamespace(), try await NetworkNamespace(), try await NetworkNamespace())
         try await middle.sh(
             """
-            ip link add ml type veth peer name l netns \(left.path); ip link add mr type veth peer name r netns \(right.path)
+            ip link add ml type veth peer name vl netns \(left.path); ip link add mr type veth peer name vr netns \(right.path)
             ip addr add 10.1.0.1/24 dev ml; ip addr add 10.2.0.1/24 dev mr; ip link set ml up; ip link set mr up
             echo 1 > /proc/sys/net/ipv4/ip_forward
             """)
-        try await left.sh("ip addr add 10.1.0.2/24 dev l; ip link set l up; ip route add default via 10.1.0.1")
-        try await right.sh("ip addr add 10.2.0.2/24 dev r; ip link set r up; ip route add default via 10.2.0.1")
+        try await left.sh("ip addr add 10.1.0.2/24 dev vl; ip link set vl up; ip route add default via 10.1.0.1")
+        try await right.sh("ip addr add 10.2.0.2/24 dev vr; ip link set vr up; ip route add default via 10.2.0.1")
         let site = try AgentSite(in: middle)
         try site.configure(interfaces: "ml, mr")
         let agent = try await site.start()

@@ -45,6 +45,8 @@ final class WatchedNamespace {
 
     /// After a reading that failed.
     private static let pause = Duration.seconds(1)
+    /// Bytes of rules that are put in words: as many as the topology keeps of them.
+    private static let securityText = TopologyLimits().securityText
     /// Between two looks at what nothing is announced of.
     private static let look = Duration.seconds(10)
 
@@ -104,7 +106,7 @@ final class WatchedNamespace {
     private func security() throws -> String? {
         try askNetfilter { socket in
             guard try socket.netfilterGeneration() != generation else { return nil }
-            let rules = try socket.netfilterRules()
+            let rules = try socket.netfilterRules(words: Self.securityText)
             generation = rules.generation
             return rules.listing
         }
