@@ -1,9 +1,10 @@
 import API
+import NetworkTypes
 import PathComputation
 import Reports
 import Topology
 
-/// The named questions, and the comparison of two networks: answered from the present snapshot.
+/// The named questions, and the comparison of two networks: answered from the present snapshot, and who talked from the history too.
 extension ControlRoutes {
     static func compareNetworks(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
         let (first, second) = (try query.needed("a"), try query.needed("b"))
@@ -25,7 +26,7 @@ extension ControlRoutes {
                 let earlier = latest.past.count > 1 ? latest.past.first : nil
                 let report: WhatIfReport
                 do throws(WhatIfError) {
-                    report = try snapshot.whatIf(changes, since: earlier, epoch: latest.loads.length)
+                    report = try snapshot.whatIf(changes, since: earlier, settings: latest.settings, epoch: latest.loads.length)
                 } catch {
                     return .badValue(
                         field: "change", value: changes[error.position], reason: "\(error)", hint: "docs/whatif.md has the words")
@@ -45,6 +46,11 @@ extension ControlRoutes {
             if to != nil { throw ControlQuery.Fault(field: "to", value: nil, reason: "only question=path has it") }
         }
         let top = try query.number("top", in: 1...1_000_000, standard: 1000)
+        if let since = try query.moment("since", roundedUp: false) {
+            guard question == .talks else { throw ControlQuery.Fault(field: "since", value: nil, reason: "only question=talks has it") }
+            guard since <= .now else { throw ControlQuery.Fault(field: "since", value: query.text("since"), reason: "it is yet to come") }
+            return pastTalks(of: of, since, top: top)
+        }
         return { agent in
             let teller = try agent.topologyTeller()
             let node = try teller.snapshot.node(named: of)
@@ -55,6 +61,18 @@ extension ControlRoutes {
                 case .talks: TopologyAnswerReport(talks: teller, node, top: top)
                 }
             return try json(answer)
+        }
+    }
+
+    private static func pastTalks(of name: String, _ since: Timestamp, top: Int) -> Question {
+        { agent in
+            let reader = try agent.history()
+            let latest = try agent.knownTopology()
+            let place = agent.historyPlace
+            return ControlResponse(later: {
+                let talks = try PastTalks(reader, since: since, latest)
+                return try json(try talks.answer(name, top: top, keeps: place?.keeps ?? { _ in .zero }))
+            })
         }
     }
 }

@@ -35,7 +35,7 @@ enum ControlRoutes {
         "/v1/topology/compare": Route(method: "GET", fields: ["a", "b"]) { query, _ throws(ControlQuery.Fault) in
             try compareNetworks(query)
         },
-        "/v1/topology/ask": Route(method: "GET", fields: ["question", "of", "to", "top"]) { query, _ throws(ControlQuery.Fault) in
+        "/v1/topology/ask": Route(method: "GET", fields: ["question", "of", "to", "since", "top"]) { query, _ throws(ControlQuery.Fault) in
             try askTopology(query)
         },
         "/v1/topology/diff": Route(method: "GET", fields: ["from", "to", "network", "layer"]) { query, _ throws(ControlQuery.Fault) in

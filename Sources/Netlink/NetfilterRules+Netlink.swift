@@ -96,21 +96,34 @@ extension NetlinkSocket {
 
     /// `nft list chains`, with how many rules each has and without their text (see ``NetfilterText``): the chains of every table of the
     /// namespace, in the kernel's order. Ask a socket made by ``netfilter(in:)``.
-    public func netfilterRules() throws(NetlinkError) -> NetfilterRules {
+    /// - Parameter most: bytes of rules that are put in words by ``NetfilterWords``; chains with rules beyond have no text, nor has any for 0.
+    public func netfilterRules(words most: Int = 0) throws(NetlinkError) -> NetfilterRules {
         for _ in 0..<Self.dumpAttempts {
             let generation = try netfilterGeneration()
             var chains = try dump(nftables(NFT_MSG_GETCHAIN), nfgenmsg(), "dump chains") { message in
                 message.type == nftables(NFT_MSG_NEWCHAIN) ? NetfilterChain(netlink: message.payload) : nil
             }
             var counts: [NetfilterChain.Key: Int] = [:]
+            var texts: [NetfilterChain.Key: String] = [:]
+            var room = most
             // Counted while read: the rules themselves may be many and long.
-            _ = try dump(nftables(NFT_MSG_GETRULE), nfgenmsg(), "dump rules", start: { counts = [:] }) { (message) -> Never? in
+            _ = try dump(nftables(NFT_MSG_GETRULE), nfgenmsg(), "dump rules", start: { (counts, texts, room) = ([:], [:], most) }) {
+                (message) -> Never? in
                 if message.type == nftables(NFT_MSG_NEWRULE), let key = NetfilterChain.Key(rule: message.payload) {
                     counts[key, default: 0] += 1
+                    if room > 0 {
+                        let text = NetfilterWords.rule(message.payload) + "\n"
+                        texts[key, default: ""] += text
+                        room -= text.utf8.count
+                    }
                 }
                 return nil
             }
-            for index in chains.indices { chains[index].rules = counts[chains[index].key] ?? 0 }
+            for index in chains.indices {
+                let key = chains[index].key
+                chains[index].rules = counts[key] ?? 0
+                chains[index].text = texts[key]
+            }
             if try netfilterGeneration() == generation { return NetfilterRules(chains: chains, generation: generation) }
         }
         throw NetlinkError("dump rules", code: EAGAIN, detail: "they changed during each of \(Self.dumpAttempts) dumps")

@@ -49,6 +49,9 @@ public struct TopologyBuilder {
     /// What an interface of a namespace is called, as of the latest commit.
     public func interface(_ index: Int32, in cookie: UInt64) -> NodeKey? { wiring.interface(index, in: cookie)?.key }
 
+    /// What a namespace is called, likewise.
+    public func namespace(_ cookie: UInt64) -> NamespaceKey? { wiring.namespaces[cookie]?.key }
+
     // MARK: observing
 
     public mutating func observe(_ observations: some Sequence<Observation>) {

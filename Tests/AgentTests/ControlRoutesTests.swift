@@ -32,6 +32,7 @@ import Testing
             ("/v1/groups", ["by": "host", "tuple": "innermost", "top": "1"]),
             ("/v1/topology", ["network": "vni/100", "layer": "tunnel", "top": "5"]), ("/v1/topology/compare", ["a": "x", "b": "y"]),
             ("/v1/topology/ask", ["question": "path", "of": "x", "to": "y"]), ("/v1/topology/ask", ["of": "x"]),
+            ("/v1/topology/ask", ["of": "x", "since": "2026-03-01T12:00:00Z"]),
         ] as [(String, [String: String])]) func asked(path: String, query: [String: String]) throws
     {
         #expect(try Self.refusal("GET", path, query) == nil)
@@ -68,6 +69,9 @@ import Testing
         ("/v1/topology/ask", ["question": "path", "of": "x"], "to"),
         ("/v1/topology/ask", ["question": "behind", "of": "x", "to": "y"], "to"),
         ("/v1/topology/ask", ["question": "who", "of": "x"], "question"),
+        ("/v1/topology/ask", ["question": "behind", "of": "x", "since": "2026-03-01T12:00:00Z"], "since"),
+        ("/v1/topology/ask", ["of": "x", "since": "9h"], "since"),
+        ("/v1/topology/ask", ["of": "x", "since": "2200-01-01T00:00:00Z"], "since"),
     ]) func aQuestionNeedsItsNames(path: String, query: [String: String], field: String) throws {
         let refusal = try #require(try Self.refusal("GET", path, query))
         #expect(refusal.status == 400 && refusal.answer.field == field)

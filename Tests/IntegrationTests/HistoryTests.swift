@@ -81,6 +81,48 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// Who talked in a span is told with what was sent in it: while the talk is known, when it was before the span, and when only the
+    /// store knows of it.
+    @Test func whoTalkedSinceAMoment() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let first = try await site.start()
+        func talks(since moment: String) async throws -> TopologyAnswerReport {
+            try await site.get("/v1/topology/ask", [("of", Pair.addressA), ("since", moment)])
+        }
+        let start = now()
+        let transfer = try await TCPTransfer.run(100_000, from: pair.a, to: pair.b, Pair.addressB, port: 8080)
+        #expect(transfer.received == 100_000)
+        let device = try await site.interface("va")
+        var told: TopologyAnswerReport?
+        let isTold = try await eventually(within: .seconds(5)) {
+            told = try? await talks(since: start)
+            guard let load = told?.links.first?.load, let sums = load.totals else { return false }
+            return sums.packets == device.egress.seen.wirePackets && sums.reversePackets == device.ingress.seen.wirePackets
+                && (load.bitsPerSecond ?? 0) > 0
+        }
+        #expect(isTold, "\(String(describing: told)) beside \(device)")
+        #expect(told?.matched == 1 && told?.links.first?.attributes["port"] == .number(8080) && told?.since?.hasPrefix("20") == true)
+        let sums = told?.links.first?.load?.totals
+        try await Task.sleep(for: .seconds(2))
+        let later = now()
+        #expect(try await topology(site).links.contains { $0.kind == "talk" })
+        #expect(try await talks(since: later).matched == 0)
+        try await site.stop(first, keep: false)
+
+        let second = try await site.start()
+        #expect(try await eventually(within: .seconds(3)) { (try? await topology(site)).map(interfaces) == ["va"] })
+        #expect(try await !topology(site).links.contains { $0.kind == "talk" })
+        let past = try await talks(since: start)
+        let again = past.links.first?.load?.totals
+        #expect(past.matched == 1 && again?.bytes == sums?.bytes && again?.reversePackets == sums?.reversePackets, "\(past)")
+        #expect(try await talks(since: later).matched == 0)
+        #expect(try await site.nilo("topology talks \(Pair.addressA) --since 10m").contains("tcp/8080"))
+        #expect(try await site.nilo("topology talks \(Pair.addressA)").contains("nobody talks to"))
+        try await site.stop(second, keep: false)
+    }
+
     /// kill -9 loses what was not yet written and nothing else; the time without an agent is no traffic and no change.
     @Test func aKilledAgentLeavesItsHistory() async throws {
         let pair = try await Pair()

@@ -2,6 +2,14 @@ import Reports
 import TestSupport
 import Testing
 
+private let nftables = Requirement("nftables") { try await NetworkNamespace().sh("nft add table inet x") }
+
+private let translation = Requirement("translation by nftables and conntrack") {
+    try await NetworkNamespace().sh(
+        "nft add table ip x; nft 'add chain ip x y { type nat hook prerouting priority -100; }'; nft 'add rule ip x y dnat to 10.0.0.1'"
+    )
+}
+
 /// The topology that a running agent keeps, beside what the test itself made.
 @Suite(.requires(.root, .clsact)) struct TopologyTests {
     private func topology(_ site: AgentSite, _ place: String? = nil) async throws -> TopologyReport {
@@ -74,6 +82,98 @@ import Testing
         #expect(try await site.nilo("topology --format picture").contains("╭"))
         #expect(try await site.nilo("topology talks \(Pair.addressA)").contains("tcp/8080"))
         #expect(try await site.nilo("topology path \(Pair.addressA) \(Pair.addressB)").contains("va"))
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Security rules are in the map as soon as they are made, and go with them.
+    @Test(.requires(nftables)) func securityRulesAreTold() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        func security() async throws -> EntityReport? { try await topology(site).entities.first { $0.kind == "security" } }
+        #expect(try await eventually(within: .seconds(1)) { (try? await topology(site)).map(interfaces) == ["va"] })
+        #expect(try await security() == nil)
+        try await pair.a.sh(
+            """
+            nft add table inet guard; nft 'add chain inet guard in { type filter hook input priority 5; policy accept; }'
+            nft add rule inet guard in tcp dport 23 drop
+            """)
+        var told: EntityReport?
+        let isTold = try await eventually(within: .seconds(1)) {
+            told = try await security()
+            return told?.attributes["rules"]?.description.contains("chain in {  # rules: 1") == true
+        }
+        #expect(isTold && told?.key.hasSuffix("/ns/init/security") == true, "\(String(describing: told))")
+        #expect(
+            told?.attributes["rules"]?.description.contains("type filter hook input priority 5; policy accept;\n\t\ttcp dport 23 drop\n")
+                == true)
+        try await pair.a.sh("nft add rule inet guard in udp dport 69 drop")
+        let isMore = try await eventually(within: .seconds(1)) {
+            try await security()?.attributes["rules"]?.description.contains("# rules: 2") == true
+        }
+        #expect(isMore)
+        try await pair.a.sh("nft delete table inet guard")
+        #expect(try await eventually(within: .seconds(1)) { try await security() == nil })
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Both sides of what is translated are linked: what is asked for and what answers.
+    @Test(.requires(translation)) func translationsAreTold() async throws {
+        let pair = try await Pair()
+        try await pair.a.sh(
+            """
+            ip route add 10.9.9.0/24 via 10.0.0.2
+            nft add table ip nat; nft 'add chain ip nat out { type nat hook output priority -100; }'
+            nft add rule ip nat out ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.0.2:5353
+            """)
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        #expect(try await eventually(within: .seconds(1)) { (try? await topology(site)).map(interfaces) == ["va"] })
+        #expect(try await !topology(site).links.contains { $0.kind == "translation" })
+        try await pair.a.sendUDP(3, size: 10, to: "10.9.9.9", port: 53)
+        var told: [LinkReport] = []
+        let isTold = try await eventually(within: .seconds(14)) {
+            told = try await topology(site).links.filter { $0.kind == "translation" }
+            return !told.isEmpty
+        }
+        #expect(isTold && told.count == 1, "\(told)")
+        #expect(told.first?.from.hasSuffix("/ip/10.9.9.9") == true && told.first?.to.hasSuffix("/ip/10.0.0.2") == true, "\(told)")
+        #expect(told.first?.attributes["protocol"] == .text("udp") && told.first?.attributes["port"] == .number(53), "\(told)")
+        try await site.stop(agent, keep: false)
+    }
+
+    /// Three namespaces in a row, of which the agent keeps the one in the middle: as soon as its sysctls say that it forwards no longer, it
+    /// is predicted not to.
+    @Test func whatDoesNotForwardIsPredictedNotTo() async throws {
+        let (left, middle, right) = (try await NetworkNamespace(), try await NetworkNamespace(), try await NetworkNamespace())
+        try await middle.sh(
+            """
+            ip link add ml type veth peer name vl netns \(left.path); ip link add mr type veth peer name vr netns \(right.path)
+            ip addr add 10.1.0.1/24 dev ml; ip addr add 10.2.0.1/24 dev mr; ip link set ml up; ip link set mr up
+            echo 1 > /proc/sys/net/ipv4/ip_forward
+            """)
+        try await left.sh("ip addr add 10.1.0.2/24 dev vl; ip link set vl up; ip route add default via 10.1.0.1")
+        try await right.sh("ip addr add 10.2.0.2/24 dev vr; ip link set vr up; ip route add default via 10.2.0.1")
+        let site = try AgentSite(in: middle)
+        try site.configure(interfaces: "ml, mr")
+        let agent = try await site.start()
+        func whatIf(_ change: String) async throws -> WhatIfAnswerReport { try await site.get("/v1/topology/whatif", [("change", change)]) }
+        try await left.sh("ping -q -c 20 -i 0.1 10.2.0.2")
+        var answer: WhatIfAnswerReport?
+        let isForwarding = try await eventually(within: .seconds(4)) {
+            answer = try await whatIf("forwarding off")
+            return (answer?.before.deliveredBitsPerSecond ?? 0) > 0
+        }
+        #expect(isForwarding && answer?.after.deliveredBitsPerSecond == 0, "\(String(describing: answer))")
+        #expect(answer?.suppositions.contains { $0.contains("forwarding is on") } == false)
+        try await middle.sh("echo 0 > /proc/sys/net/ipv4/ip_forward")
+        let isPredicted = try await eventually(within: .seconds(1)) {
+            answer = try await whatIf("forwarding on")
+            return answer?.before.deliveredBitsPerSecond == 0
+        }
+        #expect(isPredicted && (answer?.after.deliveredBitsPerSecond ?? 0) > 0, "\(String(describing: answer))")
         try await site.stop(agent, keep: false)
     }
 }

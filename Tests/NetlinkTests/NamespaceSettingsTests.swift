@@ -43,4 +43,20 @@ import Testing
         #expect(settings.interfaces["e3"]?.reversePathFilter == 1)
         #expect(settings.interfaces.values.filter { !$0.ignoresIPv4RoutesWithLinkDown } == [])
     }
+
+    @Test func changesAreAnnounced() async throws {
+        try await TestNamespace(ipv6: true).run {
+            let monitor = try NamespaceSettingsMonitor()
+            #expect(try !monitor.drain())
+            let settings = [
+                "ipv4/ip_forward", "ipv4/conf/lo/rp_filter", "ipv6/conf/all/forwarding", "ipv6/conf/lo/ignore_routes_with_linkdown",
+            ]
+            for setting in settings {
+                // The other value of those that have two, and of rp_filter another one.
+                try sh("cd /proc/sys/net; echo $((1 - ($(cat \(setting)) != 0))) > \(setting)")
+                #expect(try monitor.drain(), "\(setting)")
+                #expect(try !monitor.drain())
+            }
+        }
+    }
 }

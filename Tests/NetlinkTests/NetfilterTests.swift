@@ -108,6 +108,62 @@ private struct NFTListing: Decodable {
         #expect(text("nat", "pre") == "ip daddr 10.9.9.9 dnat to 10.0.0.2" && text("edge", "in") == "ip saddr 203.0.113.7 drop")
     }
 
+    /// Our own words for what is common are those of nft, and never a guess for what is not.
+    @Test func wordsAreThoseOfNFT() async throws {
+        let namespace = try await TestNamespace()
+        let same = [
+            "ct state established,related accept", "tcp dport 22 counter accept", "ip saddr 10.0.0.0/8 udp dport 53 accept",
+            "ip6 saddr fd00::/64 drop", "ip saddr 10.1.16.0/20 drop", "ip daddr != 192.0.2.1 return", "iifname \"lo\" accept",
+            "oifname \"eth*\" drop", "ip saddr @banned drop", "jump mine", "tcp sport 1024 goto mine", "meta nfproto ipv6 drop",
+            "log prefix \"odd \" drop", "meta l4proto icmp accept",
+        ]
+        let others = [
+            ("tcp dport 1000-2000 reject", "tcp dport >= 1000 tcp dport <= 2000 reject"), ("tcp flags syn drop", "@th,104,8"),
+            ("meta mark 16 accept", "meta mark 16 accept"), ("fib daddr type local accept", "[fib]"),
+            ("ip daddr 10.9.9.9 limit rate 5/second", "ip daddr 10.9.9.9 limit"),
+        ]
+        let rules = (same + others.map(\.0)).map { "\t\t" + $0 }.joined(separator: "\n")
+        try await namespace.sh(
+            """
+            nft -f - <<'END'
+            table inet filter {
+                set banned { type ipv4_addr; }
+                chain mine {
+                }
+                chain every {
+            \(rules)
+                }
+            }
+            table ip nat {
+                chain pre {
+                    type nat hook prerouting priority dstnat;
+                    ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.0.2:5353
+                    ip daddr 10.9.9.8 dnat to 10.0.0.2
+                }
+                chain post {
+                    type nat hook postrouting priority srcnat;
+                    masquerade
+                }
+            }
+            END
+            """)
+        let read = try await namespace.run { try NetlinkSocket.netfilter().netfilterRules(words: 65_536) }
+        func lines(_ name: String) -> [String] {
+            read.chains.first { $0.name == name }?.text?.split(separator: "\n").map(String.init) ?? []
+        }
+        let all = lines("every")
+        #expect(all.count == same.count + others.count)
+        #expect(Array(all.prefix(same.count)) == same)
+        for (line, (_, words)) in zip(all.dropFirst(same.count), others) { #expect(line.contains(words), "\(line)") }
+        #expect(lines("pre") == ["ip daddr 10.9.9.9 udp dport 53 dnat to 10.0.0.2:5353", "ip daddr 10.9.9.8 dnat to 10.0.0.2"])
+        #expect(lines("post") == ["masquerade"] && lines("mine") == [])
+        // Bounded: what is beyond is counted, and not told.
+        let few = try await namespace.run { try NetlinkSocket.netfilter().netfilterRules(words: 50) }
+        #expect(few.chains.map(\.rules) == read.chains.map(\.rules))
+        #expect(few.chains.compactMap(\.text).joined().split(separator: "\n").count == 2)
+        #expect(try await namespace.run { try NetlinkSocket.netfilter().netfilterRules() }.chains.allSatisfy { $0.text == nil })
+    }
+
     @Test func digestFollowsTheRulesAndGenerationEveryChange() async throws {
         let namespace = try await TestNamespace()
         @Sendable func read() throws -> NetfilterRules {

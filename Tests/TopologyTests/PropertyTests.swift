@@ -66,6 +66,10 @@ struct PropertyTests {
             #expect(restored.snapshot.table == kept[a])
             #expect(history[b].difference(from: restored.snapshot) == difference, "seed \(seed), \(a) to \(b)")
             #expect(isConsistent(restored.snapshot))
+            // All that was there at either time, as it was at the later one.
+            let joined = history[b].joined(with: history[a].entities.map { ($0.key, $0.state!) })
+            #expect(joined.table == kept[b].merging(kept[a]) { later, _ in later }, "seed \(seed), \(a) and \(b)")
+            #expect(isConsistent(joined) && history[b].table == kept[b])
         }
     }
 

@@ -131,14 +131,14 @@ struct RateReader {
         return .init(key: key, kind: kind, name: name, values: rates(forward), reverse: rates(backward), capacity: capacity)
     }
 
-    private func points(_ key: SeriesKey, _ span: Span) throws -> [SeriesPoint] {
+    func points(_ key: SeriesKey, _ span: Span) throws -> [SeriesPoint] {
         try reader.ask { (reading) throws(StorageError) in
             try reading.points(of: key.text, from: span.from, to: span.to, resolution: span.resolution)
         }
     }
 
     /// How many seconds were measured in each step; none in those that are not there.
-    private func counts(_ key: String, _ span: Span) throws -> [Int: UInt64] {
+    func counts(_ key: String, _ span: Span) throws -> [Int: UInt64] {
         var counts: [Int: UInt64] = [:]
         for point in try points(SeriesKey(key, .bits, isBackward: false), span) {
             if let step = span.step(of: point) { counts[step, default: 0] += point.count }
@@ -150,8 +150,8 @@ struct RateReader {
 
     /// Seconds around a moment that its rates are of.
     private static let around: Int64 = 30
-    /// Links of which rates of a moment are looked up at most.
-    private static let most = 2000
+    /// Links that are looked up for one answer at most.
+    static let most = 2000
 
     /// What links carried around a moment, bit/s, forward and backward together.
     private func levels(_ links: [LinkKey], around time: Timestamp) throws -> [LinkKey: TopologyDifferenceReport.Shift.Level] {

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Netlink
 import NetworkTypes
+import PathComputation
 import Topology
 
 /// Keeps the topology of the followed namespaces: listens to the kernel, takes what flows did, and makes a snapshot of it.
@@ -21,10 +22,16 @@ final class TopologyKeeper {
     /// Fires when there is time again for readings that were put off.
     private var readingTimer: LoopTimer!
     /// Told once each, until it went well again.
-    private var complaints: [UInt64: String] = [:]
+    private var complaints: [Complaint: String] = [:]
     private var turnedAt: ContinuousClock.Instant?
     /// Called with each snapshot, and with what moved in the second that ended with it.
     var onCommit: (Snapshot, TrafficLoads?) -> Void = { _, _ in }
+
+    private struct Complaint: Hashable {
+        var cookie: UInt64
+        /// nil: what the kernel announces.
+        var source: WatchedNamespace.Source?
+    }
 
     /// A counted interface and where it is.
     struct CountedPlace: Hashable, Sendable {
@@ -69,54 +76,89 @@ final class TopologyKeeper {
         do {
             let one = try WatchedNamespace(namespace)
             try loop.watch(one.monitor.descriptor) { [unowned self] in read(one) }
+            watch(one, .settings, one.settingsMonitor.descriptor) { try one.settingsMonitor.drain() }
+            if let monitor = one.securityMonitor { watch(one, .security, monitor.descriptor) { try monitor.drain() } }
             watched[namespace.cookie] = one
             // Others may have peers in this one.
-            for other in watched.values where other.looksAbroad { other.isStale = true }
-        } catch { complain(namespace.cookie, "namespace not watched", "\(error)") }
+            for other in watched.values where other.looksAbroad { other.expire(.facts) }
+        } catch { complain(namespace.cookie, nil, "namespace not watched", "\(error)") }
         commitSoon()
     }
 
     func forget(_ cookie: UInt64) {
-        if let one = watched.removeValue(forKey: cookie) { loop.unwatch(one.monitor.descriptor) }
-        complaints[cookie] = nil
+        if let one = watched.removeValue(forKey: cookie) {
+            for descriptor in one.descriptors { loop.unwatch(descriptor) }
+        }
+        complaints = complaints.filter { $0.key.cookie != cookie }
         builder.observe(.namespaceGone(cookie: cookie))
         commitSoon()
     }
 
     private func read(_ one: WatchedNamespace) {
         do { builder.observe(try one.changes()) } catch {
-            one.isStale = true
-            complain(one.cookie, "namespace not read", "\(error)")
+            one.expire(.facts)
+            complain(one.cookie, nil, "namespace not read", "\(error)")
         }
         commitSoon()
     }
 
-    /// Reads anew what events did not tell, within the budget: what is put off is read later. Whoever waited longest comes first.
+    /// - Parameter drain: reads what is announced, and returns whether the source has to be read anew.
+    private func watch(_ one: WatchedNamespace, _ source: WatchedNamespace.Source, _ descriptor: Int32, drain: @escaping () throws -> Bool)
+    {
+        do {
+            try loop.watch(descriptor) { [unowned self] in
+                do { if try !drain() { return } } catch { complain(one.cookie, nil, "\(source) not watched", "\(error)") }
+                one.expire(source)
+                commitSoon()
+            }
+        } catch { complain(one.cookie, nil, "\(source) not watched", "\(error)") }
+    }
+
+    /// Reads anew what events did not tell, within the budget: what is put off is read later. What waited longest comes first.
     private func resynchronise() {
         let all = watched.values.map(\.namespace)
-        for one in watched.values.filter(\.isStale).sorted(by: { $0.readAt < $1.readAt }) {
+        let now = ContinuousClock.now
+        // The first reading is never put off: without it there is nothing to show.
+        let first = watched.values.filter { !$0.isRead }.map { (namespace: $0, source: WatchedNamespace.Source.facts) }
+        let others = watched.values.flatMap { one in
+            one.due.filter { $0.value <= now && (one.isRead || $0.key != .facts) }.map { (since: $0.value, namespace: one, source: $0.key) }
+        }
+        for (one, source) in first + others.sorted(by: { $0.since < $1.since }).map({ ($0.namespace, $0.source) }) {
             let start = ContinuousClock.now
-            // The first reading is never put off: without it there is nothing to show.
             if one.isRead {
                 let wait = budget.wait(at: start)
                 guard wait == .zero else { return readingTimer.fire(after: wait) }
             }
             do {
-                builder.observe(.resynchronised(try one.dump(among: all), in: one.cookie))
-                complaints[one.cookie] = nil
+                builder.observe(try one.read(source, among: all))
+                complaints[Complaint(cookie: one.cookie, source: source)] = nil
+                // The whole makes good what was missed of the announcements.
+                if source == .facts { complaints[Complaint(cookie: one.cookie, source: nil)] = nil }
             } catch {
-                // The next second tries again.
-                complain(one.cookie, "namespace not read", "\(error)")
+                // A later second tries again.
+                complain(one.cookie, source, "\(source) of a namespace not read", "\(error)")
             }
-            one.readAt = .now
-            budget.spend(one.readAt - start, at: one.readAt)
+            let end = ContinuousClock.now
+            budget.spend(end - start, at: end)
         }
     }
 
-    private func complain(_ cookie: UInt64, _ what: String, _ reason: String) {
-        guard complaints.updateValue(reason, forKey: cookie) != reason else { return }
+    private func complain(_ cookie: UInt64, _ source: WatchedNamespace.Source?, _ what: String, _ reason: String) {
+        guard complaints.updateValue(reason, forKey: Complaint(cookie: cookie, source: source)) != reason else { return }
         log.warning(
             "topology: \(what)", ["namespace": LogValue(watched[cookie]?.namespace.label ?? "\(cookie)"), "reason": LogValue(reason)])
+    }
+
+    /// What was read of the namespaces' sysctls, by the names that “what if” has for them: with the host's before it where another host has
+    /// one of the same name.
+    var settings: [String: NamespaceSettings] {
+        var found: [String: NamespaceSettings] = [:]
+        for one in watched.values {
+            guard let settings = one.settings, let key = builder.namespace(one.cookie) else { continue }
+            found[key.name] = settings
+            found["\(key.host)/\(key.name)"] = settings
+        }
+        return found
     }
 
     // MARK: Snapshots

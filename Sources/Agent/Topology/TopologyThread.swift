@@ -1,6 +1,7 @@
 import Configuration
 import Logging
 import NetworkTypes
+import PathComputation
 import Synchronization
 import Topology
 
@@ -21,6 +22,8 @@ final class TopologyThread: Sendable {
         var snapshot = Snapshot.empty
         /// Of the last whole second.
         var loads = TrafficLoads.none
+        /// Sysctls, by the names that “what if” has for namespaces; see ``TopologyKeeper/settings``.
+        fileprivate(set) var settings: [String: NamespaceSettings] = [:]
         /// Of the ends of the last seconds, oldest first: rates between two of them are means.
         fileprivate(set) var past: [Snapshot] = []
     }
@@ -41,10 +44,12 @@ final class TopologyThread: Sendable {
         self.history = history
         jobs = loop.jobs
         state = Mutex(Latest())
-        keeper.onCommit = { [unowned self] snapshot, loads in
+        keeper.onCommit = { [unowned self, unowned keeper] snapshot, loads in
+            let settings = keeper.settings
             let before = state.withLock { latest in
                 defer {
                     latest.snapshot = snapshot
+                    latest.settings = settings
                     if let loads {
                         latest.loads = loads
                         latest.past.append(snapshot)

@@ -99,7 +99,7 @@ public struct AnswerView: Sendable {
     }
 
     private func talks(_ report: TopologyAnswerReport) -> String {
-        if report.links.isEmpty { return "nobody talks to \(report.of.visible)\n" }
+        if report.links.isEmpty { return "nobody \(report.since == nil ? "talks" : "talked") to \(report.of.visible)\n" }
         let places = TopologyPlaces(entities: report.entities, links: report.links, kernelMade: true)
         let view = TopologyView(output: output, numbers: numbers, kernelMade: true)
         return view.talks(places.talks, places, omitted: 0) + rest(report, report.links.count)

@@ -21,6 +21,8 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
     /// Keys.
     public var of: String
     public var to: String?
+    /// Of `talks` of the past: since when. RFC 3339.
+    public var since: String?
     /// Of `behind` and `talks`: how many there are; the lists have the first of them.
     public var matched: Int?
     /// Of `path`.
@@ -96,9 +98,14 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
         entities = found.prefix(top).map(teller.entity)
     }
 
-    public init(talks teller: TopologyTeller, _ node: NodeID, top: Int) {
+    /// - Parameters:
+    ///   - since: of a snapshot of what was there since then.
+    ///   - talked: what is to be told; nil: all.
+    public init(talks teller: TopologyTeller, _ node: NodeID, top: Int, since: Timestamp? = nil, talked: Set<LinkKey>? = nil) {
         self.init(.talks, teller, of: node)
+        self.since = since.map { "\($0)" }
         let found = teller.snapshot.talks(of: node)
+            .filter { talked?.contains(teller.snapshot.key(of: $0.link)) ?? true }
             .map { (talk: $0, bits: teller.rates(of: $0.link)?.bothBitsPerSecond ?? 0) }
             .sorted { a, b in
                 if a.bits != b.bits { return a.bits > b.bits }

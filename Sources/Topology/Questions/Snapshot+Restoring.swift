@@ -42,6 +42,25 @@ extension Snapshot {
         return Snapshot(epoch: epoch, time: time, graph: graph, folded: folded, trafficEpoch: trafficEpoch)
     }
 
+    /// Everything that is in this snapshot or among the entities: what was there at any time of a span, of what is there still the present
+    /// state and traffic. Of several states of an entity the first counts.
+    public func joined(with entities: some Sequence<(key: String, state: [UInt8])>) -> Snapshot {
+        var graph = graph
+        var joined: Set<String> = []
+        for (text, state) in entities where joined.insert(text).inserted {
+            guard let key = EntityKey(text), !has(key) else { continue }
+            graph.set(key, EntityState(encoded: state) == nil ? Graph.plain : state)
+        }
+        return Snapshot(epoch: epoch, time: time, graph: graph, folded: folded, active: active, trafficEpoch: trafficEpoch)
+    }
+
+    private func has(_ key: EntityKey) -> Bool {
+        switch key {
+        case .node(let node): id(of: node) != nil
+        case .link(let link): id(of: link) != nil
+        }
+    }
+
     /// Every entity with its state, as ``restored(from:epoch:at:)`` takes them and a store keeps them, by rising key.
     public var entities: [EntityChange] { changes(since: .empty) }
 }

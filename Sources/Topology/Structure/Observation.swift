@@ -28,7 +28,7 @@ public enum Observation: Sendable {
     case named(IPAddress, String)
     /// Who announces itself on an interface now (LLDP); empty: nobody. An interface that is no longer counted has no neighbours.
     case announced([LinkNeighbour], on: InterfaceID)
-    /// Everything that conntrack translates in a namespace now.
+    /// Everything that conntrack translates in a namespace, now or lately.
     case translations([AddressTranslation], in: UInt64)
     case configured(Declarations)
 }
