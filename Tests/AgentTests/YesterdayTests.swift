@@ -16,7 +16,7 @@ import TopologySupport
     private static let day: Int64 = 86_400
     private static let midnight: Int64 = 1_699_920_000
     /// Between two epochs with traffic, s.
-    private static let step: Int64 = 300
+    private static let step: Int64 = 600
     private static let limits = StorageLimits(
         ages: [
             .second: .seconds(6 * 3600), .tenSeconds: .seconds(12 * 3600), .minute: .seconds(2 * 86_400), .hour: .seconds(400 * 86_400),
@@ -82,7 +82,7 @@ import TopologySupport
             defer { try? FileManager.default.removeItem(atPath: folder) }
             let path = folder + "/history.db"
             let (pages, now) = try Self.live(4, path)
-            #expect(pages.count > 1100 && Set(pages.values.map { $0.snapshot.entities.count }).count > 10)
+            #expect(pages.count > 550 && Set(pages.values.map { $0.snapshot.entities.count }).count > 10)
             let reader = HistoryReader { () throws(StorageError) in try SQLiteReader(path: path) }
             try Self.everythingOfTwoDaysComesBack(pages, reader, now)
             try Self.olderThingsAreForgotten(pages, reader, now)
@@ -90,7 +90,7 @@ import TopologySupport
         }
     }
 
-    /// So many days: every five minutes somebody talks, now and then something happens, and each evening the agent is started anew.
+    /// So many days: every ten minutes somebody talks, now and then something happens, and each evening the agent is started anew.
     private static func live(_ days: Int64, _ path: String) throws -> (pages: [Timestamp: Page], now: Timestamp) {
         let log = Log(format: .text, level: .error)
         func start() throws -> HistoryWriter {
@@ -105,7 +105,7 @@ import TopologySupport
             life.network.talk(bytes: bytes)
             let snapshot = life.network.commit()
             let loads = TrafficLoads(snapshot, interfaces: [:], length: .seconds(1))
-            if number % (day / step) == 250 { writer = try start() }
+            if number % (day / step) == 125 { writer = try start() }
             #expect(writer.append(PendingEpoch(snapshot: snapshot, loads: loads)), "\(writer.health)")
             pages[snapshot.time] = Page(
                 snapshot: snapshot, report: report(snapshot), bytes: loads.total.bytes)
@@ -124,7 +124,7 @@ import TopologySupport
 
     private static func everythingOfTwoDaysComesBack(_ pages: [Timestamp: Page], _ reader: HistoryReader, _ now: Timestamp) throws {
         let kept = pages.filter { now - $0.key < limits.topologyAge }
-        #expect(kept.count >= 575)
+        #expect(kept.count >= 287)
         for (time, page) in kept {
             // Of the moment itself, and of any later until something else was seen.
             for moment in [time, time + .seconds(step - 1)] {
@@ -151,13 +151,12 @@ import TopologySupport
         #expect(states == Dictionary(uniqueKeysWithValues: today.snapshot.entities.map { ($0.key, $0.state) }))
     }
 
-    /// What had gone before the time that is kept is in no answer, and what is still there is in all.
+    /// Of a time before that which is kept nothing is told, rather than the half of it that is still there.
     private static func olderThingsAreForgotten(_ pages: [Timestamp: Page], _ reader: HistoryReader, _ now: Timestamp) throws {
         let before = try #require(pages[now + .seconds(-3 * day)])
-        let past = Set(try reader.snapshot(at: before.snapshot.time).entities.map(\.key))
-        let then = Set(before.snapshot.entities.map(\.key))
-        #expect(past.isStrictSubset(of: then), "\(past.count) of \(then.count)")
-        #expect(past.contains("host/web1/ns/init/if/br0"))
+        #expect(!before.snapshot.entities.isEmpty)
+        let past = try reader.snapshot(at: before.snapshot.time).entities
+        #expect(past.isEmpty, "\(past.count)")
     }
 
     /// Seconds are long rolled up into minutes; their sums are what flowed.
@@ -182,7 +181,7 @@ import TopologySupport
             let reverse = try #require(series.reverse?[index])
             #expect(value + reverse == Double(bytes.reduce(0, +)) * 8 / Double(bytes.count), "\(from)")
         }
-        #expect(measured == 12 || measured == 13)
+        #expect(measured == 6 || measured == 7)
         let seconds = try reader.ask { (reading) throws(StorageError) in
             try reading.points(of: SeriesKey(SeriesKey.total, .bits, isBackward: false).text, from: start, to: now, resolution: .second)
         }
