@@ -104,7 +104,7 @@ let tests: [Target] = [
         name: "AgentTests",
         dependencies: [
             "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX",
-            "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology",
+            "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology", "TopologySupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(

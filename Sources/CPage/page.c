@@ -19,6 +19,9 @@ static const unsigned char chart_js[] = {
 static const unsigned char curves_js[] = {
 #embed "../Page/curves.js"
 };
+static const unsigned char divide_js[] = {
+#embed "../Page/divide.js"
+};
 static const unsigned char dom_js[] = {
 #embed "../Page/dom.js"
 };
@@ -128,6 +131,7 @@ static const struct page_file files[] = {
     { "camera.js", "text/javascript; charset=utf-8", camera_js, sizeof(camera_js) },
     { "chart.js", "text/javascript; charset=utf-8", chart_js, sizeof(chart_js) },
     { "curves.js", "text/javascript; charset=utf-8", curves_js, sizeof(curves_js) },
+    { "divide.js", "text/javascript; charset=utf-8", divide_js, sizeof(divide_js) },
     { "dom.js", "text/javascript; charset=utf-8", dom_js, sizeof(dom_js) },
     { "events.js", "text/javascript; charset=utf-8", events_js, sizeof(events_js) },
     { "filter.js", "text/javascript; charset=utf-8", filter_js, sizeof(filter_js) },

@@ -24,13 +24,26 @@ function widthOf(context, font, text) {
 }
 
 /** A text no wider than `room`, cut with an ellipsis; null where not even a few letters fit. */
-export function cut(context, font, text, room) {
+function cut(context, font, text, room) {
     if (widthOf(context, font, text) <= room) return text;
     for (let length = text.length - 1; length >= 3; length--) {
         const shorter = `${text.slice(0, length)}…`;
         if (widthOf(context, font, shorter) <= room) return shorter;
     }
     return null;
+}
+
+/** A name where it fits, else a shorter one, cut if need be; null where there is no room. */
+export const fitting = (context, font, name, short, room) => cut(context, font, widthOf(context, font, name) <= room ? name : short, room);
+
+/** A text that stands out from the lines under it. */
+export function outlined(context, ground, ink, text, x, y) {
+    context.lineJoin = 'round';
+    context.lineWidth = 4;
+    context.strokeStyle = ground;
+    context.strokeText(text, x, y);
+    context.fillStyle = ink;
+    context.fillText(text, x, y);
 }
 
 export class Labels {
@@ -58,11 +71,10 @@ export class Labels {
     draw(context, order, camera, size, colours, font) {
         const { k } = camera;
         context.textAlign = 'center';
-        context.lineJoin = 'round';
         context.font = font;
-        context.lineWidth = 3;
         let drawn = 0;
-        const near = order.length > 300 ? k * 0.7 : k;
+        // Where there is little to name, all of it is.
+        const near = order.length > 300 ? k * 0.7 : order.length < 80 ? k * 1.4 : k;
         const least = near < 0.35 ? 1 : near < 0.6 ? 3 : near < 0.95 ? 5 : 9;
         for (const node of order) {
             if (node.rank > least || drawn > 260) break;
@@ -76,10 +88,7 @@ export class Labels {
                 y += above ? -15 : 15;
                 if (!this.claim(sx - width / 2, y - 9, width, 10)) continue;
             }
-            context.strokeStyle = colours.surface;
-            context.strokeText(node.entity.name, sx, y);
-            context.fillStyle = node.rank <= 2 ? colours.ink : colours.muted;
-            context.fillText(node.entity.name, sx, y);
+            outlined(context, colours.surface, node.rank <= 2 ? colours.ink : colours.muted, node.entity.name, sx, y);
             drawn += 1;
         }
     }

@@ -3,7 +3,7 @@
 import { face } from './dom.js';
 import { colours } from './theme.js';
 import { addGlyph, form, isDown, radius } from './glyphs.js';
-import { cut, Labels, sorted } from './labels.js';
+import { fitting, Labels, outlined, sorted } from './labels.js';
 import { busier, colour as shadeOf, colourNames, width } from './level.js';
 
 const crowd = 300;
@@ -234,27 +234,39 @@ export class Painter {
         this.#labels.clear();
         context.textBaseline = 'alphabetic';
         this.#drawMarks(context, colour, camera);
-        for (const block of [...this.#scene.blocks.filter(b => b.kind === 'host')]) {
+        for (const block of this.#scene.blocks.filter(b => b.kind === 'host')) {
             const [x, y] = camera.toScreen(block.x, block.y);
-            this.#name(context, colour, block.name, x + 12, y + 8 + 11 * Math.min(1, camera.k + 0.3), block.w * camera.k - 16);
+            this.#name(context, colour, block, x + 12, y + 8 + 11 * Math.min(1, camera.k + 0.3), block.w * camera.k - 16);
         }
+        if (camera.k >= 0.45) for (const block of this.#scene.blocks) if (block.kind === 'namespace') this.#spaceName(context, colour, block, camera);
         for (const hull of this.#scene.hulls) {
             const top = hull.points.reduce((best, p) => (p[1] < best[1] ? p : best), [0, Infinity]);
             const [x, y] = camera.toScreen(top[0], top[1] - 30);
-            this.#name(context, colour, hull.name, x - 20, y - 4, 200);
+            this.#name(context, colour, { name: hull.name, short: hull.name }, x - 20, y - 4, 200);
         }
         this.#drawLevelNames(context, colour, camera);
         if (camera.k > 0.3) this.#labels.draw(context, this.#order, camera, size, colour, face(camera.k < 0.7 ? 10 : 11));
     }
 
-    #name(context, colour, text, x, y, room) {
+    #name(context, colour, { name, short }, x, y, room) {
         const bold = `600 ${face(13)}`;
-        const shown = cut(context, bold, text, room);
+        const shown = fitting(context, bold, name, short, room);
         if (!shown || !this.#labels.claim(x, y - 11, Math.min(room, shown.length * 8), 12)) return;
         context.font = bold;
         context.textAlign = 'left';
-        context.fillStyle = colour.ink;
-        context.fillText(shown, x, y);
+        outlined(context, colour.block, colour.ink, shown, x, y);
+    }
+
+    /** At the top of a namespace's column: whole, or without what all have in common, or cut. */
+    #spaceName(context, colour, block, camera) {
+        const [x, y] = camera.toScreen(block.x + block.w / 2, block.y);
+        const font = face(10);
+        const room = block.w * camera.k + 4;
+        const shown = fitting(context, font, block.name, block.short, room);
+        if (!shown || !this.#labels.claim(x - room / 2 + 6, y + 3, room - 12, 9)) return;
+        context.font = font;
+        context.textAlign = 'center';
+        outlined(context, colour.space, colour.muted, shown, x, y + 12);
     }
 
     #drawLevelNames(context, colour, camera) {
@@ -277,11 +289,7 @@ export class Painter {
             const mark = this.#model.mark(node.key);
             if (!mark) continue;
             const [x, y] = camera.toScreen(node.x + (node.w / 2 || 8), node.y - radius(node));
-            context.lineWidth = 3;
-            context.strokeStyle = colour.surface;
-            context.strokeText(signs[mark], x + 5, y);
-            context.fillStyle = colour[mark];
-            context.fillText(signs[mark], x + 5, y);
+            outlined(context, colour.surface, colour[mark], signs[mark], x + 5, y);
         }
     }
 

@@ -1,6 +1,8 @@
 // The map as a section drawing: every host a block, and in it the levels that a packet goes through, services at the top and uplinks at
 // the bottom. It follows from what is there alone, so the same network always looks the same.
 
+import { divide, sharedStart } from './divide.js';
+
 const slot = 54;
 const gap = 8;
 /** From one host to the next, its inner margin of 44 included. */
@@ -43,12 +45,13 @@ class Block {
     items = [];
     spaces = [];
 
-    constructor(host, members, model, ties, tops) {
-        this.host = host;
+    constructor({ key, name, base, members }, homes, model, ties, tops) {
+        this.key = key;
+        this.name = name;
         this.ties = ties;
         this.tops = tops;
-        this.base = Block.#baseOf(members);
-        const rows = this.#rows(members, model);
+        this.base = base ?? Block.#baseOf(members);
+        const rows = this.#rows(members, homes, model);
         this.#columns(rows);
         this.#floor(rows.get(this.base?.key) ?? []);
         this.#measure();
@@ -64,17 +67,31 @@ class Block {
     }
 
     /** Namespace → its entities with their levels. */
-    #rows(members, model) {
+    #rows(members, homes, model) {
+        const own = new Set(members.map(entity => entity.key));
         const rows = new Map(members.filter(entity => entity.kind === 'namespace').map(entity => [entity.key, []]));
         for (const entity of members) {
             if (entity.kind === 'namespace') continue;
-            let space = null;
+            let space = homes.get(entity.key) ?? null;
             for (const parent of model.ancestors(entity.key)) if (rows.has(parent)) space ??= parent;
             space ??= this.base?.key ?? '';
             if (!rows.has(space)) rows.set(space, []);
-            rows.get(space).push({ key: entity.key, entity, level: levelOf(entity, space === this.base?.key || !this.base) });
+            const inBase = space === this.base?.key || !this.base;
+            rows.get(space).push({ key: entity.key, entity, level: inBase && this.#leadsOut(entity, own) ? 6 : levelOf(entity, inBase) });
         }
         return rows;
+    }
+
+    /** A host in a namespace has one end of a pair for an uplink: what joins it to another block and is no port of its own bridges. */
+    #leadsOut(entity, own) {
+        const others = (this.ties.get(entity.key) ?? []).map(key => this.tops.get(key)).filter(other => other?.kind === 'interface');
+        return entity.kind === 'interface' && entity.attributes.device === 'veth' && others.some(other => !own.has(other.key))
+            && !others.some(other => own.has(other.key) && other.attributes.device === 'bridge');
+    }
+
+    /** It has ports and bridges and nothing else: a wire between the others. */
+    get isSwitch() {
+        return !this.spaces.length && this.items.length > 0 && this.items.every(item => item.level === 3 || item.level === 4);
     }
 
     /** A column for each namespace but the base; those of one virtual network stand together. */
@@ -176,7 +193,7 @@ class Block {
 function heights(blocks, stretch) {
     const used = levelNames.map((_, level) => blocks.some(block => block.items.some(item => item.level === level)));
     const ys = [];
-    let y = 66;
+    let y = 80;
     for (let level = 0; level < levelNames.length; level++) {
         ys.push(y);
         if (used[level]) y += levelHeights[level] * stretch;
@@ -213,33 +230,28 @@ export function sections(model, { nodes }, size) {
             ties.get(a).push(b);
         }
     }
-    const members = new Map();
-    for (const node of nodes) {
-        const outer = model.outermost(node.key);
-        if (!members.has(outer)) members.set(outer, []);
-        if (outer !== node.key) members.get(outer).push(node);
-    }
-    const outside = [];
-    const blocks = [];
-    for (const [key, inside] of members) {
-        if (inside.some(entity => entity.kind === 'namespace' || entity.kind === 'interface')) {
-            blocks.push(new Block(tops.get(key), inside, model, ties, tops));
-        } else outside.push(tops.get(key), ...inside);
-    }
-    blocks.sort((a, b) => byName(a.host, b.host));
+    const { groups, homes, outside } = divide(model, nodes, ties);
+    const blocks = groups.map(group => new Block(group, homes, model, ties, tops)).sort(byName);
     return assemble(blocks, outside, size);
 }
 
-function assemble(blocks, outside, size) {
+function assemble(all, outside, size) {
+    const hasHosts = all.some(block => !block.isSwitch);
+    const [blocks, switches] = [all.filter(block => !hasHosts || !block.isSwitch), all.filter(block => hasHosts && block.isSwitch)];
+    const below = heights(switches, 1);
+    const starts = {
+        hosts: sharedStart(all.map(block => block.name)),
+        spaces: sharedStart(all.flatMap(block => block.spaces.map(space => block.tops.get(space.key).name))),
+    };
     const result = { place: new Map(), blocks: [], levels: [], curved: true };
-    const { columns, stretch } = blocks.length ? division(blocks, outside.length ? 90 : 0, size) : { columns: 1, stretch: 1 };
+    const { columns, stretch } = blocks.length ? division(blocks, (outside.length ? 90 : 0) + (switches.length ? below.end : 0), size) : { columns: 1, stretch: 1 };
     const { ys, used, end } = heights(blocks, stretch);
     let y = 0;
     let widest = 0;
-    for (let start = 0; start < blocks.length; start += columns) {
+    for (let first = 0; first < blocks.length; first += columns) {
         let x = 0;
-        for (const block of blocks.slice(start, start + columns)) {
-            put(block, x, y, result, ys, end);
+        for (const block of blocks.slice(first, first + columns)) {
+            put(block, x, y, result, ys, end, starts);
             x += block.w + between;
         }
         levelNames.forEach((name, level) => {
@@ -248,16 +260,25 @@ function assemble(blocks, outside, size) {
         widest = Math.max(widest, x - between + 44);
         y += end + between;
     }
-    putOutside(outside, widest, y, result);
+    let x = (widest - switches.reduce((sum, block) => sum + block.w + between, 44 - between)) / 2;
+    for (const block of switches) {
+        put(block, x, y - between * 0.4, result, below.ys, below.end, starts);
+        x += block.w + between;
+    }
+    putOutside(outside, widest, switches.length ? y + below.end : y, result);
     return result;
 }
 
-function put(block, x, y, result, ys, end) {
+/** `short` for where there is little room: without what all names begin with. */
+const named = (name, start) => ({ name, short: start && name.startsWith(start) ? `…${name.slice(start.length)}` : name });
+
+function put(block, x, y, result, ys, end, starts) {
     const shift = x + 22 - block.left;
-    result.blocks.push({ key: block.host.key, kind: 'host', name: block.host.name, x, y, w: block.w + 44, h: end });
+    result.blocks.push({ key: block.key, kind: 'host', ...named(block.name, starts.hosts), x, y, w: block.w + 44, h: end });
     const bottom = (ys[2] + ys[3]) / 2;
     for (const space of block.spaces) {
-        result.blocks.push({ key: space.key, kind: 'namespace', x: space.x + shift, y: y + 36, w: space.w, h: bottom - 36 });
+        const names = named(block.tops.get(space.key).name, starts.spaces);
+        result.blocks.push({ key: space.key, kind: 'namespace', ...names, x: space.x + shift, y: y + 36, w: space.w, h: bottom - 36 });
     }
     for (const item of block.items) {
         result.place.set(item.key, { x: item.x + shift, y: y + ys[item.level] + (item.down ?? 0), w: item.w ?? 0 });

@@ -2,43 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
-private let postgres = Requirement("PostgreSQL's server") { _ = try await onOwnThread { try sh("ls /usr/lib/postgresql/*/bin/initdb") } }
-private let nginx = Requirement("nginx") { _ = try await onOwnThread { try sh("PATH=$PATH:/usr/sbin; command -v nginx") } }
-private let dnsmasq = Requirement("dnsmasq") { _ = try await onOwnThread { try sh("PATH=$PATH:/usr/sbin; command -v dnsmasq") } }
-
 /// The map that an agent finds of a lab with real servers, against the lab's definition: every node and every link, and none besides.
-@Suite(.requires(.root, .clsact, .vxlan, .bridge, nginx, dnsmasq, postgres)) struct AcceptanceTests {
+@Suite(.requires(.root, .clsact, .vxlan, .bridge, .nginx, .dnsmasq, .postgres)) struct AcceptanceTests {
     @Test(.timeLimit(.minutes(10))) func theMapIsTheDefinition() async throws {
-        var lab = AcceptanceLab(in: try await NetworkNamespace())
-        let site = try AgentSite(in: lab.home)
-        do {
-            try await lab.build()
-            let servers = try LabServers(site.directory)
-            var running = try await servers.start(lab)
-            try site.configure(
-                interfaces: "all-but-loopback", namespaces: "\"\(lab.prefix)*\"", flows: 8192, ledgers: 128)
-            running.append(try await site.start())
-            try await servers.ask(&lab)
+        try await AcceptanceLab.watched { lab, site in
             try await theWholeMap(&lab, site)
             try await whatChanges(&lab, site)
-            try await site.stop(running.removeLast(), keep: false)
-            for server in running.reversed() { try server.stop() }
-        } catch {
-            try await lab.remove()
-            throw error
         }
-        try await lab.remove()
     }
-
-    private func discovered(_ site: AgentSite) async throws -> DiscoveredMap { try await site.get("/v1/topology", [("top", "100000")]) }
 
     /// Waits for the map to be the definition, as the command line tells it.
     private func theWholeMap(_ lab: inout AcceptanceLab, _ site: AgentSite) async throws {
-        let expected = lab.map(on: try await site.shell("uname -n").trimmingCharacters(in: .whitespacesAndNewlines))
+        let expected = lab.map(on: try await lab.machine())
         var found = DiscoveredMap()
         // Who talks is told once a second.
         _ = try await eventually(within: .seconds(5)) {
-            found = try await discovered(site)
+            found = try await site.map()
             return found.differences(from: expected).isEmpty
         }
         let text = try await site.nilo("topology --json --all --top 100000")
@@ -58,7 +37,7 @@ private let dnsmasq = Requirement("dnsmasq") { _ = try await onOwnThread { try s
 
     /// Each change is in the map within a second, and what follows from it.
     private func whatChanges(_ lab: inout AcceptanceLab, _ site: AgentSite) async throws {
-        let machine = try await site.shell("uname -n").trimmingCharacters(in: .whitespacesAndNewlines)
+        let machine = try await lab.machine()
         let prefix = lab.prefix
         func key(_ namespace: String, _ device: String) -> String { "host/\(machine)/ns/\(prefix)\(namespace)/if/\(device)" }
 
@@ -116,7 +95,7 @@ private let dnsmasq = Requirement("dnsmasq") { _ = try await onOwnThread { try s
         let start = ContinuousClock.now
         var map = DiscoveredMap()
         let isThere = try await eventually(within: .seconds(1)) {
-            map = try await discovered(site)
+            map = try await site.map()
             return holds(map, changed)
         }
         print("acceptance: \(what): seen \(ContinuousClock.now - start) after it was done")
@@ -128,7 +107,7 @@ private let dnsmasq = Requirement("dnsmasq") { _ = try await onOwnThread { try s
         let expected = lab.map(on: machine)
         var differences: [String] = []
         let isEqual = try await eventually(within: .seconds(2)) {
-            differences = try await discovered(site).differences(from: expected)
+            differences = try await site.map().differences(from: expected)
             return differences.isEmpty
         }
         #expect(isEqual, "\(what):\n\(differences.joined(separator: "\n"))")

@@ -3,6 +3,8 @@ import Testing
 
 /// What `nilo topology --json` tells, as far as it is held against a lab: the one place of these tests that knows the answer's form.
 struct DiscoveredMap: Decodable, Sendable {
+    /// Of which moment, RFC 3339.
+    var at = ""
     /// Keys of what people made.
     var nodes: Set<String> = []
     var links: Set<String> = []
@@ -11,6 +13,8 @@ struct DiscoveredMap: Decodable, Sendable {
     /// Keys of what the kernel made by itself.
     var kernelNodes: Set<String> = []
     var attributes: [String: [String: String]] = [:]
+    /// Links of communication.
+    var talks: [(from: String, to: String, attributes: [String: String])] = []
 
     private struct Answer: Decodable {
         struct Thing: Decodable {
@@ -26,7 +30,9 @@ struct DiscoveredMap: Decodable, Sendable {
             var from: String
             var to: String
             var kernelMade: Bool?
+            var attributes: [String: Value]
         }
+        var at: String
         var entities: [Thing]
         var links: [Link]
     }
@@ -52,6 +58,7 @@ struct DiscoveredMap: Decodable, Sendable {
 
     init(from decoder: any Decoder) throws {
         let answer = try Answer(from: decoder)
+        at = answer.at
         for thing in answer.entities {
             attributes[thing.key] = thing.attributes.mapValues(\.text)
             guard thing.kernelMade != true else {
@@ -64,6 +71,7 @@ struct DiscoveredMap: Decodable, Sendable {
         }
         for link in answer.links where link.kernelMade != true {
             if link.kind == "member" { memberships.insert("\(link.from) in \(link.to)") } else { links.insert(link.key) }
+            if link.kind == "talk" { talks.append((link.from, link.to, link.attributes.mapValues(\.text))) }
         }
     }
 

@@ -7,11 +7,14 @@ import Topology
 ///     init: eth0 192.0.2.1/24 (10 Gb/s), br0 with vx100 (to 192.0.2.2), v-blue, v-red      blue: eth0 10.0.0.11/24      red: eth0 10.0.0.12/24
 public struct SmallNetwork {
     public private(set) var builder = TopologyBuilder()
-    private var second: Int64 = 1_700_000_000
+    /// Since 1970.
+    private var second: Int64
 
     public static let cookies: [String: UInt64] = ["init": 1, "blue": 2, "red": 3]
 
-    public init() {
+    /// - Parameter start: seconds since 1970 before the first commit.
+    public init(at start: Int64 = 1_700_000_000) {
+        second = start
         builder.observe(.host(name: "web1", HostState(kernel: "6.12")))
         for (name, cookie) in Self.cookies.sorted(by: { $0.value < $1.value }) {
             builder.observe(.namespace(NamespaceFact(cookie: cookie, name: name, owner: name == "init" ? "" : "netns \(name)")))
@@ -68,6 +71,11 @@ public struct SmallNetwork {
         builder.observe(.namespaceGone(cookie: 3))
         builder.observe(.vanished(.link(6), in: 1))
     }
+
+    public mutating func observe(_ observation: Observation) { builder.observe(observation) }
+
+    /// Nothing is seen for so many seconds.
+    public mutating func wait(_ seconds: Int64) { second += seconds }
 
     /// A second later.
     public mutating func commit() -> Snapshot {
