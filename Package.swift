@@ -128,7 +128,7 @@ let tests: [Target] = [
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",
-        dependencies: ["agent-probe", "nilo", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Reports", "TestSupport"]),
+        dependencies: ["agent-probe", "nilo", "API", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy", "Reports", "TestSupport"]),
     .testTarget(name: "LoggingTests", dependencies: ["Logging"]),
     .testTarget(
         name: "NetlinkTests",

@@ -10,14 +10,29 @@ extension ControlRoutes {
         let (first, second) = (try query.needed("a"), try query.needed("b"))
         return { agent in
             let teller = try agent.topologyTeller()
-            let (a, b) = (try teller.snapshot.node(named: first), try teller.snapshot.node(named: second))
-            return try json(NetworkComparisonReport(teller, a, b))
+            return ControlResponse(later: {
+                let (a, b) = (try teller.snapshot.node(named: first), try teller.snapshot.node(named: second))
+                for node in [a, b] where teller.snapshot.members(of: node).count > largestComparison {
+                    throw TopologyRefusal(
+                        status: 422, error: "\(teller.snapshot.key(of: node)) has more than \(largestComparison) members",
+                        hint: "compare namespaces or hosts of it")
+                }
+                return try json(NetworkComparisonReport(teller, a, b))
+            })
         }
     }
+
+    /// Members of a network that is compared: matching takes longer than in proportion.
+    private static let largestComparison = 5000
+    /// Changes of one “what if”.
+    private static let mostChanges = 100
 
     /// Works it out on the listener's thread: nobody waits but who asked.
     static func whatIf(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
         let changes = try query.needed("change").split(separator: "\n").map(String.init)
+        guard !changes.isEmpty, changes.count <= mostChanges else {
+            throw ControlQuery.Fault(field: "change", value: nil, reason: "it has \(changes.count) lines, 1 to \(mostChanges) are possible")
+        }
         return { agent in
             let latest = try agent.knownTopology()
             return ControlResponse(later: {
@@ -53,14 +68,16 @@ extension ControlRoutes {
         }
         return { agent in
             let teller = try agent.topologyTeller()
-            let node = try teller.snapshot.node(named: of)
-            let answer =
-                switch question {
-                case .path: TopologyAnswerReport(path: teller, from: node, to: try teller.snapshot.node(named: to ?? ""))
-                case .behind: TopologyAnswerReport(behind: teller, node, top: top)
-                case .talks: TopologyAnswerReport(talks: teller, node, top: top)
-                }
-            return try json(answer)
+            return ControlResponse(later: {
+                let node = try teller.snapshot.node(named: of)
+                let answer =
+                    switch question {
+                    case .path: TopologyAnswerReport(path: teller, from: node, to: try teller.snapshot.node(named: to ?? ""))
+                    case .behind: TopologyAnswerReport(behind: teller, node, top: top)
+                    case .talks: TopologyAnswerReport(talks: teller, node, top: top)
+                    }
+                return try json(answer)
+            })
         }
     }
 

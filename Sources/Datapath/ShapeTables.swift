@@ -83,7 +83,9 @@ public final class ShapeTables {
                 entries[name] = try change(entry, to: shaper)
             } else {
                 guard let number = numbers.take(1) else {
-                    throw BPFError("add shaping rule \(name.rule)", code: ENOSPC, detail: "\(Self.ruleLimit) are the most at a time, those that are on their way out among them")
+                    throw BPFError(
+                        "add shaping rule \(name.rule)", code: ENOSPC,
+                        detail: "\(Self.ruleLimit) are the most at a time, those that are on their way out among them")
                 }
                 entries[name] = try add(UInt32(number.lowerBound), shaper)
             }

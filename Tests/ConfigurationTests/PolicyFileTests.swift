@@ -146,6 +146,10 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
     @Test(arguments: [
         ("mirror: [{to: {interface: a}}]", "p.yaml:1: mirror[0]: has no name"),
         ("mirror: [{name: a}]", "p.yaml:1: mirror[0]: has no to"),
+        (
+            "mirror:\n- {name: a, to: {file: {path: /x}}}\n- {name: b, to: {file: {path: /x}}}",
+            "p.yaml:3: mirror[1].to.file.path: is where a writes its files"
+        ),
         ("mirror:\n- {name: a, to: {vxlan: {remote: 1.2.3.4}}}", "p.yaml:2: mirror[0].to.vxlan: has no vni"),
         (
             "mirror: [{name: a, to: {vxlan: {remote: 1.2.3.4, vni: 42}}}]",

@@ -54,7 +54,8 @@ struct RandomPolicies {
         default:
             target = .file(
                 .init(
-                    path: flows.pick(["/var/lib/x.pcapng", "/tmp/a b: #c", "/é\"\\"]), size: ByteCount(UInt64(number(65536...1 << 40))),
+                    path: flows.pick(["/var/lib/x.pcapng", "/tmp/a b: #c", "/é\"\\"]) + "-\(name)",
+                    size: ByteCount(UInt64(number(65536...1 << 40))),
                     files: number(1...1000)))
         }
         return MirrorRule(

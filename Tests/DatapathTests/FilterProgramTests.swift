@@ -189,7 +189,10 @@ import Testing
     @Test func theLimitsAreThoseOfTheDatapath() {
         #expect(FilterProgram.mostInstructions == Int(NILO_INSTRUCTIONS) && FilterProgram.mostPrefixes == Int(NILO_PREFIXES) / 2)
         #expect(Policy.mirrorVNIs.lowerBound == UInt32(NILO_MIRROR_VNI_FIRST))
-        #expect(SampleRule.snapBounds.upperBound == Int(NILO_SNAP_MOST) && ShapeRule.mostPrefixRates == Int(NILO_MEMBER_BUCKETS))
+        #expect(SampleRule.snapBounds.upperBound == Int(NILO_SNAP_MOST))
+        // What is on its way in stands beside what is on its way out.
+        #expect(ShapeRule.mostPrefixRates == Int(NILO_MEMBER_BUCKETS) / 2)
+        #expect(RuleKind.sampler.mostRules == Int(NILO_SAMPLERS) / 2 - 1 && RuleKind.shaper.mostRules == Int(NILO_SHAPERS) / 2 - 1)
         #expect(RuleKind.mirror.kernelIndices == 0..<Int(NILO_MIRRORS))
         #expect(RuleKind.sampler.kernelIndices == 1..<Int(NILO_SAMPLERS))
         #expect(RuleKind.shaper.kernelIndices == 1..<Int(NILO_SHAPERS))

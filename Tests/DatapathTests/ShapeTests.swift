@@ -287,7 +287,7 @@ import Testing
             let all = Dictionary(uniqueKeysWithValues: (0..<ShapeTables.ruleLimit).map { (name(1000 + $0), Shaper(.nothing)) })
             _ = try next.apply([:])
             try next.retire()
-            #expect(Set(try next.apply(all).values).count == 1023)
+            #expect(Set(try next.apply(all).values).count == 2047)
             let refused = #expect(throws: BPFError.self) { try next.apply(all.merging([name(1): htb]) { $1 }) }
             #expect(refused?.code == ENOSPC)
         }

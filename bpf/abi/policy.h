@@ -14,8 +14,8 @@
 #define NILO_PREFIXES 131072   /* in both banks */
 #define NILO_MIRRORS 32        /* sessions */
 /* Twice as many as can be in force: new ones stand beside those that they follow. */
-#define NILO_SAMPLERS 128      /* sampling rules; 0 is none */
-#define NILO_SHAPERS 2048      /* shaping rules; 0 is none */
+#define NILO_SAMPLERS 128 /* sampling rules; 0 is none */
+#define NILO_SHAPERS 2048 /* shaping rules; 0 is none */
 
 /* VNIs from here to the end are those of mirrored traffic, on this host and on any other: such packets are never matched again. */
 #define NILO_MIRROR_VNI_FIRST 0xff0000

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NetworkTypes
 import Storage
@@ -14,6 +15,8 @@ final class HistoryWriter {
     private var offset: UInt64 = 0
     private(set) var lastEpoch: UInt64 = 0
     private(set) var health = HistoryThread.Health()
+    /// Of the store, as it was first seen.
+    private var file: FileIdentity?
     private var tryAt: ContinuousClock.Instant?
     /// The store will not do: not tried again.
     private var isOver = false
@@ -40,6 +43,11 @@ final class HistoryWriter {
         if isOver { return false }
         if let tryAt, tryAt > .now { return false }
         do throws(StorageError) {
+            if let store, !isInPlace(store) {
+                // Whoever took the file away wants no more of what was in it; what comes is not to be lost with it.
+                log.warning("the history's file was taken away or exchanged; it is opened anew", [:])
+                (self.store, kept) = (nil, nil)
+            }
             let store = try opened(before: epoch.snapshot.epoch)
             try store.append(
                 StoredEpoch(
@@ -55,9 +63,25 @@ final class HistoryWriter {
         }
     }
 
+    /// The file that was opened is the one that its path names.
+    private func isInPlace(_ store: any HistoryStore) -> Bool {
+        guard let path = (store as? SQLiteStore)?.path else { return true }
+        var now = stat()
+        guard stat(path, &now) == 0 else { return false }
+        let identity = FileIdentity(device: UInt64(now.st_dev), inode: UInt64(now.st_ino))
+        defer { file = identity }
+        return file == nil || file == identity
+    }
+
+    private struct FileIdentity: Equatable {
+        var device: UInt64
+        var inode: UInt64
+    }
+
     private func opened(before epoch: UInt64) throws(StorageError) -> any HistoryStore {
         if let store { return store }
         let store = try open()
+        file = nil
         let last = try store.lastEpoch()?.number ?? 0
         offset = last >= epoch ? last + 1 - epoch : 0
         self.store = store

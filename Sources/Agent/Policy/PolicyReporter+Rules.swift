@@ -108,7 +108,9 @@ extension PolicyReporter {
                 parent: rule.parent, mechanism: decision.mechanism == .auto ? "none" : decision.mechanism.rawValue, priority: rule.priority,
                 per: Self.text(rule.aggregation))
             report.rateBitsPerSecond = rule.rate?.bitsPerSecond
-            let capacity = keeper.policy.links.first { $0.interface == names.name(name.interface) || names.name(name.interface).hasSuffix(":\($0.interface)") }?.capacity
+            let capacity = keeper.policy.links.first {
+                $0.interface == names.name(name.interface) || names.name(name.interface).hasSuffix(":\($0.interface)")
+            }?.capacity
             let isCapped = rule.isCappedByItsRate(onLinkOfKnownCapacity: decision.mechanism == .htb && capacity != nil)
             report.ceilingBitsPerSecond = (rule.ceiling ?? (isCapped ? rule.rate : nil))?.bitsPerSecond
             report.burstBytes = rule.burst?.rawValue

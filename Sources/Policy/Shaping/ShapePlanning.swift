@@ -228,7 +228,8 @@ struct ShapePlanning {
     /// A guarantee alone, of nothing: it is granted and no more than that, which is to be told.
     private func capNote(_ rule: ShapeRule, _ direction: Direction, _ mechanism: ShapeRule.Mechanism) -> String? {
         guard rule.isCappedByItsRate(onLinkOfKnownCapacity: mechanism == .htb && site.capacity != nil) else { return nil }
-        let how = direction == .ingress ? "what arrives is policed, and nothing can be kept for it" : "nothing is known that it is a share of"
+        let how =
+            direction == .ingress ? "what arrives is policed, and nothing can be kept for it" : "nothing is known that it is a share of"
         return "\(rule.name): its rate is its ceiling too: \(how)"
     }
 
