@@ -160,6 +160,12 @@ final class InterfaceFollower {
 
     private func wants(_ link: LinkObservation, _ defaults: Set<Int32>) -> Bool {
         if configuration.exclude.contains(where: { $0.matches(link.name) }) { return false }
+        // Our own device, through which copies pass: counted only for who asks for it by its name.
+        if link.isMirrorPortEnd {
+            return configuration.interfaces.contains { selector in
+                if case .named(let glob) = selector { !glob.isPattern && glob.matches(link.name) } else { false }
+            }
+        }
         return configuration.interfaces.contains { selector in
             switch selector {
             case .defaultRoute: defaults.contains(link.index)

@@ -13,6 +13,8 @@ final class WatchedNamespace {
     /// Numbers of namespaces that the last reading could not tell: nobody watches them.
     private var foreign: Set<Int32> = []
     private var speeds: [Int32: UInt64] = [:]
+    /// The ends of our mirror port: copies pass there and nothing else, so they are no part of the network that is told of.
+    private var mirrorPort: Set<Int32> = []
     /// The facts have to be read anew as a whole.
     var isStale = true
     /// They were read once.
@@ -35,7 +37,9 @@ final class WatchedNamespace {
     /// All facts as they are now.
     /// - Parameter others: the namespaces that peers may be in.
     func dump(among others: [NetworkNamespace]) throws -> [Fact] {
-        let links = try socket.links()
+        let all = try socket.links()
+        mirrorPort = Set(all.filter(\.isMirrorPortEnd).map(\.index))
+        let links = all.filter { !mirrorPort.contains($0.index) }
         let found = try socket.namespacesByNumber(among: others)
         let cookies = Dictionary(others.map { ($0.id, $0.cookie) }) { $1 }
         numbers = found.compactMapValues { cookies[$0] }
@@ -49,7 +53,7 @@ final class WatchedNamespace {
         facts += try socket.neighbours().map(Fact.neighbour)
         facts += try socket.forwardingEntries().map(Fact.forwarding)
         (isStale, isRead) = (false, true)
-        return facts
+        return facts.filter { !$0.isOnly(of: mirrorPort) }
     }
 
     /// What the kernel announced since the last call. Sets ``isStale`` where that does not tell everything.
@@ -66,16 +70,21 @@ final class WatchedNamespace {
     private func observation(_ event: TopologyEvent) -> Observation? {
         switch event {
         case .link(let link):
+            if link.isMirrorPortEnd { return mirrorPort.insert(link.index).inserted ? .vanished(.link(link.index), in: cookie) : nil }
+            // Somebody else's after all, of which nothing was told so far.
+            if mirrorPort.remove(link.index) != nil { isStale = true }
             // A number that is not known yet.
             if let number = link.peerNamespace, numbers[number] == nil, !foreign.contains(number) { isStale = true }
             return .appeared(.link(fact(of: link)), in: cookie)
-        case .linkGone(let index): return .vanished(.link(index), in: cookie)
-        case .address(let address): return .appeared(.address(address), in: cookie)
+        case .linkGone(let index):
+            mirrorPort.remove(index)
+            return .vanished(.link(index), in: cookie)
+        case .address(let address): return appeared(.address(address))
         case .addressGone(let address): return .vanished(Fact.address(address).identity, in: cookie)
         case .route(let route, let arrival):
             // IPv4 keeps both; which of them is used is what a dump tells first.
             if arrival == .appended, route.destination.address.isV4 { isStale = true }
-            return .appeared(.route(route), in: cookie)
+            return appeared(.route(route))
         case .routeGone(let route):
             // Of IPv6 it may have been one of several nexthops.
             if !route.destination.address.isV4 { isStale = true }
@@ -84,14 +93,31 @@ final class WatchedNamespace {
         case .ruleGone(let rule): return .vanished(Fact.rule(rule).identity, in: cookie)
         case .nexthop(let object): return .appeared(.nexthop(object), in: cookie)
         case .nexthopGone(let id): return .vanished(.nexthop(id), in: cookie)
-        case .neighbour(let neighbour): return .appeared(.neighbour(neighbour), in: cookie)
+        case .neighbour(let neighbour): return appeared(.neighbour(neighbour))
         case .neighbourGone(let neighbour): return .vanished(Fact.neighbour(neighbour).identity, in: cookie)
-        case .forwarding(let entry): return .appeared(.forwarding(entry), in: cookie)
+        case .forwarding(let entry): return appeared(.forwarding(entry))
         case .forwardingGone(let entry): return .vanished(Fact.forwarding(entry).identity, in: cookie)
         case .namespaceNumber, .namespaceNumberGone:
             isStale = true
             return nil
         case .qdisc, .qdiscGone: return nil
+        }
+    }
+
+    private func appeared(_ fact: Fact) -> Observation? { fact.isOnly(of: mirrorPort) ? nil : .appeared(fact, in: cookie) }
+}
+
+extension Fact {
+    /// It is about these interfaces and no other.
+    func isOnly(of interfaces: Set<Int32>) -> Bool {
+        switch self {
+        case .link(let link): interfaces.contains(link.index)
+        case .address(let address): interfaces.contains(address.interface)
+        case .neighbour(let neighbour): interfaces.contains(neighbour.interface)
+        case .forwarding(let entry): interfaces.contains(entry.interface)
+        case .route(let route):
+            !route.nexthops.isEmpty && route.nexthops.allSatisfy { $0.interface.map(interfaces.contains) ?? false }
+        case .rule, .nexthop: false
         }
     }
 }
