@@ -92,6 +92,17 @@ extension Agent {
 }
 
 extension Snapshot {
+    /// What a packet can start from or go to.
+    func end(_ node: NodeID, named text: String) throws(TopologyRefusal) -> NodeID {
+        switch key(of: node).kind {
+        case .endpoint, .interface: return node
+        case let kind:
+            throw TopologyRefusal(
+                status: 404, error: "\(text) is a \(kind), and no end of a packet's way",
+                hint: "a way is from one address or interface (NAMESPACE:NAME) to another")
+        }
+    }
+
     /// What a person means by a name: a key, or as much of its end as tells it apart.
     func node(named text: String) throws(TopologyRefusal) -> NodeID {
         switch find(text) {
