@@ -15,6 +15,12 @@ extension Agent {
         var owners: [InterfaceID: String]
 
         func name(_ id: InterfaceID) -> String { names[id] ?? "#\(id.rawValue)" }
+
+        /// As answers and the topology call it.
+        func namespaces(of id: InterfaceID) -> [String] {
+            guard let owner = owners[id] else { return ["host", SystemFiles.hostName] }
+            return [owner] + (namespaceName(of: owner).map { [$0] } ?? [])
+        }
     }
 
     private func places() -> Places {
@@ -43,7 +49,8 @@ extension Agent {
 
     private func matches(_ record: FlowRecord, _ filter: FlowFilter, _ places: Places) -> Bool {
         filter.matches(
-            record, interfaceName: { places.names[$0] }, application: { [applications] in applications?.application(of: $0)?.name })
+            record, interfaceName: { places.names[$0] }, application: { [applications] in applications?.application(of: $0)?.name },
+            namespaceNames: { places.namespaces(of: $0) })
     }
 
     func groupList(_ filter: FlowFilter, _ grouping: FlowGrouping, _ tuple: TupleChoice, _ order: FlowOrder, _ top: Int) throws

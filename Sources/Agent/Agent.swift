@@ -155,7 +155,7 @@ final class Agent {
     func prepare() throws {
         try follower.start()
         // One whole walk, so that what an earlier agent counted is found before the rest is closed.
-        for _ in 0..<64 where try !follower.search() {}
+        for _ in 0..<64 { if try follower.search(atOnce: true) { break } }
         try follower.sweep()
         keeper = try PolicyKeeper(configuration, datapath, follower, log, qdiscs: QdiscKinds.probe())
         confirmTimer = try loop.timer { [unowned self] in keeper.takeBack() }

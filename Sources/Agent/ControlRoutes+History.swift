@@ -6,6 +6,9 @@ import Topology
 
 /// What may be asked of the past. The store is read on the listener's thread: neither the agent nor the topology waits for the disk.
 extension ControlRoutes {
+    /// From the first epoch until all that is there has been looked at.
+    private static let firstLook = Duration.seconds(2)
+
     static func difference(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
         let (from, to) = try query.span()
         let isUntilNow = query.text("to") == nil
@@ -15,13 +18,24 @@ extension ControlRoutes {
             let reader = try agent.history()
             let latest = isUntilNow ? agent.topology?.latest : nil
             return ControlResponse(later: {
-                let before = TopologyTeller(try reader.snapshot(at: from))
+                let coverage = try reader.coverage(of: from)
+                // With what the history begins is no change; its first look takes a moment.
+                let start = coverage.begins.map { min(to, $0 + Self.firstLook) } ?? from
+                let later = latest == nil ? try reader.coverage(of: to) : nil
+                let before = TopologyTeller(try reader.snapshot(at: start))
                 let after = try latest.map(TopologyTeller.init) ?? TopologyTeller(try reader.snapshot(at: to))
                 let wanted = try network.map { try self.network($0, in: [after.snapshot, before.snapshot]) }
                 let changes = ChangeList(
                     after.snapshot.difference(from: before.snapshot), from: before, to: after, network: wanted, layer: layer)
-                let shifts = try RateReader(reader).shifts(from, to, before: before, after: after, network: wanted, layer: layer)
-                return try json(TopologyDifferenceReport(from: from, to: to, changes: changes, traffic: shifts))
+                let isSeen = coverage.isSeen && later?.isSeen != false
+                let shifts =
+                    isSeen ? try RateReader(reader).shifts(from, to, before: before, after: after, network: wanted, layer: layer) : []
+                var gaps = [coverage.gap, later?.gap].compactMap { $0 }
+                if gaps.count == 2, gaps[0] == gaps[1] { gaps.removeLast() }
+                return try json(
+                    TopologyDifferenceReport(
+                        from: from, to: to, changes: changes, traffic: shifts, gaps: gaps,
+                        historyBegins: later?.begins ?? coverage.begins))
             })
         }
     }

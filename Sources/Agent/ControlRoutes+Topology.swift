@@ -16,16 +16,21 @@ extension ControlRoutes {
         let moment = try query.moment("at", roundedUp: true)
         return { agent in
             let memory = agent.memory
-            @Sendable func answer(_ teller: TopologyTeller) throws -> ControlResponse {
+            @Sendable func answer(_ teller: TopologyTeller, _ coverage: HistoryReader.Coverage? = nil) throws -> ControlResponse {
+                // Before the history begins there is nothing that the name could be of.
+                if let begins = coverage?.begins {
+                    return try json(TopologyReport(headOf: teller.snapshot, live: false, omitted: 0, historyBegins: begins))
+                }
                 let place = try network.map { try teller.snapshot.node(named: $0) }
                 let selection = TopologySelection(teller, in: place, layer: layer, top: top)
-                return try topology(selection, teller, live: moment == nil, memory)
+                return try topology(selection, teller, live: moment == nil, gap: coverage?.gap, memory)
             }
             if let moment {
                 let reader = try agent.history()
                 return ControlResponse(later: {
-                    let snapshot = try reader.snapshot(at: moment)
-                    return try answer(TopologyTeller(snapshot, loads: try RateReader(reader).loads(snapshot)))
+                    let (snapshot, coverage) = (try reader.snapshot(at: moment), try reader.coverage(of: moment))
+                    let loads = coverage.isSeen ? try RateReader(reader).loads(snapshot) : [:]
+                    return try answer(TopologyTeller(snapshot, loads: loads), coverage)
                 })
             }
             let latest = try agent.knownTopology()
@@ -34,10 +39,10 @@ extension ControlRoutes {
     }
 
     /// A selection of a snapshot, piece by piece.
-    static func topology(_ selection: TopologySelection, _ teller: TopologyTeller, live: Bool, _ memory: ReturnedMemory) throws
-        -> ControlResponse
-    {
-        let head = TopologyReport(headOf: teller.snapshot, live: live, omitted: selection.omitted)
+    static func topology(
+        _ selection: TopologySelection, _ teller: TopologyTeller, live: Bool, gap: GapReport? = nil, _ memory: ReturnedMemory
+    ) throws -> ControlResponse {
+        let head = TopologyReport(headOf: teller.snapshot, live: live, omitted: selection.omitted, gap: gap)
         let sections = [
             ListPieces<TopologyRow>.Section(member: "entities", rows: selection.nodes.map { .entity($0) }),
             ListPieces<TopologyRow>.Section(member: "links", rows: selection.links.map { .link($0) }),
@@ -87,6 +92,17 @@ extension Agent {
 }
 
 extension Snapshot {
+    /// What a packet can start from or go to.
+    func end(_ node: NodeID, named text: String) throws(TopologyRefusal) -> NodeID {
+        switch key(of: node).kind {
+        case .endpoint, .interface: return node
+        case let kind:
+            throw TopologyRefusal(
+                status: 404, error: "\(text) is a \(kind), and no end of a packet's way",
+                hint: "a way is from one address or interface (NAMESPACE:NAME) to another")
+        }
+    }
+
     /// What a person means by a name: a key, or as much of its end as tells it apart.
     func node(named text: String) throws(TopologyRefusal) -> NodeID {
         switch find(text) {

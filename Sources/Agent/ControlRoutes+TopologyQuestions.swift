@@ -72,7 +72,10 @@ extension ControlRoutes {
                 let node = try teller.snapshot.node(named: of)
                 let answer =
                     switch question {
-                    case .path: TopologyAnswerReport(path: teller, from: node, to: try teller.snapshot.node(named: to ?? ""))
+                    case .path:
+                        try TopologyAnswerReport(
+                            path: teller, from: teller.snapshot.end(node, named: of),
+                            to: teller.snapshot.end(teller.snapshot.node(named: to ?? ""), named: to ?? ""))
                     case .behind: TopologyAnswerReport(behind: teller, node, top: top)
                     case .talks: TopologyAnswerReport(talks: teller, node, top: top)
                     }

@@ -54,30 +54,44 @@ final class InterfaceFollower {
     var followsOthers: Bool { finder != nil }
 
     private func follow(_ namespace: NetworkNamespace, owner: String?) throws {
+        synchronise(try watch(namespace, owner: owner))
+    }
+
+    private func watch(_ namespace: NetworkNamespace, owner: String?) throws -> FollowedNamespace {
         let followed = try FollowedNamespace(namespace, owner: owner)
         namespaces[namespace.id] = followed
         try onWatch(followed)
-        synchronise(followed)
+        return followed
     }
 
     // MARK: Namespaces
 
     /// One step of the search for namespaces. Call it when the descriptor is readable and four times a second.
+    /// - Parameter atOnce: what many namespaces found at once need is made ready on several threads: while the agent starts.
     /// - Returns: whether a walk over all processes was completed.
-    @discardableResult func search() throws -> Bool {
+    @discardableResult func search(atOnce: Bool = false) throws -> Bool {
         guard let finder else { return true }
         let changes = try finder.scan(processes: Self.processesPerStep)
         // First what has gone: the kernel reuses a namespace's number at once.
         for sighting in changes.vanished { forget(sighting) }
+        var found: [FollowedNamespace] = []
         for sighting in changes.appeared + changes.updated where namespaces[sighting.id] == nil && wants(sighting) {
-            do {
-                try follow(sighting.open(), owner: sighting.owner.description)
-                log.info("namespace followed", ["namespace": LogValue(sighting.owner.description)])
-            } catch {
+            do { found.append(try watch(sighting.open(), owner: sighting.owner.description)) } catch {
                 log.warning("namespace not followed", ["namespace": LogValue(sighting.owner.description), "reason": LogValue("\(error)")])
             }
         }
+        if atOnce { try datapath.prepare(namespaces: found.count { hasWanted($0) }) }
+        for followed in found {
+            synchronise(followed)
+            log.info("namespace followed", ["namespace": LogValue(followed.owner ?? "")])
+        }
         return changes.isPassComplete
+    }
+
+    /// Is there an interface to attach to? What cannot be read is told when it is to be followed.
+    private func hasWanted(_ followed: FollowedNamespace) -> Bool {
+        guard let links = try? followed.socket.links(), let defaults = try? followed.socket.defaultRouteInterfaces() else { return false }
+        return links.contains { wants($0, Set(defaults)) }
     }
 
     private func forget(_ sighting: NamespaceSighting) {
@@ -160,6 +174,12 @@ final class InterfaceFollower {
 
     private func wants(_ link: LinkObservation, _ defaults: Set<Int32>) -> Bool {
         if configuration.exclude.contains(where: { $0.matches(link.name) }) { return false }
+        // Our own device, through which copies pass: counted only for who asks for it by its name.
+        if link.isMirrorPortEnd {
+            return configuration.interfaces.contains { selector in
+                if case .named(let glob) = selector { !glob.isPattern && glob.matches(link.name) } else { false }
+            }
+        }
         return configuration.interfaces.contains { selector in
             switch selector {
             case .defaultRoute: defaults.contains(link.index)

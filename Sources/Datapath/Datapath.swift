@@ -62,6 +62,8 @@ public final class Datapath {
     var attachments: [InterfaceID: Attachment] = [:]
     private var groups: [UInt64: [Group]] = [:]
     private let firstProgram: FlowProgram
+    /// Loaded for namespaces that are about to be attached to.
+    private var spares: [FlowProgram] = []
     private var nextID: UInt32
     private var usedLedgers: Set<UInt32>
 
@@ -189,10 +191,18 @@ public final class Datapath {
         let entry = device.ifindex & UInt32(NILO_PORTS - 1)
         if let free = groups[device.namespaceCookie]?.first(where: { !$0.entries.contains(entry) }) { return free }
         // The first instance serves the first namespace; each further namespace, and each clash of entries, gets its own.
-        let group = Group(program: groups.isEmpty ? firstProgram : try FlowProgram(maps: maps))
+        let program: FlowProgram
+        if let ready = groups.isEmpty ? firstProgram : spares.popLast() { program = ready } else { program = try FlowProgram(maps: maps) }
+        let group = Group(program: program)
         try group.program.setNamespace(device.namespaceCookie)
         groups[device.namespaceCookie, default: []].append(group)
         return group
+    }
+
+    /// Loads the instances that so many more namespaces need, on all CPUs at once: the kernel takes some tenths of a second to verify one.
+    public func prepare(namespaces count: Int) throws(BPFError) {
+        let missing = count - spares.count - (groups.isEmpty ? 1 : 0)
+        if missing > 1 { spares += try FlowProgram.load(missing, maps: maps) }
     }
 
     func attachTCX(_ id: InterfaceID, _ device: Device, _ program: FlowProgram) throws(BPFError) -> [TCXLink] {

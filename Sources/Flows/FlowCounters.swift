@@ -128,6 +128,8 @@ public struct FlowNotes: OptionSet, Hashable, Sendable {
     /// A super-packet whose per-segment headers could not be parsed: wire bytes are a lower bound.
     public static let wireApproximate = FlowNotes(rawValue: 8)
     public static let handshakeAmbiguous = FlowNotes(rawValue: 16)
+    /// Copies that a mirror session of ours made, or the packets of a tunnel that carry them: no traffic of the network's own.
+    public static let copy = FlowNotes(rawValue: 32)
     /// Seen on more than one CPU: sequence counts are approximate.
     public static let severalCPUs = FlowNotes(rawValue: 256)
 }

@@ -120,6 +120,11 @@ extension [LinkObservation] {
 }
 
 extension LinkObservation {
+    /// An end of a mirror port of ours, finished or not, as far as the link alone tells.
+    public var isMirrorPortEnd: Bool {
+        kind == "veth" && hasMirrorPortName && alias == MirrorPortDevice.alias || isUnfinishedMirrorPortEnd
+    }
+
     fileprivate var hasMirrorPortName: Bool { name == MirrorPortDevice.outName || name == MirrorPortDevice.inName }
 
     fileprivate var isUnfinishedMirrorPortEnd: Bool {

@@ -40,6 +40,11 @@ public struct FilterCompiler {
                 rule: rule.name, reason: "app is known only after a flow's first packets, which a rule decides about as well",
                 hint: "app is for questions (nilo flows 'app http'); a rule takes addresses, protocols and ports")
         }
+        if let rule = rules.first(where: { $0.scope.filter.namesNamespaces }) {
+            throw FilterCompilerError(
+                rule: rule.name, reason: "a rule's match takes interfaces by their names alone",
+                hint: "on takes NAMESPACE:NAME")
+        }
         var compiler = FilterCompiler()
         var lowering = FilterLowering(interfaces: interfaces, prefixSets: prefixSets)
         var points: Set<FilterProgram.Point> = []

@@ -185,7 +185,7 @@ extension Direction {
 extension FlowNotes {
     private static let table: [(FlowNotes, String)] = [
         (.sequenceRestored, "sequence-restored"), (.sequenceLost, "joined-mid-flow"), (.wireApproximate, "wire-bytes-at-least"),
-        (.handshakeAmbiguous, "handshake-ambiguous"), (.severalCPUs, "several-cpus"),
+        (.handshakeAmbiguous, "handshake-ambiguous"), (.severalCPUs, "several-cpus"), (.copy, "copy"),
     ]
     /// Words for what qualifies a flow's numbers; that its sequence is known is no qualification.
     public var names: [String] { Self.table.filter { contains($0.0) }.map(\.1) }

@@ -8,6 +8,8 @@ import Topology
 public protocol HistoryReading {
     /// The last epoch that is kept; nil before the first.
     func lastEpoch() throws(StorageError) -> EpochMark?
+    /// When what is kept begins; nil before the first epoch.
+    func firstMoment() throws(StorageError) -> Timestamp?
     /// The entities that there were at `time`, in no particular order. Of several epochs at one time the last one counts.
     func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity]
     /// The entities that differ between two times, with both states; in no particular order. What changed and changed back is not in it.

@@ -36,6 +36,8 @@ public struct FoldCounters: Sendable, Hashable {
     public var evictedFlows: UInt64 = 0
     /// Counts of interfaces that are not known (yet).
     public var unplacedDeltas: UInt64 = 0
+    /// Of mirrored traffic, which is no communication.
+    public var copiedDeltas: UInt64 = 0
     /// Counts of frames that are not IP.
     public var otherDeltas: UInt64 = 0
     /// Verdicts on flows that are not known.

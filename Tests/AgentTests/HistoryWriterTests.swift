@@ -28,6 +28,7 @@ import Topology
         }
         func maintain(now: Timestamp) throws(StorageError) {}
         func lastEpoch() throws(StorageError) -> EpochMark? { last == 0 ? nil : EpochMark(number: last, time: Timestamp(nanoseconds: 1)) }
+        func firstMoment() throws(StorageError) -> Timestamp? { epochs.first?.time }
         func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity] { [] }
         func changes(from start: Timestamp, to end: Timestamp) throws(StorageError) -> [EntityDifference] { [] }
         func log(from start: Timestamp, to end: Timestamp, limit: Int) throws(StorageError) -> [EntityLogEntry] { [] }

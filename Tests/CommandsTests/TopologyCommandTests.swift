@@ -202,6 +202,47 @@ import TopologySupport
         #expect(view.text(TopologyDifferenceReport(from: Self.now, to: Self.now, changes: none)).hasPrefix("nothing changed between"))
     }
 
+    /// Where ends are alike port, application and network tell them apart.
+    @Test func trafficThatChangedIsToldApart() throws {
+        func shift(_ key: String, _ after: Double) throws -> TopologyDifferenceReport.Shift {
+            guard case .link(let link) = try #require(EntityKey(key)) else { throw CommandFailure("test", key) }
+            return try #require(.init(key: link, before: .init([1e6, 1e6]), after: .init([after, after])))
+        }
+        let shifts = [
+            try shift("vni/100/ip/10.0.0.11~talks:tcp/5432:postgres~vni/100/ip/10.0.0.12", 9e6),
+            try shift("vni/100/ip/10.0.0.11~talks:tcp/22~vni/100/ip/10.0.0.12", 8e6),
+            try shift("vni/200/ip/10.0.0.11~talks:tcp/5432~vni/200/ip/10.0.0.12", 7e6),
+        ]
+        var network = SmallNetwork()
+        let teller = TopologyTeller(network.commit())
+        let none = ChangeList(teller.snapshot.difference(from: teller.snapshot), from: teller, to: teller)
+        var report = TopologyDifferenceReport(from: Self.now, to: Self.now, changes: none, traffic: shifts)
+        let lines = ChangesView(output: Self.plain).text(report).split(separator: "\n").map(String.init)
+        #expect(lines[1].hasPrefix("10.0.0.11 – 10.0.0.12 (vni/100)") && lines[1].contains("tcp/5432  postgres"), "\(lines)")
+        #expect(lines[2].contains("tcp/22 ") && lines[3].contains("(vni/200)"), "\(lines)")
+        report.traffic.removeLast()
+        #expect(!ChangesView(output: Self.plain).text(report).contains("(vni/100)"))
+    }
+
+    @Test func whatNobodySawIsTold() throws {
+        var report = Self.report()
+        report.live = false
+        report.gap = GapReport(from: Self.now, to: Self.now + .seconds(60))
+        let view = TopologyView(output: Self.plain)
+        let remark = "nobody looked between 2023-11-14T22:13:20.000Z and 2023-11-14T22:14:20.000Z: the map is that of"
+        #expect(view.tree(report).contains(remark) && view.table(report).hasPrefix(remark))
+        report.gap = nil
+        report.historyBegins = "\(Self.now)"
+        #expect(view.tree(report).contains("the history begins at 2023-11-14T22:13:20.000Z"))
+        var network = SmallNetwork()
+        let teller = TopologyTeller(network.commit())
+        let none = ChangeList(teller.snapshot.difference(from: teller.snapshot), from: teller, to: teller)
+        let text = ChangesView(output: Self.plain).text(
+            TopologyDifferenceReport(
+                from: Self.now, to: Self.now, changes: none, gaps: [GapReport(from: Self.now, to: nil)], historyBegins: Self.now))
+        #expect(text.contains("nobody looked after 2023-11-14T22:13:20.000Z") && text.contains("the history begins at 2023"), "\(text)")
+    }
+
     @Test func answersInWords() throws {
         var network = SmallNetwork()
         network.talk(bytes: 125_000)

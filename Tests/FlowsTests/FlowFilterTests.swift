@@ -225,6 +225,21 @@ import Testing
     }
 
     @Test(arguments: [
+        ("eth0", true), ("blue:eth0", true), ("b*:eth?", true), ("netns blue:eth0", true), ("*:eth0", true), ("red:eth0", false),
+        ("blue:eth1", false), (":eth0", false), ("blue:", false),
+    ]) func anInterfaceIsNamedWithItsNamespace(name: String, matches: Bool) throws {
+        var flows = RandomFlows(seed: 15)
+        let record = flows.record()
+        let filter = try FlowFilter(parsing: "interface \"\(name)\"")
+        #expect(filter.namesNamespaces == name.contains(":"))
+        let found = filter.matches(record, interfaceName: { _ in "eth0" }, namespaceNames: { _ in ["netns blue", "blue"] })
+        #expect(found == matches)
+        // Where nobody knows of namespaces.
+        #expect(filter.matches(record, interfaceName: { _ in "eth0" }) == (name == "eth0"))
+        #expect(try FlowFilter(parsing: "not \(filter.expression!)") == FlowFilter(.not(filter.expression!)))
+    }
+
+    @Test(arguments: [
         ("eth0", "eth0", true), ("eth0", "eth01", false), ("eth*", "eth", true), ("*0", "eth10", true), ("*", "", true), ("?", "", false),
         ("e?h*1*", "eth010", true),
         ("a*b*c", "axxbyyc", true), ("a*b*c", "axxcyyb", false), ("**a", "ba", true), ("", "", true), ("", "a", false),

@@ -41,7 +41,11 @@ import Testing
         let past = try await topology(site, at: between)
         #expect(interfaces(past) == ["va", "br0"] && !past.live)
         #expect(interfaces(try await topology(site, at: before)) == ["va"])
-        #expect(try await topology(site, at: "2001-01-01T00:00:00Z").entities.isEmpty)
+        let ancient = try await topology(site, at: "2001-01-01T00:00:00Z")
+        #expect(ancient.entities.isEmpty && (ancient.historyBegins ?? "9") < before && past.historyBegins == nil && past.gap == nil)
+        let sinceEver: TopologyDifferenceReport = try await site.get("/v1/topology/diff", [("from", "2001-01-01T00:00:00Z")])
+        #expect(sinceEver.historyBegins == ancient.historyBegins && sinceEver.gaps == nil)
+        #expect(!sinceEver.changes.contains { $0.kind == "interface" && $0.change == "appeared" }, "\(sinceEver)")
 
         let difference: TopologyDifferenceReport = try await site.get("/v1/topology/diff", [("from", between)])
         #expect(difference.changes.first { $0.key == bridge }?.change == "vanished")
@@ -137,11 +141,19 @@ import Testing
         kill(first.pid, SIGKILL)
         _ = try await eventually(within: .seconds(5)) { first.hasEnded }
         _ = try first.stop()
+        let between = now()
         try await pair.a.sh("ip link del br0")
         let second = try await site.start()
         #expect(try await eventually(within: .seconds(2)) { (try? await topology(site)).map(interfaces) == ["va"] })
         #expect(interfaces(try await topology(site, at: before)) == ["va", "br0"])
         #expect(try await topology(site).epoch > epoch)
+        // Nobody looked then: it is told what was seen last, and that.
+        let unseen = try await topology(site, at: between)
+        let gap = try #require(unseen.gap)
+        #expect(interfaces(unseen) == ["va", "br0"] && gap.from < between && (gap.to ?? "") > between, "\(gap)")
+        #expect(unseen.links.allSatisfy { $0.load?.bitsPerSecond == nil })
+        let difference: TopologyDifferenceReport = try await site.get("/v1/topology/diff", [("from", between)])
+        #expect(difference.gaps == [gap] && difference.changes.contains { $0.name.hasSuffix("br0") && $0.change == "vanished" })
         try await site.stop(second, keep: false)
     }
 

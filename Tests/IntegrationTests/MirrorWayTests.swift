@@ -25,6 +25,31 @@ import Testing
         try await site.stop(agent, keep: false)
     }
 
+    /// Copies are counted where they pass, and are not what anybody says; the mirror port is nobody's interface.
+    @Test(arguments: ["interface:span0", "interface:span0 --snap 64", "vxlan:\(PolicyLab.collector),vni=0xff0001"])
+    func copiesAreNotInTheTopology(to target: String) async throws {
+        let lab = try await PolicyLab()
+        let collector = try await UDPReceiver(in: lab.b, port: 4789)
+        let (site, agent) = try await lab.start(interfaces: "all-but-loopback")
+        try await site.nilo("mirror add web --on eth0 --to \(target) icmp")
+        try await lab.a.sh("ping -q -c 20 -i 0.1 \(PolicyLab.addressB)")
+        #expect(try await site.mirror("web").mirroredPackets >= 40)
+        let filter = target.hasPrefix("vxlan") ? "vni 16711681 and egress" : "interface host:span0 and icmp and egress"
+        let copies = try await site.flows(filter)
+        #expect(!copies.isEmpty && copies.allSatisfy { $0.notes.contains("copy") }, "\(copies)")
+        // Two readings and a turn later all is told.
+        try await Task.sleep(for: .seconds(2.5))
+        let topology: TopologyReport = try await site.get("/v1/topology")
+        let talks = topology.links.filter { $0.kind == "talk" && $0.attributes["protocol"] == .text("icmp") }
+        #expect(talks.count == 1 && talks.first?.load?.totals?.packets == 20, "\(talks)")
+        let strange = topology.entities.map(\.key).filter { $0.contains("nilo-m") || $0.contains("span0/ip/") || $0.contains("vni/") }
+        #expect(strange.isEmpty && !topology.links.contains { $0.kind == "tunnel" }, "\(strange)")
+        #expect(try await site.interfaces().map(\.name).sorted() == ["eth0", "span0"])
+        #expect(try await site.status().interfacesInDoubt.filter { $0.contains("nilo-m") }.isEmpty)
+        withExtendedLifetime(collector) {}
+        try await site.stop(agent, keep: false)
+    }
+
     @Test func aNexthopThatDoesNotAnswerIsTold() async throws {
         let lab = try await PolicyLab()
         let collector = try await UDPReceiver(in: lab.b, port: 4789)

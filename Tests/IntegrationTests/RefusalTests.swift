@@ -15,6 +15,23 @@ import Testing
             """)
     }
 
+    /// A namespace is no end of a packet's way; what answers call an interface by is one.
+    @Test func aWayIsFromOneEndToAnother() async throws {
+        let pair = try await Pair()
+        let site = try AgentSite(in: pair.a)
+        try site.configure(interfaces: "va")
+        let agent = try await site.start()
+        let isKnown = try await eventually(within: .seconds(3)) {
+            try await site.nilo("topology --network host:va").contains(Pair.addressA)
+        }
+        #expect(isKnown)
+        let said = try await site.refusal("topology path init host:va")
+        #expect(said.contains("init is a namespace") && said.contains("hint: "), "\(said)")
+        #expect(try await site.refusal("topology path host:va init").contains("init is a namespace"))
+        #expect(try await site.nilo("topology path host:va \(Pair.addressA)").contains("arrived"))
+        try await site.stop(agent, keep: false)
+    }
+
     @Test func aSecondAgentIsRefusedAndDoesNotDisturbTheFirst() async throws {
         let pair = try await Pair()
         let site = try AgentSite(in: pair.a)

@@ -151,6 +151,12 @@ import Topology
         }
         #expect(suggestion == "eth0" || suggestion == "eth1")
         #expect(failure(["rate app=nothing x2"])?.position == 0)
+        #expect(failure(["rate app=nothing x2"])?.description.hasSuffix("no traffic of the application “nothing”") == true)
+        for word in ["postgers", "postgresql", "Postgre"] {
+            #expect(failure(["rate app=\(word) x2"])?.description.hasSuffix("(did you mean “postgres”?)") == true)
+        }
+        // It is the port that nothing has.
+        #expect(failure(["rate app=postgres port=1 x2"])?.description.contains("did you mean") == false)
         #expect(failure(["add route default via 172.16.0.1"])?.description.contains("172.16.0.1") == true)
     }
 

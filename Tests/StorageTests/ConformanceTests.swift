@@ -125,6 +125,7 @@ import Topology
             #expect(try again.picture(80) == "a=1 b=1 c=1 d=1" && again.picture(90) == "a=1 b=2")
             #expect(try again.story("a") == "1@10.." && again.story("c") == "1@10..90")
             #expect(try again.gaps(from: at(0), to: forever) == [HistoryGap(start: at(20), end: at(90))])
+            #expect(try again.firstMoment() == at(10) && site.reader().firstMoment() == at(10))
             #expect(try again.gaps(from: at(0), to: at(20)).isEmpty && again.gaps(from: at(90), to: forever).isEmpty)
         }
     }

@@ -19,6 +19,21 @@ struct QuestionTests {
 
     private func names(_ path: TopologyPath, _ snapshot: Snapshot) -> [String] { path.steps.map { snapshot.key(of: $0.node).description } }
 
+    /// As answers call it.
+    @Test func anInterfaceIsFoundWithItsNamespace() throws {
+        let snapshot = map()
+        #expect(snapshot.find("h1-n100-1:eth0") == .found(try node("host/lab/ns/h1-n100-1/if/eth0", in: snapshot)))
+        #expect(snapshot.find("h1:vx100") == .found(try node("host/lab/ns/h1/if/vx100", in: snapshot)))
+        #expect(snapshot.find("h1:nothing") == .nothing && snapshot.find(":eth0") == .nothing && snapshot.find("h1:") == .nothing)
+        var builder = TopologyBuilder()
+        builder.observe(.host(name: "web1", HostState()))
+        builder.observe(.namespace(NamespaceFact(cookie: 7, name: "init", owner: "")))
+        builder.observe(.resynchronised([.link(LinkFact(index: 2, name: "eth0", kind: "", mtu: 1500))], in: 7))
+        let own = builder.commit(at: second(1))
+        let eth0 = try node("host/web1/ns/init/if/eth0", in: own)
+        #expect(own.find("web1:eth0") == .found(eth0) && own.find("host:eth0") == .found(eth0) && own.find("init:eth0") == .nothing)
+    }
+
     @Test func theWayThroughATunnel() throws {
         let snapshot = map()
         let path = snapshot.path(from: try node("vni/100/ip/10.0.0.11", in: snapshot), to: try node("vni/100/ip/10.0.0.32", in: snapshot))

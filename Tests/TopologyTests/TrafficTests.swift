@@ -32,6 +32,22 @@ struct TrafficTests {
         return (builder, numbers)
     }
 
+    /// A mirror session's copies, and tunnels that carry such: of this host by the note of the datapath, of others by their VNI.
+    @Test func copiesAreNoCommunication() throws {
+        var (builder, numbers) = lab()
+        var copy = Self.query.seen(at: numbers["h2/eth0"]!, .egress)
+        copy.traits.notes = .copy
+        var envelope = TestFlow(source: "192.0.2.1", destination: "192.0.2.2", sourcePort: 50_000, destinationPort: 4789)
+            .seen(at: numbers["h1/eth0"]!, .egress)
+        envelope.traits.notes = [.copy, .severalCPUs]
+        let foreign = Self.query.seen(at: numbers["h3/eth0"]!, .ingress, vni: 0xFF_0001, between: ("192.0.2.1", "192.0.2.3"))
+        builder.observe(.traffic([copy, envelope, foreign]))
+        let snapshot = builder.commit(at: second(2))
+        #expect(snapshot.linkKeys(.talks).isEmpty && snapshot.linkKeys(.tunnel).filter { $0.description.contains("1671") }.isEmpty)
+        #expect(snapshot.folded.copiedDeltas == 3 && snapshot.folded.unplacedDeltas == 0)
+        #expect(snapshot.find("vni/16711681") == .nothing)
+    }
+
     private func summary(_ key: String, _ snapshot: Snapshot) throws -> TrafficSummary {
         guard case .link(let link) = try #require(EntityKey(key)) else { throw TestFailure() }
         let id = try #require(snapshot.id(of: link), "\(key) of \(snapshot.linkKeys(.talks))")

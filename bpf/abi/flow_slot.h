@@ -29,11 +29,12 @@ struct nilo_seen_set {
 };
 
 enum nilo_slot_notes {
-	NILO_NOTE_SEQ_KNOWN = 1,     /* next_seq is valid */
-	NILO_NOTE_SEQ_RESTORED = 2,  /* next_seq came back from an earlier stay in the table */
-	NILO_NOTE_SEQ_LOST = 4,      /* joined mid-flow: sequence counts start here, approximate before */
-	NILO_NOTE_WIRE_APPROX = 8,   /* a super-packet whose per-segment headers could not be parsed */
-	NILO_NOTE_RTT_AMBIGUOUS = 16 /* the SYN was sent more than once: no handshake time */
+	NILO_NOTE_SEQ_KNOWN = 1,      /* next_seq is valid */
+	NILO_NOTE_SEQ_RESTORED = 2,   /* next_seq came back from an earlier stay in the table */
+	NILO_NOTE_SEQ_LOST = 4,       /* joined mid-flow: sequence counts start here, approximate before */
+	NILO_NOTE_WIRE_APPROX = 8,    /* a super-packet whose per-segment headers could not be parsed */
+	NILO_NOTE_RTT_AMBIGUOUS = 16, /* the SYN was sent more than once: no handshake time */
+	NILO_NOTE_COPY = 32           /* the stay began with a copy that a mirror session made, or with its envelope */
 };
 
 /*

@@ -223,6 +223,8 @@ static __always_inline __u32 nilo_account(struct __sk_buff *skb, struct nilo_fac
 	if (unlikely(fresh)) {
 		set->tag[way] = tag;
 		nilo_slot_start(slot, p, key, ledger_index, now, hash);
+		if (skb->tc_index == NILO_MIRROR_TAG)
+			slot->notes |= NILO_NOTE_COPY;
 	}
 	nilo_slot_add(slot, p, &wire, now);
 	set->age[way] = now >> NILO_AGE_SHIFT;

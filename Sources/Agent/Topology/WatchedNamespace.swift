@@ -40,6 +40,8 @@ final class WatchedNamespace {
     private(set) var settings: NamespaceSettings?
     /// What has to be read anew, and since or from when.
     private(set) var due = Dictionary(uniqueKeysWithValues: Source.allCases.map { ($0, ContinuousClock.now) })
+    /// The ends of our mirror port: copies pass there and nothing else, so they are no part of the network that is told of.
+    private var mirrorPort: Set<Int32> = []
     /// The facts were read once.
     private(set) var isRead = false
 
@@ -122,7 +124,9 @@ final class WatchedNamespace {
     }
 
     private func facts(among others: [NetworkNamespace]) throws -> [Fact] {
-        let links = try socket.links()
+        let all = try socket.links()
+        mirrorPort = Set(all.filter(\.isMirrorPortEnd).map(\.index))
+        let links = all.filter { !mirrorPort.contains($0.index) }
         let names = Dictionary(links.map { ($0.index, $0.name) }) { $1 }
         if names != self.names { expire(.settings) }
         self.names = names
@@ -139,7 +143,7 @@ final class WatchedNamespace {
         facts += try socket.neighbours().map(Fact.neighbour)
         facts += try socket.forwardingEntries().map(Fact.forwarding)
         isRead = true
-        return facts
+        return facts.filter { !$0.isOnly(of: mirrorPort) }
     }
 
     /// What the kernel announced since the last call. Where that does not tell everything, facts are due.
@@ -156,19 +160,23 @@ final class WatchedNamespace {
     private func observation(_ event: TopologyEvent) -> Observation? {
         switch event {
         case .link(let link):
+            if link.isMirrorPortEnd { return mirrorPort.insert(link.index).inserted ? .vanished(.link(link.index), in: cookie) : nil }
+            // Somebody else's after all, of which nothing was told so far.
+            if mirrorPort.remove(link.index) != nil { expire(.facts) }
             // A number that is not known yet.
             if let number = link.peerNamespace, numbers[number] == nil, !foreign.contains(number) { expire(.facts) }
             if names.updateValue(link.name, forKey: link.index) != link.name { expire(.settings) }
             return .appeared(.link(fact(of: link)), in: cookie)
         case .linkGone(let index):
+            mirrorPort.remove(index)
             names[index] = nil
             return .vanished(.link(index), in: cookie)
-        case .address(let address): return .appeared(.address(address), in: cookie)
+        case .address(let address): return appeared(.address(address))
         case .addressGone(let address): return .vanished(Fact.address(address).identity, in: cookie)
         case .route(let route, let arrival):
             // IPv4 keeps both; which of them is used is what a dump tells first.
             if arrival == .appended, route.destination.address.isV4 { expire(.facts) }
-            return .appeared(.route(route), in: cookie)
+            return appeared(.route(route))
         case .routeGone(let route):
             // Of IPv6 it may have been one of several nexthops.
             if !route.destination.address.isV4 { expire(.facts) }
@@ -177,14 +185,31 @@ final class WatchedNamespace {
         case .ruleGone(let rule): return .vanished(Fact.rule(rule).identity, in: cookie)
         case .nexthop(let object): return .appeared(.nexthop(object), in: cookie)
         case .nexthopGone(let id): return .vanished(.nexthop(id), in: cookie)
-        case .neighbour(let neighbour): return .appeared(.neighbour(neighbour), in: cookie)
+        case .neighbour(let neighbour): return appeared(.neighbour(neighbour))
         case .neighbourGone(let neighbour): return .vanished(Fact.neighbour(neighbour).identity, in: cookie)
-        case .forwarding(let entry): return .appeared(.forwarding(entry), in: cookie)
+        case .forwarding(let entry): return appeared(.forwarding(entry))
         case .forwardingGone(let entry): return .vanished(Fact.forwarding(entry).identity, in: cookie)
         case .namespaceNumber, .namespaceNumberGone:
             expire(.facts)
             return nil
         case .qdisc, .qdiscGone: return nil
+        }
+    }
+
+    private func appeared(_ fact: Fact) -> Observation? { fact.isOnly(of: mirrorPort) ? nil : .appeared(fact, in: cookie) }
+}
+
+extension Fact {
+    /// It is about these interfaces and no other.
+    func isOnly(of interfaces: Set<Int32>) -> Bool {
+        switch self {
+        case .link(let link): interfaces.contains(link.index)
+        case .address(let address): interfaces.contains(address.interface)
+        case .neighbour(let neighbour): interfaces.contains(neighbour.interface)
+        case .forwarding(let entry): interfaces.contains(entry.interface)
+        case .route(let route):
+            !route.nexthops.isEmpty && route.nexthops.allSatisfy { $0.interface.map(interfaces.contains) ?? false }
+        case .rule, .nexthop: false
         }
     }
 }

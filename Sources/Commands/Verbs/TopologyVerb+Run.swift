@@ -1,6 +1,7 @@
 import FoundationEssentials
 import NetworkTypes
 import Reports
+import Terminal
 
 extension TopologyVerb {
     public static let command = Command(specification) { arguments, context in
@@ -40,6 +41,9 @@ extension TopologyVerb {
         let query = [("top", String(top))] + scope + (at.map { [("at", "\($0)")] } ?? [])
         let report: TopologyReport = try agent.ask("/v1/topology", query, for: "show the topology", timeout: .seconds(60))
         let view = TopologyView(output: context.output, numbers: numbers, kernelMade: kernelMade)
+        // What is drawn for a program has no place for it.
+        let remarks = TopologyView(output: TerminalOutput(isTerminal: false, width: 0, color: false)).remarks(report)
+        if [.dot, .graphml, .svg].contains(format), !remarks.isEmpty { context.complain(remarks) }
         switch format {
         case .json: try context.write(JSONOutput.text(report, pretty: true))
         case .tree: try context.write(view.tree(report))
@@ -47,7 +51,9 @@ extension TopologyVerb {
         case .dot: try context.write(TopologyDrawing(kernelMade: kernelMade).dot(report))
         case .graphml: try context.write(TopologyGraphML(kernelMade: kernelMade).text(report))
         case .svg: try context.write(TopologySVG(TopologyLayout(report, kernelMade: kernelMade)).text)
-        case .picture: try context.write(TopologyPicture(TopologyLayout(report, kernelMade: kernelMade), output: context.output).text)
+        case .picture:
+            let picture = TopologyPicture(TopologyLayout(report, kernelMade: kernelMade), output: context.output)
+            try context.write(view.remarks(report) + picture.text)
         }
     }
 

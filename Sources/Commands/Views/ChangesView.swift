@@ -16,14 +16,19 @@ public struct ChangesView: Sendable {
 
     public func text(_ report: TopologyDifferenceReport) -> String {
         let changes = shown(report.changes)
-        var text = changes.map { line($0) + "\n" }.joined()
+        let shared = Self.shared(changes.map { ($0.name, Self.network(of: $0)) })
+        var text = changes.map { line($0, naming: shared) + "\n" }.joined()
         if !report.traffic.isEmpty {
             var table = Table([
-                .init("TRAFFIC", shrinksTo: 20), .init("BEFORE", right: true), .init("AFTER", right: true), .init("", right: true),
+                .init("TRAFFIC", shrinksTo: 20), .init("PORT"), .init("APPLICATION", dropRank: 1), .init("BEFORE", right: true),
+                .init("AFTER", right: true), .init("", right: true),
             ])
+            let shared = Self.shared(report.traffic.map { ($0.name, $0.networks) })
             for shift in report.traffic {
+                let network = shared.contains(shift.name) ? shift.networks.map { " (\($0.joined(separator: ", ")))" } : nil
                 table.append([
-                    .init(shift.name), .init(numbers.rate(shift.before)), .init(numbers.rate(shift.after)),
+                    .init(shift.name + (network ?? "")), .init(shift.protocol ?? "-"), .init(shift.application ?? "-"),
+                    .init(numbers.rate(shift.before)), .init(numbers.rate(shift.after)),
                     .init(Self.factor(shift), shift.after > shift.before ? .yellow : nil),
                 ])
             }
@@ -32,8 +37,14 @@ public struct ChangesView: Sendable {
         let count = { (what: String) in changes.filter { $0.change == what }.count }
         let head = "\(count("appeared")) appeared, \(count("vanished")) vanished, \(count("changed")) changed"
         let span = "between \(report.from) and \(report.to)"
-        if text.isEmpty { return "nothing changed \(span)\n" }
-        return text + output.styled("\(head) \(span)\n", .dim)
+        let end = text.isEmpty ? "nothing changed \(span)\n" : output.styled("\(head) \(span)\n", .dim)
+        return text + end + remarks(report)
+    }
+
+    private func remarks(_ report: TopologyDifferenceReport) -> String {
+        var lines = (report.gaps ?? []).map { "nobody looked \($0.span): compared is what was seen last before that, without traffic" }
+        if let begins = report.historyBegins { lines.append("the history begins at \(begins): the changes are those since then") }
+        return lines.map { output.styled($0 + "\n", .yellow) }.joined()
     }
 
     /// With the time before each.
@@ -44,7 +55,19 @@ public struct ChangesView: Sendable {
 
     private func shown(_ changes: [ChangeReport]) -> [ChangeReport] { changes.filter { kernelMade || $0.kernelMade != true } }
 
-    private func line(_ change: ChangeReport) -> String {
+    /// Names of things of several networks.
+    private static func shared<Network: Hashable>(_ named: [(name: String, network: Network?)]) -> Set<String> {
+        Set(Dictionary(grouping: named, by: \.name).filter { Set($0.value.map(\.network)).count > 1 }.keys)
+    }
+
+    /// Of an endpoint or a link between some, as the key begins with it.
+    private static func network(of change: ChangeReport) -> String? {
+        ["/ip/", "/mac/", "/service/"].lazy.compactMap { word in change.key.firstRange(of: word) }.first
+            .map { String(change.key[..<$0.lowerBound]) }
+    }
+
+    /// - Parameter shared: names that need their network beside them.
+    private func line(_ change: ChangeReport, naming shared: Set<String> = []) -> String {
         let (sign, style): (String, TextStyle) =
             switch change.change {
             case "appeared": ("+", .green)
@@ -52,6 +75,7 @@ public struct ChangesView: Sendable {
             default: ("~", .yellow)
             }
         var words = [output.styled(sign, style), Self.kind(change.kind), output.styled(change.name.visible, .bold)]
+        if shared.contains(change.name), let network = Self.network(of: change) { words.append("in \(network.visible)") }
         if change.change == "changed" {
             words.append(change.attributes.map { Self.words($0) }.joined(separator: ", "))
         } else {

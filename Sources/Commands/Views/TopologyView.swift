@@ -20,6 +20,7 @@ public struct TopologyView: Sendable {
     public func tree(_ report: TopologyReport) -> String {
         let places = TopologyPlaces(report, kernelMade: kernelMade)
         var text = report.live ? "" : output.styled("at \(report.at)\n", .dim)
+        text += remarks(report)
         for host in places.children[nil] ?? [] where host.kind == "host" {
             let kernel = host.attributes["kernel"].map { "  Linux \($0.description.visible)" } ?? ""
             text += output.styled(host.name.visible, .bold) + kernel + "\n"
@@ -35,6 +36,18 @@ public struct TopologyView: Sendable {
         let talks = places.talks
         if !talks.isEmpty { text += "\n" + self.talks(talks, places, omitted: report.omitted?.links ?? 0) }
         return text.isEmpty ? "the topology is empty\n" : text
+    }
+
+    /// How well the moment is known, where that is not as it should be; lines.
+    func remarks(_ report: TopologyReport) -> String {
+        var text = ""
+        if let gap = report.gap {
+            text += output.styled("nobody looked \(gap.span): the map is that of \(gap.from), without loads\n", .yellow)
+        }
+        if let begins = report.historyBegins {
+            text += output.styled("the history begins at \(begins): of the time before nothing is known\n", .yellow)
+        }
+        return text
     }
 
     /// Of one kind below one entity; more are counted.
@@ -143,8 +156,8 @@ public struct TopologyView: Sendable {
                 .init(words.joined(separator: ", ")),
             ])
         }
-        if places.links.isEmpty { return "no links\n" }
-        return table.text(for: output)
+        if places.links.isEmpty { return remarks(report) + "no links\n" }
+        return remarks(report) + table.text(for: output)
     }
 
     private static func rate(_ value: AttributeValue) -> String {

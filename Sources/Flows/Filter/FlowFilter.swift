@@ -82,7 +82,7 @@ public struct FlowFilter: Hashable, Sendable {
 
     /// What can be said of the flow as a whole.
     public enum RecordPredicate: Hashable, Sendable {
-        /// The name of the interface matches the pattern.
+        /// The name of the interface matches the pattern: `NAME`, or `NAMESPACE:NAME`. The latter only in questions.
         case interface(NamePattern)
         case direction(Direction)
         /// One of the tags (the outer or the second one) has this identifier; nil: there is a tag.

@@ -107,6 +107,8 @@ public struct AddressText: Sendable, Hashable {
 public enum ChangeRefusal: Error, Sendable, Hashable {
     case unknownNode(String, suggestion: String?)
     case unknownLink(String, suggestion: String?)
+    /// No traffic that is measured is of it.
+    case unknownApplication(String, suggestion: String?)
     /// The name is that of links in several namespaces.
     case ambiguousLink(String, candidates: [String])
     /// The namespace has to be named where there are several.
@@ -128,6 +130,7 @@ extension ChangeRefusal: CustomStringConvertible {
         switch self {
         case .unknownNode(let name, let suggestion): "no node “\(name)”" + Self.hint(suggestion)
         case .unknownLink(let name, let suggestion): "no interface “\(name)”" + Self.hint(suggestion)
+        case .unknownApplication(let name, let suggestion): "no traffic of the application “\(name)”" + Self.hint(suggestion)
         case .ambiguousLink(let name, let candidates): "“\(name)” is an interface of several nodes: \(candidates.joined(separator: ", "))"
         case .namespaceMissing: "several nodes are known: say which with “in NODE”"
         case .exists(let what): "\(what): exists already"

@@ -26,7 +26,7 @@ public struct WhatIf: Sendable {
         for (position, change) in changes.enumerated() {
             if case .adjustDemands(let selector, let adjustment) = change {
                 let result = adjusted.adjusted(selector, adjustment)
-                if result.selected == 0 { throw RefusedChange(position: position, reason: .notFound("demand of that kind")) }
+                if result.selected == 0 { throw RefusedChange(position: position, reason: Self.nothing(of: selector, in: adjusted)) }
                 adjusted = result.demands
                 selected.append(result.selected)
                 continue
@@ -55,6 +55,18 @@ public struct WhatIf: Sendable {
         after =
             network.changesNoWays
             ? NetworkLoad(adjusted, taking: before.walks, over: planeAfter) : NetworkLoad(adjusted, over: planeAfter)
+    }
+
+    /// Why nothing was selected.
+    private static func nothing(of selector: DemandSelector, in demands: [Demand]) -> ChangeRefusal {
+        guard let wanted = selector.application?.lowercased() else { return .notFound("demand of that kind") }
+        let known = Set(demands.compactMap(\.application)).sorted()
+        if known.contains(where: { $0.lowercased() == wanted }) { return .notFound("demand of that kind") }
+        // A slip, or a part of the name: `postgres`.
+        let near =
+            Suggestion.nearest(to: wanted, among: known)
+            ?? known.first { $0.lowercased().contains(wanted) || wanted.contains($0.lowercased()) }
+        return .unknownApplication(selector.application ?? wanted, suggestion: near)
     }
 
     /// The part of a demand's flows that arrived before the changes and arrives after them, each 0...1.

@@ -9,6 +9,11 @@ public struct TopologyDifferenceReport: Codable, Hashable, Sendable {
     public var changes: [ChangeReport]
     /// Links whose rate around the two moments differs by more than noise, the largest shift first.
     public var traffic: [Shift]
+    /// Times in which nobody looked and that one of the two moments is in: of that moment is told what was seen last before it, and no
+    /// traffic is compared. nil for none.
+    public var gaps: [GapReport]?
+    /// RFC 3339; given where the first moment is before it: the changes are those since then.
+    public var historyBegins: String?
 
     public struct Shift: Codable, Hashable, Sendable {
         public var key: String
@@ -16,8 +21,19 @@ public struct TopologyDifferenceReport: Codable, Hashable, Sendable {
         /// bit/s, both directions.
         public var before: Double
         public var after: Double
+        /// `tcp/5432`, of communication.
+        public var `protocol`: String?
+        public var application: String?
+        /// Keys of those that the ends are in.
+        public var networks: [String]?
 
-        public init(key: String, name: String, before: Double, after: Double) {
+        public init(
+            key: String, name: String, before: Double, after: Double, protocol: String? = nil, application: String? = nil,
+            networks: [String]? = nil
+        ) {
+            self.protocol = `protocol`
+            self.application = application
+            self.networks = networks
             self.key = key
             self.name = name
             self.before = before
@@ -25,7 +41,11 @@ public struct TopologyDifferenceReport: Codable, Hashable, Sendable {
         }
     }
 
-    public init(from: Timestamp, to: Timestamp, changes: ChangeList, traffic: [Shift] = []) {
+    public init(
+        from: Timestamp, to: Timestamp, changes: ChangeList, traffic: [Shift] = [], gaps: [GapReport] = [], historyBegins: Timestamp? = nil
+    ) {
+        self.gaps = gaps.isEmpty ? nil : gaps
+        self.historyBegins = historyBegins?.description
         self.from = from.description
         self.to = to.description
         self.changes = changes.changes
@@ -60,6 +80,12 @@ extension TopologyDifferenceReport.Shift {
         let shift = abs(after.mean - before.mean)
         guard shift > max(noise, 0.1 * max(before.mean, after.mean), 1000) else { return nil }
         self.init(key: key.description, name: key.title, before: before.mean, after: after.mean)
+        if case .flow(let transport, let port, let application) = key.qualifier {
+            self.protocol = port == 0 ? "\(transport)" : "\(transport)/\(port)"
+            self.application = application
+        }
+        let networks = [key.a, key.b].compactMap(\.homeNetwork).map { NodeKey.network($0).description }
+        self.networks = networks.isEmpty ? nil : networks.first == networks.last ? [networks[0]] : networks
     }
 }
 

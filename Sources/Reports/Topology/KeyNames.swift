@@ -4,6 +4,14 @@ import Topology
 // What keys are called by people, and what flows they stand for.
 
 extension NodeKey {
+    /// The network that its key says it is in.
+    var homeNetwork: NetworkKey? {
+        switch self {
+        case .endpoint(let network, _), .prefix(let network, _), .station(let network, _), .service(let network, _, _): network
+        default: nil
+        }
+    }
+
     /// Without what it is in.
     var name: String {
         switch self {

@@ -15,6 +15,10 @@ public struct TopologyReport: Codable, Hashable, Sendable {
     /// What the bounds kept out; nil for a moment of the past.
     public var folded: Folded?
     public var omitted: Omitted?
+    /// The moment is in a time in which nobody looked: this is the topology as it was seen last before that. Nothing is known of loads.
+    public var gap: GapReport?
+    /// RFC 3339; given where the moment is before it, so that nothing is known of it.
+    public var historyBegins: String?
 
     /// What the bounds kept out of the topology, since the agent began.
     public struct Folded: Codable, Hashable, Sendable {
@@ -43,7 +47,7 @@ public struct TopologyReport: Codable, Hashable, Sendable {
     }
 
     /// The head of an answer, without entities and links: those are told one by one (``TopologyTeller``) while the client takes them.
-    public init(headOf snapshot: Snapshot, live: Bool, omitted: Int) {
+    public init(headOf snapshot: Snapshot, live: Bool, omitted: Int, gap: GapReport? = nil, historyBegins: Timestamp? = nil) {
         at = "\(snapshot.time)"
         epoch = snapshot.epoch
         self.live = live
@@ -51,6 +55,8 @@ public struct TopologyReport: Codable, Hashable, Sendable {
         links = []
         folded = live ? Folded(snapshot.folded) : nil
         self.omitted = omitted > 0 ? Omitted(links: omitted) : nil
+        self.gap = gap
+        self.historyBegins = historyBegins?.description
     }
 
     /// All of a selection at once.

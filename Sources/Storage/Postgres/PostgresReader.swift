@@ -24,6 +24,16 @@ public class PostgresReader: HistoryReading {
         }
     }
 
+    public func firstMoment() throws(StorageError) -> Timestamp? {
+        try reading { () throws(StorageError) in
+            guard let kept = try progress()?.keptFrom else { return nil }
+            if kept > .min { return Timestamp(nanoseconds: kept) }
+            let rows = try connection.run(
+                "SELECT valid_from FROM nilo_version WHERE tenant = $1 ORDER BY valid_from LIMIT 1", [.text(tenant)])
+            return rows.count == 0 ? nil : Timestamp(nanoseconds: rows.integer(0, 0))
+        }
+    }
+
     public func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity] {
         try reading { () throws(StorageError) in
             guard try keptFrom() <= time.nanoseconds else { return [] }

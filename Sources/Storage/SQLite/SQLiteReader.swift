@@ -25,6 +25,15 @@ public class SQLiteReader: HistoryReading {
         }
     }
 
+    public func firstMoment() throws(StorageError) -> Timestamp? {
+        try reading { () throws(StorageError) in
+            if let cut = try connection.integer("SELECT kept_from FROM progress WHERE kept_from > \(Int64.min)") {
+                return Timestamp(nanoseconds: cut)
+            }
+            return try connection.integer("SELECT start FROM change ORDER BY first LIMIT 1").map { Timestamp(nanoseconds: $0) }
+        }
+    }
+
     public func entities(at time: Timestamp) throws(StorageError) -> [StoredEntity] {
         try reading { () throws(StorageError) in try entityReading.entities(at: time.nanoseconds) }
     }

@@ -9,8 +9,12 @@ public enum Finding: Sendable, Hashable {
 }
 
 extension Snapshot {
+    /// Of the host's own namespace.
+    private static let homeName = "init"
+
     /// The node that a person means: its key, or as much of the key's end as is enough to tell it from all others (`blue/if/eth0`,
-    /// `blue/eth0`, `10.0.0.1`, `postgres`), or an endpoint's name.
+    /// `blue/eth0`, `10.0.0.1`, `postgres`), an interface with its namespace as answers show it (`blue:eth0`; of the host's own with its
+    /// name), or an endpoint's name.
     public func find(_ text: String) -> Finding {
         if let key = NodeKey(text), let id = id(of: key) { return .found(id) }
         let wanted = text.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
@@ -18,6 +22,14 @@ extension Snapshot {
         var matches: [(NodeKey, NodeID)] = []
         forEachNode { id, key in
             if key.ends(with: wanted) { matches.append((key, id)) }
+        }
+        if matches.isEmpty, let colon = text.lastIndex(of: ":") {
+            let (place, name) = (text[..<colon], text[text.index(after: colon)...])
+            forEachNode { id, key in
+                guard case .interface(let namespace, let own) = key, own == name else { return }
+                let isHome = namespace.name == Self.homeName
+                if isHome ? place == namespace.host || place == "host" : place == namespace.name { matches.append((key, id)) }
+            }
         }
         if matches.isEmpty {
             forEachNode { id, key in

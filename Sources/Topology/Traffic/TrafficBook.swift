@@ -100,7 +100,14 @@ struct TrafficBook {
 
     // MARK: merging
 
+    /// What mirror sessions make, here or on another host, is not what anybody says: neither the copies nor the tunnels that carry them.
+    static let mirrorVNIs: ClosedRange<UInt32> = 0xFF_0000...0xFF_FFFF
+
     mutating func merge(_ delta: FlowDelta, epoch: UInt64, graph: inout Graph) {
+        if delta.traits.notes.contains(.copy) || delta.key.vni.map(Self.mirrorVNIs.contains) == true {
+            counters.copiedDeltas += 1
+            return
+        }
         guard let place = places[delta.key.interface] else {
             counters.unplacedDeltas += 1
             return
