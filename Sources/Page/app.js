@@ -4,7 +4,7 @@ import { byId, h, toggles } from './dom.js';
 import { follow } from './events.js';
 import { startFind } from './find.js';
 import { FlowTable } from './flows.js';
-import { layerNames, stamp } from './format.js';
+import { layerNames, moment, stamp, when } from './format.js';
 import { pageKeys } from './keyboard.js';
 import { layers } from './layers.js';
 import { colourNames } from './level.js';
@@ -100,6 +100,12 @@ async function load(question) {
     if (waiting) load(waiting);
 }
 
+/** What is to be said of a map that is not that of its moment; null for nothing. */
+function unseen({ gap, historyBegins }) {
+    if (gap) return `nobody looked from ${when(moment(gap.from))}${gap.to ? ` to ${when(moment(gap.to))}` : ' on'}`;
+    return historyBegins ? `the history begins at ${when(moment(historyBegins))}` : null;
+}
+
 let isLive = false;
 async function showMoment(at) {
     const answer = await get('topology', at === null ? {} : { at: stamp(at) });
@@ -107,7 +113,7 @@ async function showMoment(at) {
     panel.compare(null);
     model.replace(answer);
     showTotals();
-    status.setEpoch(answer.epoch, at);
+    status.setEpoch(answer.epoch, at, unseen(answer));
 }
 
 async function showDifference({ from, to }) {
@@ -119,7 +125,7 @@ async function showDifference({ from, to }) {
     model.compare(diff);
     panel.compare(diff);
     showTotals();
-    status.setEpoch(answer.epoch, to);
+    status.setEpoch(answer.epoch, to, unseen(answer));
 }
 
 /** What all communication amounts to. */

@@ -31,11 +31,12 @@ export class Status {
         this.#show();
     }
 
-    /** @param at null, or the moment of the past that is shown. */
-    setEpoch(epoch, at) {
+    /** @param at null, or the moment of the past that is shown. @param remark of how well it is known, or null. */
+    setEpoch(epoch, at, remark = null) {
         this.#epoch = epoch;
         this.#place.classList.toggle('past', at !== null);
-        this.epoch.replaceChildren(h('span', { class: 'word' }, 'epoch '), h('span', { class: 'number' }, count(epoch)));
+        this.epoch.replaceChildren(h('span', { class: 'word' }, 'epoch '), h('span', { class: 'number' }, count(epoch)),
+            ...(remark ? [h('span', { class: 'word' }, ` · ${remark}`)] : []));
     }
 
     async #ask() {
