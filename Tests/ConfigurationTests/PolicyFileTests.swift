@@ -148,7 +148,7 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         ("mirror: [{name: a}]", "p.yaml:1: mirror[0]: has no to"),
         (
             "mirror:\n- {name: a, to: {file: {path: /x}}}\n- {name: b, to: {file: {path: /x}}}",
-            "p.yaml:3: mirror[1].to.file.path: is where a writes its files"
+            "p.yaml:3: mirror[1].to.file.path: \"/x\": is where a writes its files (mirror[0] in p.yaml:2)"
         ),
         ("mirror:\n- {name: a, to: {vxlan: {remote: 1.2.3.4}}}", "p.yaml:2: mirror[0].to.vxlan: has no vni"),
         (

@@ -84,6 +84,7 @@ import Testing
 
     /// The map of now, when nothing has changed for longer than a second.
     private func moment(_ what: String, _ site: AgentSite) async throws -> Moment {
+        _ = try await eventually(within: .seconds(10)) { (try? await site.map()) != nil }
         var map = try await site.map()
         let isQuiet = try await eventually(within: .seconds(20)) {
             let earlier = map

@@ -66,10 +66,10 @@ struct TopologyPlaces: Sendable {
 
     func name(of key: String) -> String { entities[key]?.name ?? key }
 
-    /// An endpoint's name, or its address where others are called the same: several servers may go by one name.
+    /// An endpoint's name, with its address before it where others are called the same: several servers may go by one name.
     private func unique(_ entity: EntityReport) -> String {
         guard entity.kind == "endpoint", sharedNames.contains(entity.name) else { return entity.name }
-        return entity.attributes["address"]?.description ?? entity.name
+        return endpoint(entity.key)
     }
 
     /// With the namespace of what is in one, or the host where that is its own.
