@@ -62,6 +62,7 @@ extension NodeKey {
     public func isKernelMade(_ state: EntityState) -> Bool {
         switch self {
         case .interface(_, let name):
+            if Self.fallbackTunnels.contains(name) { return true }
             if case .interface(let state) = state { return state.isLoopback }
             return name == "lo"
         case .endpoint(_, let address):
@@ -82,6 +83,11 @@ extension NodeKey {
         case .host, .namespace, .security, .service, .application, .zone: return false
         }
     }
+
+    /// In each namespace once a module of tunnels is loaded (ip-sysctl.rst, net.core.fb_tunnels_only_for_init_net).
+    private static let fallbackTunnels: Set = [
+        "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "sit0", "ip6tnl0", "ip6gre0", "ip6_vti0",
+    ]
 
     fileprivate var needsStateToTellWhoseItIs: Bool {
         switch self {
