@@ -26,6 +26,7 @@ extension AcceptanceLab {
             try site.configure(
                 interfaces: "all-but-loopback", namespaces: "\"\(lab.prefix)*\"", flows: 8192, ledgers: 128, applications: applications)
             let agent = try await site.start()
+            try await site.waitForTopology()
             try await servers?.ask(&lab)
             try await body(&lab, site)
             try await site.stop(agent, keep: false)

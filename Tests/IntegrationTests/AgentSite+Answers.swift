@@ -17,6 +17,11 @@ extension AgentSite {
         return try JSONDecoder().decode(type, from: Data(bytes))
     }
 
+    /// An agent that has just begun says that it does not know the topology yet.
+    func waitForTopology() async throws {
+        _ = try await eventually(within: .seconds(20)) { try await status().topology?.nodes ?? 0 > 0 }
+    }
+
     func status() async throws -> StatusReport { try await get("/v1/status") }
 
     func flows(_ filter: String = "") async throws -> [FlowReport] {

@@ -21,6 +21,7 @@ import Testing
         let site = try AgentSite(in: pair.a)
         try site.configure(interfaces: "va")
         let agent = try await site.start()
+        try await site.waitForTopology()
         let isKnown = try await eventually(within: .seconds(3)) {
             try await site.nilo("topology --network host:va").contains(Pair.addressA)
         }
