@@ -1,23 +1,30 @@
 import Glibc
 
-/// Small files of /proc and /sys.
+/// Small files, those of /proc and /sys before all.
 enum SystemFiles {
-    static func read(_ path: String) -> String? {
+    enum Unread: Error {
+        /// errno of open(2) or read(2).
+        case failed(Int32)
+        case isLonger
+    }
+
+    static func read(_ path: String) -> String? { (try? bytes(path)).map { String(decoding: $0, as: UTF8.self) } }
+
+    /// - Parameter most: bytes that it may have.
+    static func bytes(_ path: String, most: Int = .max) throws(Unread) -> [UInt8] {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return nil }
+        guard fd >= 0 else { throw .failed(errno) }
         defer { close(fd) }
-        var text: [UInt8] = []
+        var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
+        while bytes.count <= most {
             let count = Glibc.read(fd, &chunk, chunk.count)
-            if count > 0 {
-                text += chunk[..<count]
-            } else if count == 0 {
-                return String(decoding: text, as: UTF8.self)
-            } else if errno != EINTR {
-                return nil
-            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .failed(errno) }
+            if count == 0 { return bytes }
+            bytes += chunk[..<count]
         }
+        throw .isLonger
     }
 
     static func link(_ path: String) -> String? {

@@ -76,10 +76,8 @@ struct RateReader {
             }
             if let series = try series(of: key, span, measure, seconds, snapshot) { found = [series] }
         case .busiest(let kind, let top):
-            let keys = try reader.ask { (reading) throws(StorageError) in try reading.series() }
-                .compactMap { SeriesKey($0.key) }.filter { $0.measure == measure && !$0.isBackward }.map(\.subject)
             var all: [(series: SeriesListReport.SeriesReport, sum: Double)] = []
-            for key in Set(keys) where Self.is(key, of: kind, in: network) {
+            for key in try keptSubjects(measure) where Self.is(key, of: kind, in: network) {
                 guard let series = try series(of: key, span, measure, seconds, snapshot) else { continue }
                 let sum = (series.values + (series.reverse ?? [])).reduce(0) { $0 + ($1 ?? 0) }
                 if sum > 0 { all.append((series, sum)) }
@@ -131,6 +129,12 @@ struct RateReader {
         return .init(key: key, kind: kind, name: name, values: rates(forward), reverse: rates(backward), capacity: capacity)
     }
 
+    /// What the store has series of.
+    private func keptSubjects(_ measure: SeriesKey.Measure) throws -> Set<String> {
+        let keys = try reader.ask { (reading) throws(StorageError) in try reading.series() }.compactMap { SeriesKey($0.key) }
+        return Set(keys.lazy.filter { $0.measure == measure && !$0.isBackward }.map(\.subject))
+    }
+
     func points(_ key: SeriesKey, _ span: Span) throws -> [SeriesPoint] {
         try reader.ask { (reading) throws(StorageError) in
             try reading.points(of: key.text, from: span.from, to: span.to, resolution: span.resolution)
@@ -180,9 +184,7 @@ struct RateReader {
     func shifts(
         _ from: Timestamp, _ to: Timestamp, before: TopologyTeller, after: TopologyTeller, network: NetworkKey?, layer: TopologyLayer?
     ) throws -> [TopologyDifferenceReport.Shift] {
-        let kept = Set(
-            try reader.ask { (reading) throws(StorageError) in try reading.series() }
-                .compactMap { SeriesKey($0.key) }.filter { $0.measure == .bits && !$0.isBackward }.map(\.subject))
+        let kept = try keptSubjects(.bits)
         var links: [LinkKey] = []
         after.snapshot.forEachLink { link, kind, _, _ in
             let key = after.snapshot.key(of: link)
@@ -200,9 +202,7 @@ struct RateReader {
 
     /// What the links of a snapshot carried around its moment.
     func loads(_ snapshot: Snapshot) throws -> [LinkKey: LoadReport] {
-        let kept = Set(
-            try reader.ask { (reading) throws(StorageError) in try reading.series() }
-                .compactMap { SeriesKey($0.key) }.filter { $0.measure == .bits && !$0.isBackward }.map(\.subject))
+        let kept = try keptSubjects(.bits)
         var links: [LinkKey] = []
         snapshot.forEachLink { link, _, _, _ in
             let key = snapshot.key(of: link)

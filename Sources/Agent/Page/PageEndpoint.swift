@@ -54,21 +54,12 @@ struct PageEndpoint: ~Copyable {
     }
 
     private static func text(_ path: String, _ key: String) throws -> String {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw AgentFailure("read \(key)", "\(path): \(String(cString: strerror(errno)))") }
-        defer { close(fd) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
-        while bytes.count <= 1 << 20 {
-            let count = read(fd, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw AgentFailure("read \(key)", "\(path): \(String(cString: strerror(errno)))") }
-            if count == 0 { break }
-            bytes += chunk[..<count]
+        do throws(SystemFiles.Unread) {
+            let bytes = try SystemFiles.bytes(path, most: 1 << 20)
+            if !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) { return text }
+        } catch {
+            if case .failed(let code) = error { throw AgentFailure("read \(key)", "\(path): \(String(cString: strerror(code)))") }
         }
-        guard let text = String(validating: bytes, as: UTF8.self), bytes.count <= 1 << 20, !bytes.contains(0) else {
-            throw AgentFailure("read \(key)", "\(path) is not a text of at most 1 MiB")
-        }
-        return text
+        throw AgentFailure("read \(key)", "\(path) is not a text of at most 1 MiB")
     }
 }

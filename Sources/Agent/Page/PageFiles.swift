@@ -1,6 +1,5 @@
 import API
 import CPage
-import Glibc
 
 /// The files of the page, each by the path that it is asked for with. No part of a request ever becomes part of a file's name.
 enum PageFiles {
@@ -13,7 +12,7 @@ enum PageFiles {
         }
         if let own = own[path] { return response(own.bytes, type: own.type) }
         guard let library = libraries[path] else { return .failure(404, "no \(path)", hint: "the page is at /") }
-        guard let bytes = contents(library) else {
+        guard let bytes = try? SystemFiles.bytes(library, most: 1 << 20) else {
             return .failure(404, "\(library) is not installed", hint: "apt-get install node-d3-force; the page does without it")
         }
         return response(bytes, type: "text/javascript; charset=utf-8")
@@ -54,20 +53,4 @@ enum PageFiles {
         uniqueKeysWithValues: ["d3-force", "d3-collection", "d3-dispatch", "d3-quadtree", "d3-timer"].map {
             ("/lib/\($0).js", "/usr/share/nodejs/\($0)/dist/\($0).min.js")
         })
-
-    private static func contents(_ path: String) -> [UInt8]? {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return nil }
-        defer { close(fd) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65536)
-        while bytes.count <= 1 << 20 {
-            let count = read(fd, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { return bytes }
-            bytes += chunk[..<count]
-        }
-        return nil
-    }
 }
