@@ -34,6 +34,7 @@ final class WatchedNamespace {
     /// Numbers of namespaces that the last reading could not tell: nobody watches them.
     private var foreign: Set<Int32> = []
     private var speeds: [Int32: UInt64] = [:]
+    private var siblings = RouteSiblings()
     /// Of the interfaces.
     private var names: [Int32: String] = [:]
     /// nil before they are read.
@@ -138,7 +139,7 @@ final class WatchedNamespace {
         var facts = links.map { Fact.link(fact(of: $0)) }
         facts += try socket.addresses().map(Fact.address)
         facts += try socket.nexthopObjects().map(Fact.nexthop)
-        facts += try socket.routes().map(Fact.route)
+        facts += siblings.numbered(try socket.routes()).map(Fact.route)
         facts += try socket.rules().map(Fact.rule)
         facts += try socket.neighbours().map(Fact.neighbour)
         facts += try socket.forwardingEntries().map(Fact.forwarding)
@@ -174,13 +175,13 @@ final class WatchedNamespace {
         case .address(let address): return appeared(.address(address))
         case .addressGone(let address): return .vanished(Fact.address(address).identity, in: cookie)
         case .route(let route, let arrival):
-            // IPv4 keeps both; which of them is used is what a dump tells first.
-            if arrival == .appended, route.destination.address.isV4 { expire(.facts) }
-            return appeared(.route(route))
+            if siblings.isClear(route, arrival) { return appeared(.route(route)) }
+            expire(.facts)
+            return nil
         case .routeGone(let route):
-            // Of IPv6 it may have been one of several nexthops.
-            if !route.destination.address.isV4 { expire(.facts) }
-            return .vanished(Fact.route(route).identity, in: cookie)
+            if siblings.isClear(gone: route) { return .vanished(Fact.route(route).identity, in: cookie) }
+            expire(.facts)
+            return nil
         case .rule(let rule): return .appeared(.rule(rule), in: cookie)
         case .ruleGone(let rule): return .vanished(Fact.rule(rule).identity, in: cookie)
         case .nexthop(let object): return .appeared(.nexthop(object), in: cookie)

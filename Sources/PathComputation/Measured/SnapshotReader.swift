@@ -62,8 +62,8 @@ struct SnapshotReader {
         }
         nodes.routes.sort {
             let (a, b) = ($0.identity, $1.identity)
-            return (a.table, a.destination, a.metric, a.tos, a.source?.length ?? -1)
-                < (b.table, b.destination, b.metric, b.tos, b.source?.length ?? -1)
+            return (a.table, a.destination, a.metric, a.tos, a.source?.length ?? -1, a.sibling)
+                < (b.table, b.destination, b.metric, b.tos, b.source?.length ?? -1, b.sibling)
         }
         nodes.rules.sort { ($0.identity.priority, $0.identity.digest) < ($1.identity.priority, $1.identity.digest) }
         self.nodes = nodes
@@ -120,7 +120,7 @@ struct SnapshotReader {
             let route = Route(
                 table: identity.table, destination: identity.destination, source: identity.source, tos: identity.tos,
                 metric: identity.metric, kind: known.kind, origin: known.origin, scope: known.scope,
-                preferredSource: known.preferredSource, nexthops: nexthops)
+                preferredSource: known.preferredSource, nexthops: nexthops, sibling: identity.sibling)
             state.namespaces[namespace]?.routes.append(route)
         }
     }

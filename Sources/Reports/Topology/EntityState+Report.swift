@@ -54,6 +54,7 @@ extension NodeKey {
             if let source = route.source { found["from"] = .text("\(source)") }
             if route.tos != 0 { found["tos"] = .number(Double(route.tos)) }
             if route.metric != 0 { found["metric"] = .number(Double(route.metric)) }
+            if route.sibling != 0 { found["sibling"] = .number(Double(route.sibling)) }
         case .rule(_, let rule):
             found["family"] = .text(rule.family == .ipv4 ? "ip" : "ip6")
             found["priority"] = .number(Double(rule.priority))

@@ -17,7 +17,8 @@ extension NodeKey {
         switch self {
         case .host(let name), .application(let name), .zone(let name), .interface(_, let name): name
         case .namespace(let key): key.name
-        case .route(_, let route): route.destination.length == 0 ? "default" : "\(route.destination)"
+        case .route(_, let route):
+            (route.destination.length == 0 ? "default" : "\(route.destination)") + (route.sibling == 0 ? "" : " #\(route.sibling + 1)")
         case .rule(_, let rule): "rule \(rule.priority)"
         case .security: "security"
         case .network(let key): key.name

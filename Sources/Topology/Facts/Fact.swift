@@ -15,7 +15,7 @@ public enum Fact: Sendable, Hashable {
         switch self {
         case .link(let link): .link(link.index)
         case .address(let address): .address(address.interface, address.address, address.prefixLength)
-        case .route(let route): .route(route.identity)
+        case .route(let route): .route(route.identity(), onto: route.linkInterface)
         case .rule(let rule): .rule(rule)
         case .nexthop(let object): .nexthop(object.id)
         case .neighbour(let neighbour): .neighbour(neighbour.interface, neighbour.address)
@@ -28,7 +28,7 @@ public enum Fact: Sendable, Hashable {
 public enum FactIdentity: Sendable, Hashable {
     case link(Int32)
     case address(Int32, IPAddress, Int)
-    case route(RouteIdentity)
+    case route(RouteIdentity, onto: Int32?)
     indirect case rule(RoutingRule)
     case nexthop(UInt32)
     case neighbour(Int32, IPAddress)

@@ -21,11 +21,14 @@ public struct Route: Sendable, Hashable {
     public var nexthops: [Nexthop]
     /// `nhid`: the nexthops come from that object of the namespace.
     public var nexthopObject: UInt32?
+    /// How many that are like it but for what they do come before it in its table (`ip route append`, routers that announce themselves to one
+    /// interface): of IPv4 only the first is used.
+    public var sibling: UInt32
 
     public init(
         table: UInt32 = 254, destination: IPPrefix, source: IPPrefix? = nil, tos: UInt8 = 0, metric: UInt32 = 0, kind: RouteKind = .unicast,
         origin: UInt8 = 0, scope: AddressScope = .global, preferredSource: IPAddress? = nil, nexthops: [Nexthop] = [],
-        nexthopObject: UInt32? = nil
+        nexthopObject: UInt32? = nil, sibling: UInt32 = 0
     ) {
         self.table = table
         self.destination = destination
@@ -38,6 +41,14 @@ public struct Route: Sendable, Hashable {
         self.preferredSource = preferredSource
         self.nexthops = nexthops
         self.nexthopObject = nexthopObject
+        self.sibling = sibling
+    }
+
+    /// The interface that tells an IPv6 route onto a link (`fe80::/64 dev eth0`) from those onto others: they are no paths of one route, as
+    /// routes by gateways are (rt6_qualify_for_ecmp).
+    public var linkInterface: Int32? {
+        guard !destination.address.isV4, nexthopObject == nil, nexthops.count == 1, nexthops[0].gateway == nil else { return nil }
+        return nexthops[0].interface
     }
 }
 

@@ -79,6 +79,8 @@ extension NodeKey: LosslessStringConvertible {
             if let source = route.source { text += "/from/\(source)" }
             if route.tos != 0 { text += "/tos/\(route.tos)" }
             if route.metric != 0 { text += "/metric/\(route.metric)" }
+            if !route.interface.isEmpty { Self.write("/dev/", route.interface, to: &text) }
+            if route.sibling != 0 { text += "/sibling/\(route.sibling)" }
         case .rule(let key, let rule):
             Self.write(key, to: &text)
             text += "/rule/\(rule.family == .ipv4 ? 4 : 6)/\(rule.priority)/\(String(rule.digest, radix: 16))"
@@ -186,6 +188,12 @@ extension NodeKey: LosslessStringConvertible {
             case "metric":
                 guard let metric = parts.popFirst().flatMap({ UInt32($0) }) else { return nil }
                 route.metric = metric
+            case "dev":
+                guard let name = parts.popFirst().flatMap(KeyText.name) else { return nil }
+                route.interface = name
+            case "sibling":
+                guard let sibling = parts.popFirst().flatMap({ UInt32($0) }) else { return nil }
+                route.sibling = sibling
             default: return nil
             }
         }

@@ -73,19 +73,30 @@ public struct RouteIdentity: Sendable, Hashable {
     public var source: IPPrefix?
     public var tos: UInt8
     public var metric: UInt32
+    /// Of IPv6 routes onto a link, of which each interface may have one; empty for all others.
+    public var interface: String
+    /// See ``Route/sibling``.
+    public var sibling: UInt32
 
-    public init(table: UInt32, destination: IPPrefix, source: IPPrefix? = nil, tos: UInt8 = 0, metric: UInt32 = 0) {
+    public init(
+        table: UInt32, destination: IPPrefix, source: IPPrefix? = nil, tos: UInt8 = 0, metric: UInt32 = 0, interface: String = "",
+        sibling: UInt32 = 0
+    ) {
         self.table = table
         self.destination = destination
         self.source = source
         self.tos = tos
         self.metric = metric
+        self.interface = interface
+        self.sibling = sibling
     }
 }
 
 extension Route {
-    public var identity: RouteIdentity {
-        RouteIdentity(table: table, destination: destination, source: source, tos: tos, metric: metric)
+    /// - Parameter interface: the name of ``linkInterface``.
+    public func identity(interface: String = "") -> RouteIdentity {
+        RouteIdentity(
+            table: table, destination: destination, source: source, tos: tos, metric: metric, interface: interface, sibling: sibling)
     }
 }
 

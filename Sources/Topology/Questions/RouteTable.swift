@@ -22,10 +22,11 @@ struct RouteTable {
             default: break
             }
         }
-        // Longest prefix first, then the lowest metric.
+        // Longest prefix first, then the lowest metric, then as the kernel has them.
         for table in Array(routes.keys) {
             routes[table]!.sort {
-                ($1.identity.destination.length, $0.identity.metric) < ($0.identity.destination.length, $1.identity.metric)
+                ($1.identity.destination.length, $0.identity.metric, $0.identity.sibling)
+                    < ($0.identity.destination.length, $1.identity.metric, $1.identity.sibling)
             }
         }
         rules.sort { ($0.0.priority, $0.1) < ($1.0.priority, $1.1) }

@@ -93,7 +93,8 @@ struct Derivation {
                 claims[.link(LinkKey(.gateway, out.key, endpoint))] = .plain
             }
         }
-        claims[.node(.route(namespace, route.identity))] = .route(state)
+        let identity = route.identity(interface: route.linkInterface == nil ? "" : state.nexthops[0].interface)
+        claims[.node(.route(namespace, identity))] = .route(state)
         return claims
     }
 
