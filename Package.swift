@@ -50,7 +50,7 @@ let computation: [Target] = [  // 4
 ]
 
 let edges: [Target] = [  // 5
-    .target(name: "API", dependencies: ["CCurl", "CMicrohttpd", "NetworkTypes"]),
+    .target(name: "API", dependencies: ["CCurl", "CLinux", "CMicrohttpd", "NetworkTypes"]),
     .target(name: "Applications", dependencies: ["CLinux", "CNDPI", "Dissection", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
     .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),

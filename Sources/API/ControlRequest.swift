@@ -52,8 +52,8 @@ public struct ControlResponse: Sendable {
         case bytes([UInt8])
         /// Made while the client takes it, so that it is never in memory as a whole. What it holds on to is let go with it.
         case pieces(Pieces)
-        /// Made by the server's thread after the handler has returned: what takes a while, and needs nobody else.
-        case later(@Sendable () throws -> ControlResponse)
+        /// Made on another thread after the handler has returned: what takes a while, and needs nobody else.
+        case later(@Sendable () -> ControlResponse)
         /// The answer goes on: `start` gets the writing end and must return at once, handing it to another thread.
         case stream(start: @Sendable (ControlStream) -> Void)
     }
@@ -77,7 +77,7 @@ public struct ControlResponse: Sendable {
         body = .pieces(next)
     }
 
-    public init(later make: @escaping @Sendable () throws -> ControlResponse) {
+    public init(later make: @escaping @Sendable () -> ControlResponse) {
         status = 200
         contentType = ""
         body = .later(make)

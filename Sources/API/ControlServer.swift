@@ -3,7 +3,8 @@ import Glibc
 
 /// HTTP over a Unix stream socket, or over TCP for what only asks: libmicrohttpd with one thread of its own for each listener.
 ///
-/// The handler runs on that thread, one request at a time: it answers out of a snapshot and never waits. Sizes, connections and times are
+/// The handler runs on that thread, one request at a time: it answers out of a snapshot and never waits. What takes longer it hands on
+/// (``ControlResponse/Body/later(_:)``), and the thread serves others meanwhile. Sizes, connections and times are
 /// bounded (``Limits``), so that nobody who may connect can make the agent grow or keep others out.
 public final class ControlServer: Sendable {
     public typealias Handler = @Sendable (ControlRequest) -> ControlResponse
@@ -98,7 +99,7 @@ public final class ControlServer: Sendable {
 
     /// Ends every connection and stream; returns when the thread is gone, so do not let go of the last reference inside the handler.
     deinit {
-        session.stopStreams()
+        session.stop()
         MHD_stop_daemon(daemon)
     }
 }

@@ -5,11 +5,13 @@ import Synchronization
 /// What libmicrohttpd keeps for us from a request's first line to its end.
 final class PartialRequest {
     var body: [UInt8] = []
+    /// Once the request is whole and its answer takes a while.
+    var awaited: AwaitedAnswer?
 }
 
 /// What one listener knows: its connections and their deadlines, its streams, its handler.
 final class Session: Sendable {
-    private enum Phase { case reading, responding, streaming }
+    private enum Phase { case reading, working, responding, streaming }
 
     private struct Connection {
         /// Who connected; nil over TCP.
@@ -26,6 +28,7 @@ final class Session: Sendable {
     private struct State {
         var connections: [Int32: Connection] = [:]
         var streams: [ObjectIdentifier: ControlStream] = [:]
+        var awaited: [ObjectIdentifier: AwaitedAnswer] = [:]
         var largeAnswers = 0
         var stopping = false
     }
@@ -35,6 +38,7 @@ final class Session: Sendable {
     /// Of a listener that is read only: the socket that takes changes.
     private let controlSocket: String?
     private let handler: ControlServer.Handler
+    private let answers = AnswerQueue()
     private let state = Mutex(State())
 
     init(limits: ControlServer.Limits, readOnly: Bool, controlSocket: String?, handler: @escaping ControlServer.Handler) {
@@ -78,7 +82,7 @@ final class Session: Sendable {
         switch connection.phase {
         case .reading: now - connection.since > limits.requestTime
         case .responding: now - connection.since > limits.responseTime + .seconds(connection.taken >> 20)
-        case .streaming: false
+        case .working, .streaming: false
         }
     }
 
@@ -116,6 +120,12 @@ final class Session: Sendable {
             return .YES
         }
         let partial = Unmanaged<PartialRequest>.fromOpaque(pointer).takeUnretainedValue()
+        if let awaited = partial.awaited {
+            guard let response = awaited.take() else { return .YES }
+            partial.awaited = nil
+            self.state.withLock { _ = $0.awaited.removeValue(forKey: ObjectIdentifier(awaited)) }
+            return send(response, connection)
+        }
         if uploadSize.pointee > 0 {
             guard partial.body.count + uploadSize.pointee <= limits.bodyBytes else { return .NO }
             partial.body.append(contentsOf: UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee))
@@ -129,7 +139,25 @@ final class Session: Sendable {
             method: method, path: String(cString: url), query: values.last, repeated: values.repeated, body: partial.body,
             readOnly: readOnly, peer: peer(MHD_connection_socket(connection)), host: header("Host", connection),
             authorization: header("Authorization", connection))
-        return send(handler(request), connection)
+        let response = handler(request)
+        guard case .later(let make) = response.body else { return send(response, connection) }
+        return wait(for: make, partial, connection)
+    }
+
+    /// The connection sleeps until its answer has been made.
+    private func wait(for make: @escaping @Sendable () -> ControlResponse, _ partial: PartialRequest, _ connection: OpaquePointer)
+        -> MHD_Result
+    {
+        let ending = ControlResponse.failure(503, "the server is ending")
+        enter(.working, MHD_connection_socket(connection))
+        let awaited = AwaitedAnswer(for: connection)
+        partial.awaited = awaited
+        let isStopping = state.withLock { state in
+            state.awaited[ObjectIdentifier(awaited)] = awaited
+            return state.stopping
+        }
+        if isStopping || !answers.add({ awaited.put(make()) }) { awaited.put(ending) }
+        return .YES
     }
 
     /// Methods that ask for no change (RFC 9110, 9.2.1).
@@ -187,10 +215,8 @@ final class Session: Sendable {
             enter(.responding, fd)
             return queue(made, response, connection)
         case .pieces(let next): return send(next, response, connection)
-        case .later(let make):
-            do { return send(try make(), connection) } catch {
-                return send(.failure(500, "the answer cannot be made: \(error)"), connection)
-            }
+        // Has waited already: nothing that is made later is to be made later still.
+        case .later(let make): return send(make(), connection)
         case .stream(let start):
             let stream = ControlStream(connection: connection)
             let admitted = state.withLock { state in
@@ -255,12 +281,14 @@ final class Session: Sendable {
 
     func ended(_ stream: ControlStream) { state.withLock { _ = $0.streams.removeValue(forKey: ObjectIdentifier(stream)) } }
 
-    func stopStreams() {
-        let streams = state.withLock { state in
+    /// Wakes what sleeps: libmicrohttpd does not stop with suspended connections. Answers that are being made are not waited for.
+    func stop() {
+        let (streams, awaited) = state.withLock { state in
             state.stopping = true
-            return Array(state.streams.values)
+            return (Array(state.streams.values), Array(state.awaited.values))
         }
         for stream in streams { stream.abandon() }
+        for answer in awaited { answer.put(.failure(503, "the server is ending")) }
     }
 }
 

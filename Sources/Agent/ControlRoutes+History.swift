@@ -17,7 +17,7 @@ extension ControlRoutes {
         return { agent in
             let reader = try agent.history()
             let latest = isUntilNow ? agent.topology?.latest : nil
-            return ControlResponse(later: {
+            return later {
                 let coverage = try reader.coverage(of: from)
                 // With what the history begins is no change; its first look takes a moment.
                 let start = coverage.begins.map { min(to, $0 + Self.firstLook) } ?? from
@@ -36,7 +36,7 @@ extension ControlRoutes {
                     TopologyDifferenceReport(
                         from: from, to: to, changes: changes, traffic: shifts, gaps: gaps,
                         historyBegins: later?.begins ?? coverage.begins))
-            })
+            }
         }
     }
 
@@ -46,7 +46,7 @@ extension ControlRoutes {
         let top = try query.number("top", in: 1...100_000, standard: 1000)
         return { agent in
             let reader = try agent.history()
-            return ControlResponse(later: {
+            return later {
                 let all = try key.map { try Self.turns(of: $0, from, to, reader) } ?? Self.turns(from, to, reader)
                 // Some links are told as parents and networks of what they join.
                 let turns = all.filter { turn in
@@ -54,7 +54,7 @@ extension ControlRoutes {
                 }
                 return try json(
                     TopologyHistoryReport(from: from, to: to, turns: turns.suffix(top), matched: turns.count))
-            })
+            }
         }
     }
 
@@ -96,7 +96,7 @@ extension ControlRoutes {
 
     static func networks(_ agent: Agent) throws -> ControlResponse {
         let latest = try agent.knownTopology()
-        return ControlResponse(later: { try json(NetworkListReport(TopologyTeller(latest))) })
+        return later { try json(NetworkListReport(TopologyTeller(latest))) }
     }
 
     static func series(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
@@ -116,11 +116,11 @@ extension ControlRoutes {
             let reader = try agent.history()
             let latest = try agent.knownTopology()
             let place = agent.historyPlace
-            return ControlResponse(later: {
+            return later {
                 let wanted = try network.map { try self.network($0, in: [latest.snapshot]) }
                 let span = RateReader.Span(from: from, to: to, step: step, keeps: place?.keeps ?? { _ in .zero })
                 return try json(RateReader(reader).list(of: subject, span, measure, network: wanted, latest.snapshot))
-            })
+            }
         }
     }
 

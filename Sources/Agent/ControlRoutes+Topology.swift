@@ -27,14 +27,14 @@ extension ControlRoutes {
             }
             if let moment {
                 let reader = try agent.history()
-                return ControlResponse(later: {
+                return later {
                     let (snapshot, coverage) = (try reader.snapshot(at: moment), try reader.coverage(of: moment))
                     let loads = coverage.isSeen ? try RateReader(reader).loads(snapshot) : [:]
                     return try answer(TopologyTeller(snapshot, loads: loads), coverage)
-                })
+                }
             }
             let latest = try agent.knownTopology()
-            return ControlResponse(later: { try answer(TopologyTeller(latest)) })
+            return later { try answer(TopologyTeller(latest)) }
         }
     }
 

@@ -10,7 +10,7 @@ extension ControlRoutes {
         let (first, second) = (try query.needed("a"), try query.needed("b"))
         return { agent in
             let teller = try agent.topologyTeller()
-            return ControlResponse(later: {
+            return later {
                 let (a, b) = (try teller.snapshot.node(named: first), try teller.snapshot.node(named: second))
                 for node in [a, b] where teller.snapshot.members(of: node).count > largestComparison {
                     throw TopologyRefusal(
@@ -18,7 +18,7 @@ extension ControlRoutes {
                         hint: "compare namespaces or hosts of it")
                 }
                 return try json(NetworkComparisonReport(teller, a, b))
-            })
+            }
         }
     }
 
@@ -35,7 +35,7 @@ extension ControlRoutes {
         }
         return { agent in
             let latest = try agent.knownTopology()
-            return ControlResponse(later: {
+            return later {
                 // Of whole seconds, so that rates are of a time that was measured to its end.
                 let snapshot = latest.past.last ?? latest.snapshot
                 let earlier = latest.past.count > 1 ? latest.past.first : nil
@@ -47,7 +47,7 @@ extension ControlRoutes {
                         field: "change", value: changes[error.position], reason: "\(error)", hint: "docs/whatif.md has the words")
                 }
                 return try json(WhatIfAnswerReport(report, at: snapshot.time, epoch: snapshot.epoch))
-            })
+            }
         }
     }
 
@@ -68,7 +68,7 @@ extension ControlRoutes {
         }
         return { agent in
             let teller = try agent.topologyTeller()
-            return ControlResponse(later: {
+            return later {
                 let node = try teller.snapshot.node(named: of)
                 let answer =
                     switch question {
@@ -80,7 +80,7 @@ extension ControlRoutes {
                     case .talks: TopologyAnswerReport(talks: teller, node, top: top)
                     }
                 return try json(answer)
-            })
+            }
         }
     }
 
@@ -89,10 +89,10 @@ extension ControlRoutes {
             let reader = try agent.history()
             let latest = try agent.knownTopology()
             let place = agent.historyPlace
-            return ControlResponse(later: {
+            return later {
                 let talks = try PastTalks(reader, since: since, latest)
                 return try json(try talks.answer(name, top: top, keeps: place?.keeps ?? { _ in .zero }))
-            })
+            }
         }
     }
 }

@@ -69,22 +69,27 @@ enum ControlRoutes {
         switch question(request) {
         case .failure(let refusal): return refusal.response
         case .success(let question):
-            let result = ask(question).map { result in
-                result.flatMap { response in
-                    guard case .later(let make) = response.body else { return .success(response) }
-                    return Result { try make() }
-                }
+            guard let result = ask(question) else {
+                return .failure(503, "the agent is starting or ending", hint: "try again in a second")
             }
-            switch result {
-            case .success(let response)?: return response
-            case .failure(let error as StorageError)?: return .failure(503, "\(error)", hint: error.hint)
-            case .failure(let refusal as TopologyRefusal)?: return refusal.response
-            case .failure(let error as AgentFailure)?: return .failure(422, "\(error.what): \(error.why)", hint: error.hint)
-            case .failure(let error as PolicyFile.Failure)?: return .failure(422, "\(error)", hint: "nothing was changed")
-            case .failure(let error as PlanReport.Refusal)?: return .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)
-            case .failure(let error)?: return .failure(500, "\(error)")
-            case nil: return .failure(503, "the agent is starting or ending", hint: "try again in a second")
-            }
+            return response(result)
+        }
+    }
+
+    /// An answer that takes a while, and needs no more of the agent than it has already.
+    static func later(_ make: @escaping @Sendable () throws -> ControlResponse) -> ControlResponse {
+        ControlResponse(later: { response(Result { try make() }) })
+    }
+
+    private static func response(_ result: Result<ControlResponse, any Error>) -> ControlResponse {
+        switch result {
+        case .success(let response): response
+        case .failure(let error as StorageError): .failure(503, "\(error)", hint: error.hint)
+        case .failure(let refusal as TopologyRefusal): refusal.response
+        case .failure(let error as AgentFailure): .failure(422, "\(error.what): \(error.why)", hint: error.hint)
+        case .failure(let error as PolicyFile.Failure): .failure(422, "\(error)", hint: "nothing was changed")
+        case .failure(let error as PlanReport.Refusal): .failure(422, "\(error.rule): \(error.reason)", hint: error.hint)
+        case .failure(let error): .failure(500, "\(error)")
         }
     }
 

@@ -8,11 +8,14 @@
 #include <linux/sockios.h>
 #include <malloc.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +28,25 @@ int lx_setns_net(int fd) { return setns(fd, CLONE_NEWNET); }
 int lx_unshare_net(void) { return unshare(CLONE_NEWNET); }
 int lx_unshare_mount_private(void) { return unshare(CLONE_NEWNS) ?: mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL); }
 int lx_gettid(void) { return (int)syscall(SYS_gettid); }
+
+int lx_start_detached(void *(*run)(void *), void *context) {
+    pthread_attr_t attributes;
+    int code = pthread_attr_init(&attributes);
+    if (code != 0) return code;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    /* A thread inherits the mask of who starts it. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    code = pthread_create(&thread, &attributes, run, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return code;
+}
+
+/* Of Linux, setpriority(2) of process 0 is of the calling thread alone. */
+void lx_be_nice(void) { setpriority(PRIO_PROCESS, 0, 10); }
 int lx_close_from(unsigned int first) { return (int)syscall(SYS_close_range, first, ~0U, 0U); }
 int lx_pipe_cloexec(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 void lx_stdout_line_buffered(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

@@ -24,6 +24,10 @@ int lx_unshare_mount_private(void);
 uint64_t lx_netns_cookie(void);
 void lx_stdout_line_buffered(void);
 int lx_gettid(void);
+/* A thread that nobody waits for, with all signals blocked; 0, or errno when it could not be started. */
+int lx_start_detached(void *(*run)(void *), void *context);
+/* Lets every other thread of ordinary scheduling go before the calling one, as nice(1) does. */
+void lx_be_nice(void);
 /* close_range(2): closes every descriptor from that one on; -1 and errno. */
 int lx_close_from(unsigned int first);
 int lx_pipe_cloexec(int ends[2]);
