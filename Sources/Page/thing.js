@@ -81,9 +81,9 @@ export class Thing {
         }
         const trip = load.roundTripMicroseconds;
         if (trip) {
-            const [p90, p99] = ['p90', 'p99'].map(part => microsecondParts(trip[part]));
-            const worse = quiet(`p90 ${p90.number} ${p90.unit} · p99 ${p99.number} ${p99.unit}`, 'second');
-            rows.push(fact('round trip', measured(microsecondParts(trip.p50)), worse));
+            const [p50, p90, p99] = ['p50', 'p90', 'p99'].map(part => microsecondParts(trip[part]));
+            const worse = quiet(`p50 ≤ ${p50.number} ${p50.unit} · p90 ≤ ${p90.number} ${p90.unit} · p99 ≤ ${p99.number} ${p99.unit}`, 'second');
+            rows.push(fact('round trip', measured(microsecondParts(trip.least)), worse));
         }
         if (load.retransmissionRatio !== undefined) {
             rows.push(fact('sent again', measured({ number: (load.retransmissionRatio * 100).toFixed(2), unit: '%' })));

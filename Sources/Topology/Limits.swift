@@ -8,6 +8,8 @@ public struct TopologyLimits: Sendable, Hashable {
     public var endpointsPerNetwork = 16_384
     /// Flows whose direction, observation point and application are remembered.
     public var conversations = 262_144
+    /// Halves of round trips through tunnels that are remembered until the other half comes.
+    public var tunnelHalves = 16_384
     /// Names of endpoints that are remembered.
     public var names = 65_536
     /// Bytes of a namespace's security rules that are kept.

@@ -297,7 +297,7 @@ class Network:
                       reverseBitsPerSecond=round(bits * share), reversePacketsPerSecond=round(bits * share / 8 / 120))
         if self.links[key]["kind"] == "talk":
             p50 = 120 + 900 * mixed(key, 5)
-            result["roundTripMicroseconds"] = {"p50": round(p50), "p90": round(p50 * 1.8), "p99": round(p50 * (3 + 4 * mixed(key, 6)))}
+            result["roundTripMicroseconds"] = {"least": round(p50 * 0.6), "p50": round(p50), "p90": round(p50 * 1.8), "p99": round(p50 * (3 + 4 * mixed(key, 6)))}
             result["retransmissionRatio"] = round(0.0004 + 0.006 * mixed(key, 7) ** 4 * self.rate(key + "r", 1, time), 6)
         return result
 

@@ -76,7 +76,7 @@ struct StateTests {
                 AttachmentState(
                     prefixLength: 24, peer: maybe(address()), scope: random.pick([.global, .link]), isUsable: random.once(in: 2)))
         case 11: return .station(StationState(mac: maybe(mac()), vlan: maybe(7), isPermanent: random.once(in: 2)))
-        default: return .wire(WireState(capacity: maybe(random.next()), latencyMicroseconds: maybe(UInt32(random.next() >> 32))))
+        default: return .wire(WireState(capacity: maybe(random.next())))
         }
     }
 

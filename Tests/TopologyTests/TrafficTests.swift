@@ -167,6 +167,34 @@ struct TrafficTests {
         #expect(summary.roundTrips.quantile(0.5) == 1024)
     }
 
+    /// The outer packets of the two directions are flows of different ports; the parts of one point make a round trip.
+    @Test func aTunnelHasTheRoundTripsOfWhatIsInside() throws {
+        var (builder, numbers) = lab()
+        let (there, back) = (("192.0.2.1", "192.0.2.2"), ("192.0.2.2", "192.0.2.1"))
+        func trips(_ near: UInt32, _ far: UInt32, port: UInt16, epoch: Int64) throws -> RoundTrips {
+            var flow = TestFlow(source: "10.0.0.11", destination: "10.0.0.21", sourcePort: port, destinationPort: 5432)
+            flow.handshake = near
+            var answer = flow.reversed()
+            answer.handshake = far
+            var elsewhere = answer
+            elsewhere.handshake = 5
+            builder.observe(
+                .traffic([
+                    answer.seen(at: numbers["h1/eth0"]!, .ingress, vni: 100, between: back),
+                    elsewhere.seen(at: numbers["h2/eth0"]!, .egress, vni: 100, between: back),
+                ]))
+            _ = builder.commit(at: second(epoch))
+            builder.observe(.traffic([flow.seen(at: numbers["h1/eth0"]!, .egress, vni: 100, between: there)]))
+            let snapshot = builder.commit(at: second(epoch + 1))
+            let vteps = (1...2).map { "bridge/lab/wire/br-wire/ip/192.0.2.\($0)" }
+            return try summary("\(vteps[0])~tunnel:100~\(vteps[1])", snapshot).roundTrips
+        }
+        let one = try trips(100, 900, port: 40_001, epoch: 2)
+        #expect(one.leastMicroseconds == 1000 && one.count == 1)
+        let two = try trips(60, 700, port: 40_002, epoch: 4)
+        #expect(two.leastMicroseconds == 760 && two.count == 2)
+    }
+
     @Test func aVerdictMovesTheFlowToItsApplication() throws {
         var (builder, numbers) = lab()
         builder.observe(.traffic(everywhere(Self.query, numbers)))

@@ -143,7 +143,7 @@ public struct TopologyView: Sendable {
         let places = TopologyPlaces(report, kernelMade: kernelMade)
         var table = Table([
             .init("KIND"), .init("FROM", shrinksTo: 16), .init("TO", shrinksTo: 16), .init(numbers.title("LOAD", unit: "b/s"), right: true),
-            .init("WHAT", shrinksTo: 8, dropRank: 1),
+            .init("RTT", right: true, dropRank: 2), .init("WHAT", shrinksTo: 8, dropRank: 1),
         ])
         for link in places.links.sorted(by: { ($0.layer, $0.kind, $0.key) < ($1.layer, $1.kind, $1.key) }) {
             let words = link.attributes.sorted { $0.key < $1.key }.map { name, value in
@@ -153,6 +153,7 @@ public struct TopologyView: Sendable {
             table.append([
                 .init(link.kind), .init(places.path(of: link.from)), .init(places.path(of: link.to)),
                 .init(load.map { numbers.rate($0) } ?? ""),
+                .init(link.load?.roundTripMicroseconds.map { Duration.microseconds(Int64($0.least)).short } ?? ""),
                 .init(words.joined(separator: ", ")),
             ])
         }

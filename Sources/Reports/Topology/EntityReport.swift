@@ -90,12 +90,15 @@ public struct LoadReport: Codable, Hashable, Sendable {
     /// Since the link is there; of communication and tunnels.
     public var totals: Sums?
 
+    /// Of TCP handshakes: quantiles to within a factor of two, and the least, which is nearest to what the way itself takes there and back.
     public struct RoundTrip: Codable, Hashable, Sendable {
+        public var least: Double
         public var p50: Double
         public var p90: Double
         public var p99: Double
 
-        public init(p50: Double, p90: Double, p99: Double) {
+        public init(least: Double, p50: Double, p90: Double, p99: Double) {
+            self.least = least
             self.p50 = p50
             self.p90 = p90
             self.p99 = p99

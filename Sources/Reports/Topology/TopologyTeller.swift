@@ -235,7 +235,8 @@ public final class TopologyTeller: Sendable {
         if let p50 = traffic.roundTrips.quantile(0.5), let p90 = traffic.roundTrips.quantile(0.9),
             let p99 = traffic.roundTrips.quantile(0.99)
         {
-            load.roundTripMicroseconds = LoadReport.RoundTrip(p50: Double(p50), p90: Double(p90), p99: Double(p99))
+            load.roundTripMicroseconds = LoadReport.RoundTrip(
+                least: Double(traffic.roundTrips.leastMicroseconds), p50: Double(p50), p90: Double(p90), p99: Double(p99))
         }
         load.retransmissionRatio = traffic.retransmissionRatio.map { min(1, $0) }
         load.totals = LoadReport.Sums(

@@ -51,7 +51,6 @@ extension EntityState {
             if state.isPermanent { add("permanent", "yes") }
         case .wire(let state):
             add("capacity", state.capacity.map { BitRate(bitsPerSecond: Double($0)) })
-            add("latency", state.latencyMicroseconds.map { Duration.microseconds(Int64($0)).short })
         }
         return found
     }

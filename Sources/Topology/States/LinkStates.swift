@@ -57,30 +57,22 @@ public struct StationState: Sendable, Hashable {
     }
 }
 
-/// What a link can carry and how long that takes, where it is known.
+/// What a link can carry, where it is known. How long that takes is measured (``RoundTrips``), and no state.
 public struct WireState: Sendable, Hashable {
     /// Bits a second: the slower of the two ends.
     public var capacity: UInt64?
-    /// One way.
-    public var latencyMicroseconds: UInt32?
 
-    public init(capacity: UInt64? = nil, latencyMicroseconds: UInt32? = nil) {
-        self.capacity = capacity
-        self.latencyMicroseconds = latencyMicroseconds
-    }
+    public init(capacity: UInt64? = nil) { self.capacity = capacity }
 
     func write(_ tag: UInt8, to writer: inout ByteWriter) {
         writer.put(tag)
-        writer.flags([capacity != nil, latencyMicroseconds != nil])
+        writer.flags([capacity != nil])
         if let capacity { writer.number(capacity) }
-        if let latencyMicroseconds { writer.number(latencyMicroseconds) }
     }
 
     init?(from reader: inout ByteReader) {
-        guard let has = reader.flags(2) else { return nil }
+        guard let has = reader.flags(1) else { return nil }
         self.init()
-        guard reader.optional(has[0], &capacity, { $0.number(UInt64.self) }),
-            reader.optional(has[1], &latencyMicroseconds, { $0.number(UInt32.self) })
-        else { return nil }
+        guard reader.optional(has[0], &capacity, { $0.number(UInt64.self) }) else { return nil }
     }
 }

@@ -98,7 +98,7 @@ extension TrafficBook {
     }
 
     /// The node of one end: its own, or the prefix that it is under.
-    private mutating func node(_ party: Party, isAnswered: Bool, _ epoch: UInt64, _ graph: inout Graph) -> (NodeID, isFolded: Bool) {
+    mutating func node(_ party: Party, isAnswered: Bool, _ epoch: UInt64, _ graph: inout Graph) -> (NodeID, isFolded: Bool) {
         let name = network(party.network)
         let key = NodeKey.endpoint(name, party.address)
         if let known = graph.node(key) { return (known, false) }
@@ -161,29 +161,8 @@ extension TrafficBook {
         return id
     }
 
-    /// The pair of VTEPs. There is one link for both directions and whatever source ports the tunnel takes.
-    private mutating func settleTunnel(_ number: UInt32, _ epoch: UInt64, _ graph: inout Graph) {
-        if !isPlaced(number, graph) {
-            let key = conversations[number].key
-            let (a, _) = node(key.parties.0, isAnswered: true, epoch, &graph)
-            let (b, _) = node(key.parties.1, isAnswered: true, epoch, &graph)
-            let names = (graph.nodes[Int(a.rawValue)].key, graph.nodes[Int(b.rawValue)].key)
-            let isSwapped = LinkKey(.tunnel, names.0, names.1).a != names.0
-            let qualifier = PackedQualifier.vni(key.tunnel - 1)
-            let ends = isSwapped ? (b, a) : (a, b)
-            let id = graph.link(.tunnel, ends.0, ends.1, qualifier) ?? graph.setLink(.tunnel, ends.0, ends.1, qualifier, state: Graph.plain)
-            conversations[number].server = isSwapped ? 0 : 1
-            conversations[number].link = id.rawValue
-            conversations[number].born = graph.links[Int(id.rawValue)].born
-            conversations[number].placement = .own
-            conversations[number].placed = epoch
-            graph.traffic[Int(graph.links[Int(id.rawValue)].traffic)].flows += 1
-        }
-        flush(number, epoch, &graph)
-    }
-
     /// What is held goes into the link.
-    private mutating func flush(_ number: UInt32, _ epoch: UInt64, _ graph: inout Graph) {
+    mutating func flush(_ number: UInt32, _ epoch: UInt64, _ graph: inout Graph) {
         let server = conversations[number].server!
         let halves = (conversations[number][1 - server], conversations[number][server])
         let link = LinkID(rawValue: conversations[number].link)
@@ -194,9 +173,12 @@ extension TrafficBook {
             epoch: epoch)
         conversations[number].halves.0.held = Conversation.Amount()
         conversations[number].halves.1.held = Conversation.Amount()
+        guard conversations[number].watch < .max - 1 else { return }
+        var parts = (halves.0.handshake, halves.1.handshake)
+        if conversations[number].key.tunnel != 0 { parts = tunnelParts(parts, link, watch: conversations[number].watch) }
         // Once a conversation, when both parts are there.
-        if conversations[number].watch < .max - 1, halves.0.handshake != 0, halves.1.handshake != 0 {
-            graph.traffic[place].roundTrips.add(microseconds: halves.0.handshake &+ halves.1.handshake)
+        if parts.0 != 0, parts.1 != 0 {
+            graph.traffic[place].roundTrips.add(microseconds: parts.0 &+ parts.1)
             conversations[number].watch = .max - 1
         }
     }

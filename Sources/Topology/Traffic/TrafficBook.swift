@@ -21,6 +21,8 @@ struct TrafficBook {
     /// Links that carried something in this epoch.
     var active: [LinkID] = []
     var linkHand = 0
+    /// What is known of a round trip through a tunnel until the other part is.
+    var tunnelTrips: [TunnelPoint: (UInt32, UInt32)] = [:]
     private(set) var clock: EpochClock
 
     private(set) var resolution = AddressResolution()
