@@ -198,16 +198,16 @@ def check_past(browser):
     slide = """(at => { const e = document.querySelector('.track .%s'); e.value = e.max - Math.round((Date.now() - at * 1000) / 1000);
         e.dispatchEvent(new Event('input')); })(%s)"""
     browser.evaluate(slide % ("moment", earlier))
-    browser.wait_for("document.querySelector('.timeline.past')", 8, "the past")
+    browser.wait_for("document.querySelector('.timeline.past') && document.querySelector('.epoch').textContent.startsWith('map of')", 30, "the past")
     time.sleep(1)
     expect(find(browser, "late0", 0) is None, "late0 is in the past before it was made")
     expect(find(browser, "nilolab-host2") == "nilolab-host2", "the past is empty")
     browser.evaluate("document.querySelector('.timeline .now').click()")
-    browser.wait_for("!document.querySelector('.timeline.past')", 8, "now")
+    browser.wait_for("!document.querySelector('.timeline.past') && document.querySelector('.epoch').textContent.startsWith('epoch')", 30, "now")
     press(browser, '.timeline button[aria-pressed]')
     browser.evaluate(slide % ("since", earlier))
     browser.wait_for("document.querySelector('.panel h2').textContent === 'Compared'"
-                     " && /late0/.test(document.querySelector('.panel').textContent)", 8, "the comparison to name late0")
+                     " && /late0/.test(document.querySelector('.panel').textContent)", 30, "the comparison to name late0")
     if options.screenshots:
         choose_window(browser)
         time.sleep(1)
@@ -256,7 +256,7 @@ def take_screenshots(browser, folder):
         view(browser, name)
         if name == "series":
             press(browser, '#series [data-value="900"]')
-        time.sleep(1)
+        time.sleep(6)
         browser.screenshot(f"{folder}/{name}.png")
         browser.prefer("dark")
         time.sleep(1)
@@ -266,11 +266,13 @@ def take_screenshots(browser, folder):
         phone.resize(360, 740, True)
         open_page(phone)
         choose_window(phone)
+        phone.wait_for("document.getElementById('map-notice').hidden")
+        phone.wait_for("document.querySelectorAll('.panel .rows li').length > 5")
         time.sleep(3)
         phone.screenshot(f"{folder}/phone.png")
         for name in ("flows", "series"):
             view(phone, name)
-            time.sleep(1)
+            time.sleep(4)
             phone.screenshot(f"{folder}/phone-{name}.png")
 
 
