@@ -124,6 +124,7 @@ export class MapView extends EventTarget {
         if (this.focused && !this.scene.index.has(this.focused)) this.focused = null;
         if (this.camera.follows && !this.#tween) this.#fit();
         this.#request(true);
+        if (!this.#tween) this.dispatchEvent(new CustomEvent('scene'));
     }
 
     #fit() {
