@@ -210,8 +210,10 @@ def check_past(browser):
                      " && /late0/.test(document.querySelector('.panel').textContent)", 30, "the comparison to name late0")
     if options.screenshots:
         choose_window(browser)
-        time.sleep(1)
+        press(browser, "#zoom-fit")
+        time.sleep(2)
         browser.screenshot(f"{options.screenshots}/compared.png")
+        choose_window(browser, 3600)
     press(browser, '.timeline button[aria-pressed]')
     browser.wait_for("!document.querySelector('.timeline.past')", 8, "now again")
     run("ip", "-n", "nilolab-host2", "link", "del", "late0")
