@@ -108,6 +108,8 @@ function unseen({ gap, historyBegins }) {
 
 let isLive = false;
 async function showMoment(at) {
+    // Asked for before the slider was moved.
+    if (at === null && timeline.at !== null) return;
     const answer = await get('topology', at === null ? {} : { at: stamp(at) });
     isLive = at === null && timeline.at === null && timeline.since === null;
     panel.compare(null);

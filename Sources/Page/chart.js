@@ -1,6 +1,7 @@
 // One small chart of a rate over time: what goes forward above the line, what comes back below it, the capacity as a bed.
 import { face, fitted } from './dom.js';
 import { clock, day } from './format.js';
+import { outlined } from './labels.js';
 import { colours } from './theme.js';
 
 /** The next round number that is not under a value. */
@@ -8,6 +9,12 @@ export function ceiling(value) {
     if (!(value > 0)) return 1;
     const decade = 10 ** Math.floor(Math.log10(value));
     return [1, 1.5, 2, 3, 4, 5, 7.5, 10].map(step => step * decade).find(step => step >= value * 0.999);
+}
+
+/** Round numbers that the rates of both directions stay under. */
+export function scaleOf(values, reverse = []) {
+    const most = list => list.reduce((highest, value) => Math.max(highest, value ?? 0), 0);
+    return { top: ceiling(Math.max(1, most(values))), bottom: most(reverse) > 0 ? ceiling(most(reverse)) : 0 };
 }
 
 /** Moments for the axis: full minutes, hours or days, at most `most`. */
@@ -22,28 +29,36 @@ export function marks(from, to, most) {
     return found;
 }
 
-/** @param series {from, to, values, reverse?, capacity?} with moments in milliseconds. @param top of the scale.
- *  @param hover moment under the pointer, or null. @param compact: without an axis. */
-export function drawChart(canvas, series, { top, hover = null, format, compact = false }) {
+/** @param series {from, to, values, reverse?, capacity?} with moments in milliseconds. @param scale from ``scaleOf``: both directions are
+ *  drawn to the same. @param hover moment under the pointer, or null. @param compact: without an axis. */
+export function drawChart(canvas, series, { scale: { top, bottom }, hover = null, format, compact = false }) {
     const { width: w, height: h } = canvas.getBoundingClientRect();
     if (!w || !h) return;
     const { context } = fitted(canvas, w, h);
     const colour = colours();
     context.clearRect(0, 0, w, h);
     const [left, right, upper, lower] = compact ? [0, w, 3, h - 3] : [0, w, 15, h - 16];
-    const hasReverse = series.reverse?.some(value => value > 0);
-    const most = (hasReverse ? Math.max(...series.reverse.map(v => v ?? 0)) : 0) / top;
-    const line = hasReverse ? lower - (lower - upper) * Math.min(0.5, Math.max(0.18, most / (1 + most))) : lower;
+    const hasReverse = bottom > 0;
+    // Neither side is squeezed to nothing.
+    const share = hasReverse ? Math.min(0.85, Math.max(0.15, bottom / (top + bottom))) : 0;
+    const line = lower - (lower - upper) * share;
+    const pixels = Math.min((line - upper) / top, hasReverse ? (lower - line) / bottom : Infinity);
     const x = at => left + (at - series.from) / (series.to - series.from) * (right - left);
-    const up = value => line - Math.min(1, value / top) * (line - upper);
-    const scale = hasReverse ? Math.min((line - upper) / top, (lower - line) / Math.max(1, most * top)) : 0;
-    const down = value => line + value * scale;
+    const up = value => line - Math.min(value, top) * pixels;
+    const down = value => line + Math.min(value, bottom) * pixels;
     if (series.capacity && series.capacity <= top) rule(context, colour.silt, left, right, up(series.capacity), [4, 3]);
     const step = (series.to - series.from) / series.values.length;
     area(context, series.values, series.from, step, x, up, line, colour['water-2'], colour['water-4']);
     if (hasReverse) area(context, series.reverse, series.from, step, x, down, line, colour['water-1'], colour['water-3']);
     rule(context, colour.rule, left, right, line, []);
-    if (!compact) axis(context, colour, series, x, left, right, h, format(top), upper);
+    if (!compact) {
+        axis(context, colour, series, x, left, right, h);
+        // Each its own number, where there is room for both.
+        const [highest, lowest] = [up(top), down(bottom)];
+        const isTopFirst = top >= bottom;
+        if (isTopFirst || line - highest > 26) mark(context, colour, left, right, highest, -4, format(top));
+        if (hasReverse && (!isTopFirst || lowest - line > 24)) mark(context, colour, left, right, lowest, -3, format(bottom));
+    }
     if (hover !== null && hover >= series.from && hover <= series.to) rule2(context, colour.ink, x(hover), upper, lower);
 }
 
@@ -65,6 +80,13 @@ function rule2(context, style, x, y1, y2) {
     context.strokeStyle = style;
     context.lineWidth = 1;
     context.stroke();
+}
+
+/** A line of the scale with its number. */
+function mark(context, colour, left, right, y, above, text) {
+    rule(context, colour.rule, left, right, y, [1, 3]);
+    context.textAlign = 'left';
+    outlined(context, colour.surface, colour.muted, text, left + 1, y + above);
 }
 
 /** Filled to the line, stroked along the top; where nothing was measured there is a gap. */
@@ -95,7 +117,7 @@ function area(context, values, from, step, x, y, line, fill, stroke) {
     flush(values.length);
 }
 
-function axis(context, colour, series, x, left, right, h, text, upper) {
+function axis(context, colour, series, x, left, right, h) {
     context.fillStyle = colour.muted;
     context.strokeStyle = colour.rule;
     context.font = face(10);
@@ -110,7 +132,4 @@ function axis(context, colour, series, x, left, right, h, text, upper) {
         context.textAlign = 'center';
         context.fillText(mark.text, at, h - 2);
     }
-    context.textAlign = 'left';
-    rule(context, colour.rule, left, right, upper, [1, 3]);
-    context.fillText(text, left + 1, upper - 4);
 }

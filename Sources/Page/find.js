@@ -30,7 +30,7 @@ export function startFind(model, choose) {
                     take(entity.key);
                 },
             },
-                h('span', { class: 'name' }, entity.name), h('span', { class: 'quiet' }, describe(entity)))));
+                h('span', { class: 'name' }, model.title(entity.key)), h('span', { class: 'quiet' }, describe(entity)))));
         if (!found.length) list.append(h('li', { class: 'quiet', role: 'option', 'aria-disabled': 'true' }, 'nothing found'));
         list.hidden = false;
         field.setAttribute('aria-expanded', 'true');

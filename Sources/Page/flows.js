@@ -184,6 +184,7 @@ function ago(last, at) {
 function details(flow) {
     const outer = flow.tuple;
     const facts = [
+        ['application', flow.application && `${flow.application} by ${flow.applicationBasis}`], ['server', flow.serverName],
         ['first seen', when(flow.first)], ['packets', count(flow.totals.wirePackets)], ['bytes', count(flow.totals.wireBytes)],
         ['packet sizes', `${flow.smallestPacket} to ${flow.largestPacket} B`],
         ['TTL', flow.ttlMinimum === flow.ttlMaximum ? flow.ttlMinimum : `${flow.ttlMinimum} to ${flow.ttlMaximum}`],

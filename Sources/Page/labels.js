@@ -80,7 +80,7 @@ export class Labels {
             if (node.rank > least || drawn > 260) break;
             const [sx, sy] = camera.toScreen(node.x, node.y);
             if (sx < -40 || sx > size.width + 40 || sy < -20 || sy > size.height + 20) continue;
-            const width = widthOf(context, font, node.entity.name);
+            const width = widthOf(context, font, node.label);
             const above = node.entity.kind === 'service';
             let y = above ? sy - radius(node) * k - 5 : sy + radius(node) * k + 11;
             if (!this.claim(sx - width / 2, y - 9, width, 10)) {
@@ -88,7 +88,7 @@ export class Labels {
                 y += above ? -15 : 15;
                 if (!this.claim(sx - width / 2, y - 9, width, 10)) continue;
             }
-            outlined(context, colours.surface, node.rank <= 2 ? colours.ink : colours.muted, node.entity.name, sx, y);
+            outlined(context, colours.surface, node.rank <= 2 ? colours.ink : colours.muted, node.label, sx, y);
             drawn += 1;
         }
     }

@@ -101,7 +101,10 @@ export class MapView extends EventTarget {
     /** Entities and links are values: the scene takes the newer ones. */
     #renew() {
         if (!this.scene) return;
-        for (const node of this.scene.nodes) node.entity = this.model.entities.get(node.key) ?? node.entity;
+        for (const node of this.scene.nodes) {
+            node.entity = this.model.entities.get(node.key) ?? node.entity;
+            node.label = this.model.label(node.entity);
+        }
         for (const drawn of this.scene.links) drawn.link = this.model.links.get(drawn.key) ?? drawn.link;
     }
 
@@ -121,11 +124,13 @@ export class MapView extends EventTarget {
         if (this.focused && !this.scene.index.has(this.focused)) this.focused = null;
         if (this.camera.follows && !this.#tween) this.#fit();
         this.#request(true);
+        if (!this.#tween) this.dispatchEvent(new CustomEvent('scene'));
     }
 
     #fit() {
         const levels = this.scene.arrangement.curved && this.#size.width > 700;
-        this.camera.fit(this.scene.bounds, { left: levels ? 80 : 14, right: 18, top: 18, bottom: this.#size.width > 700 ? 44 : 18 });
+        // Of the names of the levels, the legend, and on a phone the buttons.
+        this.camera.fit(this.scene.bounds, { left: levels ? 80 : 14, right: this.#size.width > 700 ? 18 : 14, top: 18, bottom: 46 });
     }
 
     fit() {

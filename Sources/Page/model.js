@@ -15,6 +15,8 @@ export class Model extends EventTarget {
     isCompared = false;
     /** Links that the agent left out of its answer. */
     omitted = 0;
+    /** Names that more than one endpoint has; null: to be found out. */
+    #shared = null;
 
     /** Takes a whole topology's place. */
     replace(answer) {
@@ -85,9 +87,26 @@ export class Model extends EventTarget {
 
     title(key) {
         const entity = this.entities.get(key);
-        if (entity) return entity.name;
+        if (entity) return this.#isShared(entity) ? `${entity.name} (${entity.attributes.address})` : entity.name;
         const link = this.links.get(key);
         return link ? link.name ?? `${this.qualified(link.from)} – ${this.qualified(link.to)}` : key;
+    }
+
+    /** As short as the map has it: the address where others go by the same name. */
+    label(entity) {
+        return this.#isShared(entity) ? entity.attributes.address : entity.name;
+    }
+
+    #isShared({ kind, name, attributes }) {
+        if (kind !== 'endpoint' || !attributes.address || attributes.address === name) return false;
+        if (!this.#shared) {
+            const counts = new Map();
+            for (const entity of this.entities.values()) {
+                if (entity.kind === 'endpoint') counts.set(entity.name, (counts.get(entity.name) ?? 0) + 1);
+            }
+            this.#shared = new Set([...counts].filter(([, count]) => count > 1).map(([one]) => one));
+        }
+        return this.#shared.has(name);
     }
 
     /** An interface with its namespace, or its host where that is the host's own: `web-1:eth0`, `aswan:eth0`. */
@@ -129,6 +148,7 @@ export class Model extends EventTarget {
 
     /** `things`: something came or went; `attributes`: something is different; `loads`: rates alone. */
     #tell(what) {
+        if (what !== 'loads') this.#shared = null;
         this.dispatchEvent(new CustomEvent('change', { detail: what }));
     }
 }

@@ -6,6 +6,7 @@ import { addGlyph, form, isDown, radius } from './glyphs.js';
 import { fitting, Labels, outlined, sorted } from './labels.js';
 import { busier, colour as shadeOf, colourNames, width } from './level.js';
 
+const bold = `600 ${face(13)}`;
 const crowd = 300;
 const loudest = 60;
 const veil = { order: -1, colour: 'water-3', width: 0, alpha: 0.16 };
@@ -234,11 +235,15 @@ export class Painter {
         this.#labels.clear();
         context.textBaseline = 'alphabetic';
         this.#drawMarks(context, colour, camera);
-        for (const block of this.#scene.blocks.filter(b => b.kind === 'host')) {
+        const hosts = this.#scene.blocks.filter(block => block.kind === 'host');
+        const room = block => block.w * camera.k - 16;
+        const isShort = hosts.some(block => fitting(context, bold, block.name, block.name, room(block)) !== block.name);
+        for (const block of hosts) {
             const [x, y] = camera.toScreen(block.x, block.y);
-            this.#name(context, colour, block, x + 12, y + 8 + 11 * Math.min(1, camera.k + 0.3), block.w * camera.k - 16);
+            const name = isShort ? block.short : block.name;
+            this.#name(context, colour, { name, short: block.short }, x + 12, y + 8 + 11 * Math.min(1, camera.k + 0.3), room(block));
         }
-        if (camera.k >= 0.45) for (const block of this.#scene.blocks) if (block.kind === 'namespace') this.#spaceName(context, colour, block, camera);
+        if (camera.k >= 0.45) this.#drawSpaceNames(context, colour, camera);
         for (const hull of this.#scene.hulls) {
             const top = hull.points.reduce((best, p) => (p[1] < best[1] ? p : best), [0, Infinity]);
             const [x, y] = camera.toScreen(top[0], top[1] - 30);
@@ -249,7 +254,6 @@ export class Painter {
     }
 
     #name(context, colour, { name, short }, x, y, room) {
-        const bold = `600 ${face(13)}`;
         const shown = fitting(context, bold, name, short, room);
         if (!shown || !this.#labels.claim(x, y - 11, Math.min(room, shown.length * 8), 12)) return;
         context.font = bold;
@@ -257,12 +261,18 @@ export class Painter {
         outlined(context, colour.block, colour.ink, shown, x, y);
     }
 
+    #drawSpaceNames(context, colour, camera) {
+        const spaces = this.#scene.blocks.filter(block => block.kind === 'namespace');
+        const room = block => block.w * camera.k + 4;
+        const isShort = spaces.some(block => fitting(context, face(10), block.name, block.name, room(block)) !== block.name);
+        for (const block of spaces) this.#spaceName(context, colour, block, isShort ? block.short : block.name, room(block), camera);
+    }
+
     /** At the top of a namespace's column: whole, or without what all have in common, or cut. */
-    #spaceName(context, colour, block, camera) {
+    #spaceName(context, colour, block, name, room, camera) {
         const [x, y] = camera.toScreen(block.x + block.w / 2, block.y);
         const font = face(10);
-        const room = block.w * camera.k + 4;
-        const shown = fitting(context, font, block.name, block.short, room);
+        const shown = fitting(context, font, name, block.short, room);
         if (!shown || !this.#labels.claim(x - room / 2 + 6, y + 3, room - 12, 9)) return;
         context.font = font;
         context.textAlign = 'center';

@@ -24,6 +24,8 @@ export class Panel {
     constructor(model, map, timeline) {
         this.parts = { model, map, timeline };
         model.addEventListener('change', event => this.#modelChanged(event.detail));
+        // The free arrangement takes its time: what is to be seen is known when it is done.
+        map.addEventListener('scene', () => { if (this.#now) this.#fillBusiest(); });
         onTheme(() => this.#thing?.redraw());
         new ResizeObserver(() => this.#thing?.redraw()).observe(this.#place);
     }

@@ -16,15 +16,15 @@ export class Scene {
         for (const entity of nodes) {
             const place = arrangement.place.get(entity.key);
             if (!place) continue;
-            const node = { key: entity.key, entity, x: place.x, y: place.y, w: place.w };
+            const node = { key: entity.key, entity, label: model.label(entity), x: place.x, y: place.y, w: place.w };
             this.nodes.push(node);
             this.index.set(entity.key, node);
         }
         this.blockIndex = new Map(this.blocks.map(block => [block.key, block]));
         this.#join(links);
         this.#stems();
-        this.bounds = this.#bounds();
         this.hulls = arrangement.curved ? [] : this.#hulls(model);
+        this.bounds = this.#bounds();
     }
 
     #join(links) {
@@ -73,6 +73,8 @@ export class Scene {
         };
         for (const block of this.blocks) add(block.x, block.y, block.x + block.w, block.y + block.h);
         for (const node of this.nodes) add(node.x - node.w / 2 - 24, node.y - 24, node.x + node.w / 2 + 24, node.y + 24);
+        // A hull has a rim, and above it its name.
+        for (const hull of this.hulls) for (const [x, y] of hull.points) add(x - 36, y - 62, x + 36, y + 36);
         // Curves reach about three quarters of the way to their control points.
         for (const { course: c } of this.links) {
             add(c[0], c[1] + 0.75 * (Math.min(c[3], c[5]) - c[1]), c[0], c[1] + 0.75 * (Math.max(c[3], c[5]) - c[1]));

@@ -1,11 +1,13 @@
 // Time series as small multiples: of links, virtual networks or applications, on one scale or each on its own, with one pointer over all.
 import { Latest } from './api.js';
-import { ceiling, drawChart } from './chart.js';
+import { drawChart, scaleOf } from './chart.js';
 import { byId, h, measured, toggles } from './dom.js';
 import { bitRate, bitRateParts, moment, packetRate, packetRateParts, stamp, when } from './format.js';
 import { onTheme } from './theme.js';
 
 const every = 5000;
+/** Seconds: what is older is not now. */
+const fresh = 15;
 const kinds = [['link', 'Links'], ['network', 'Networks'], ['application', 'Applications']];
 const windows = [['900', '15 min'], ['3600', '1 h'], ['21600', '6 h'], ['86400', '24 h']];
 
@@ -104,13 +106,13 @@ export class SeriesView {
     #draw() {
         if (!this.#answer || !this.grid.offsetParent) return;
         const { from, to } = { from: moment(this.#answer.from), to: moment(this.#answer.to) };
-        const tops = this.#answer.series.map(series => ceiling(Math.max(1, ...series.values.map(v => v ?? 0))));
-        const one = Math.max(1, ...tops);
+        const scales = this.#answer.series.map(series => scaleOf(series.values, series.reverse));
+        const one = { top: Math.max(1, ...scales.map(scale => scale.top)), bottom: Math.max(0, ...scales.map(scale => scale.bottom)) };
         const format = this.#measure === 'bits' ? bitRate : packetRate;
         this.#answer.series.forEach((series, index) => {
             const card = this.#cards.get(series.key);
             const shown = { from, to, values: series.values, reverse: series.reverse, capacity: series.capacity };
-            drawChart(card.canvas, shown, { top: this.#scale === 'one' ? one : tops[index], hover: this.#hover, format });
+            drawChart(card.canvas, shown, { scale: this.#scale === 'one' ? one : scales[index], hover: this.#hover, format });
             this.#read(card, series, from, to, format);
         });
     }
@@ -118,7 +120,8 @@ export class SeriesView {
     /** The number in the card's head: under the pointer, or the latest. */
     #read(card, series, from, to, format) {
         const at = this.#hover ?? to;
-        const place = Math.min(series.values.length - 1, Math.max(0, Math.floor((at - from) / (to - from) * series.values.length)));
+        const under = Math.min(series.values.length - 1, Math.max(0, Math.floor((at - from) / (to - from) * series.values.length)));
+        const place = this.#hover === null ? this.#latest(series.values) : under;
         const [value, back] = [series.values[place], series.reverse?.[place]];
         card.now.replaceChildren(value === null ? 'not measured' : measured(this.#parts(value)));
         const words = [];
@@ -130,6 +133,13 @@ export class SeriesView {
         const told = value === null ? 'not measured' : format(value);
         const then = this.#hover === null ? 'now' : `at ${when(at)}`;
         card.canvas.setAttribute('aria-label', `${series.name}: ${told} ${then}, highest ${format(most)}`);
+    }
+
+    /** The newest step that was measured: those of the last seconds are still to come. */
+    #latest(values) {
+        const steps = Math.ceil(fresh / this.#answer.stepSeconds);
+        const place = values.findLastIndex(value => value !== null);
+        return place >= values.length - 1 - steps ? place : values.length - 1;
     }
 
     #point(event) {

@@ -1,7 +1,7 @@
 // The line at the top that says how the agent is: alive or not, its epoch, whether its books close, and what it warns of.
 import { get } from './api.js';
 import { byId, h } from './dom.js';
-import { count, span } from './format.js';
+import { count, span, when } from './format.js';
 
 const every = 5000;
 
@@ -35,7 +35,8 @@ export class Status {
     setEpoch(epoch, at, remark = null) {
         this.#epoch = epoch;
         this.#place.classList.toggle('past', at !== null);
-        this.epoch.replaceChildren(h('span', { class: 'word' }, 'epoch '), h('span', { class: 'number' }, count(epoch)),
+        const [word, number] = at === null ? ['epoch ', count(epoch)] : ['map of ', when(at)];
+        this.epoch.replaceChildren(h('span', { class: 'word' }, word), h('span', { class: 'number' }, number),
             ...(remark ? [h('span', { class: 'word' }, ` · ${remark}`)] : []));
     }
 

@@ -1,6 +1,6 @@
 // One entity or link in full: load, ends, attributes, what is in it, links, flows and changes. The latter are asked for when it is opened.
 import { get } from './api.js';
-import { ceiling, drawChart } from './chart.js';
+import { drawChart, scaleOf } from './chart.js';
 import { byId, h, measured } from './dom.js';
 import {
     attribute, bitRate, bitRateParts, microsecondParts, moment, packetRateParts, percent, place, span, stamp, when,
@@ -134,9 +134,8 @@ export class Thing {
         const words = `The last 15 minutes of ${this.model.title(this.key)}`;
         const canvas = h('canvas', { class: 'small-chart', role: 'img', 'aria-label': words });
         this.#chart.replaceChildren(h('h3', {}, 'Last 15 minutes'), canvas);
-        const most = Math.max(...values.map(v => v ?? 0), ...(reverse ?? []).map(v => v ?? 0));
         const shown = { from: moment(answer.from), to: moment(answer.to), values, reverse, capacity };
-        this.#draw = () => drawChart(canvas, shown, { top: ceiling(most), format: bitRate });
+        this.#draw = () => drawChart(canvas, shown, { scale: scaleOf(values, reverse), format: bitRate });
         this.redraw();
     }
 

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: Tests/PageTests/test_agent_page.py [--nilo PROGRAM] [--screenshots DIR]
+"""usage: Tests/PageTests/test_agent_page.py [--nilo PROGRAM] [--screenshots DIR [--after SECONDS]]
 
 Looks at the page of a real agent with a real browser: over tools/lab and its traffic, in namespaces of its own. The map shows the lab's
 hosts and tenants and what its links carry, the flow table and the series fill, the slider shows the past after a change, and the browser
 complains of nothing.
 
   --nilo PROGRAM      the agent; without it that of the debug build
-  --screenshots DIR   also take pictures: map.png, map-dark.png, compared.png, flows.png, series.png and phone.png
+  --screenshots DIR   also take pictures: map.png, map-dark.png, chosen.png, free.png, compared.png, flows.png, series.png, phone.png, …
+  --after SECONDS     of traffic, so that there is a past to be seen
 
 Needs root, and what test_page.py needs; without it is skipped (exit 0). Exit status 0: nothing failed.
 """
@@ -80,7 +81,7 @@ def watched():
         with open(f"{folder}/agent.log", "w") as log:
             agent = subprocess.Popen([options.nilo, "agent", "--config", f"{folder}/agent.yaml"], stdout=log, stderr=log)
         try:
-            run(lab, "traffic", "--seconds", "900")
+            run(lab, "traffic", "--seconds", str(900 + int(options.after)))
             yield agent
             if agent.poll() is not None:
                 raise AssertionError(f"the agent ended: {pathlib.Path(folder, 'agent.log').read_text()}")
@@ -125,7 +126,7 @@ def ask(browser, path):
     return browser.evaluate(f"fetch('v1/{path}').then(r => r.json())")
 
 
-def find(browser, name, seconds=10):
+def find(browser, name, seconds=10, leave=True):
     """The panel's heading after a search as a person makes it; None where nothing is found in that time."""
     end = time.monotonic() + seconds
     while True:
@@ -140,7 +141,8 @@ def find(browser, name, seconds=10):
         time.sleep(0.3)
     browser.key("Enter")
     title = browser.wait_for("document.querySelector('.panel.chosen h2')?.textContent", 5)
-    browser.evaluate("document.querySelector('.panel .close')?.click(), document.activeElement.blur()")
+    if leave:
+        browser.evaluate("document.querySelector('.panel .close')?.click(), document.activeElement.blur()")
     return title
 
 
@@ -196,19 +198,22 @@ def check_past(browser):
     slide = """(at => { const e = document.querySelector('.track .%s'); e.value = e.max - Math.round((Date.now() - at * 1000) / 1000);
         e.dispatchEvent(new Event('input')); })(%s)"""
     browser.evaluate(slide % ("moment", earlier))
-    browser.wait_for("document.querySelector('.timeline.past')", 8, "the past")
+    browser.wait_for("document.querySelector('.timeline.past') && document.querySelector('.epoch').textContent.startsWith('map of')", 30, "the past")
     time.sleep(1)
     expect(find(browser, "late0", 0) is None, "late0 is in the past before it was made")
     expect(find(browser, "nilolab-host2") == "nilolab-host2", "the past is empty")
     browser.evaluate("document.querySelector('.timeline .now').click()")
-    browser.wait_for("!document.querySelector('.timeline.past')", 8, "now")
+    browser.wait_for("!document.querySelector('.timeline.past') && document.querySelector('.epoch').textContent.startsWith('epoch')", 30, "now")
     press(browser, '.timeline button[aria-pressed]')
     browser.evaluate(slide % ("since", earlier))
     browser.wait_for("document.querySelector('.panel h2').textContent === 'Compared'"
-                     " && /late0/.test(document.querySelector('.panel').textContent)", 8, "the comparison to name late0")
+                     " && /late0/.test(document.querySelector('.panel').textContent)", 30, "the comparison to name late0")
     if options.screenshots:
-        time.sleep(1)
+        choose_window(browser)
+        press(browser, "#zoom-fit")
+        time.sleep(2)
         browser.screenshot(f"{options.screenshots}/compared.png")
+        choose_window(browser, 3600)
     press(browser, '.timeline button[aria-pressed]')
     browser.wait_for("!document.querySelector('.timeline.past')", 8, "now again")
     run("ip", "-n", "nilolab-host2", "link", "del", "late0")
@@ -227,31 +232,56 @@ def check_no_complaints(browser):
 CHECKS = (check_hosts, check_loads, check_flows, check_series, check_past, check_no_complaints)
 
 
+def choose_window(browser, seconds=900):
+    browser.evaluate(f"(e => {{ e.value = '{seconds}'; e.dispatchEvent(new Event('change')); }})(document.querySelector('.timeline select'))")
+
+
 def take_screenshots(browser, folder):
     browser.evaluate("document.querySelector('.panel .close')?.click(), document.activeElement.blur()")
-    browser.evaluate("(e => { e.value = '900'; e.dispatchEvent(new Event('change')); })(document.querySelector('.timeline select'))")
-    time.sleep(3)
+    choose_window(browser)
+    # No change is marked any more.
+    time.sleep(8)
     for theme, ending in (("light", ""), ("dark", "-dark")):
         browser.prefer(theme)
         time.sleep(0.7)
         browser.screenshot(f"{folder}/map{ending}.png")
     browser.prefer("light")
+    find(browser, "nilolab-tenant1", leave=False)
+    time.sleep(1)
+    browser.screenshot(f"{folder}/chosen.png")
+    browser.evaluate("document.querySelector('.panel .close')?.click(), document.activeElement.blur()")
+    press(browser, '#arrangement [data-value="free"]')
+    time.sleep(5)
+    browser.screenshot(f"{folder}/free.png")
+    press(browser, '#arrangement [data-value="levels"]')
     for name in ("flows", "series"):
         view(browser, name)
         if name == "series":
             press(browser, '#series [data-value="900"]')
-        time.sleep(1)
+        time.sleep(6)
         browser.screenshot(f"{folder}/{name}.png")
+        browser.prefer("dark")
+        time.sleep(1)
+        browser.screenshot(f"{folder}/{name}-dark.png")
+        browser.prefer("light")
     with Browser(360, 740) as phone:
         phone.resize(360, 740, True)
         open_page(phone)
+        choose_window(phone)
+        phone.wait_for("document.getElementById('map-notice').hidden")
+        phone.wait_for("document.querySelectorAll('.panel .rows li').length > 5")
         time.sleep(3)
         phone.screenshot(f"{folder}/phone.png")
+        for name in ("flows", "series"):
+            view(phone, name)
+            time.sleep(4)
+            phone.screenshot(f"{folder}/phone-{name}.png")
 
 
 def inside():
     failed = passed = 0
     with watched(), Browser(1360, 850) as browser:
+        time.sleep(options.after)
         open_page(browser)
         for check in CHECKS:
             print(f"  {check.__name__[6:].replace('_', ' ')}", flush=True)
@@ -274,6 +304,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__[7:], add_help=False)
     parser.add_argument("--nilo", default=str(ROOT / ".build/debug/nilo"))
     parser.add_argument("--screenshots")
+    parser.add_argument("--after", type=float, default=0)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -290,7 +321,8 @@ def main():
     # A name of its own, so that pictures look the same everywhere.
     return subprocess.call(["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
                             'hostname aswan && exec "$@"', "sh", sys.executable, __file__, "--inside", "--nilo", options.nilo]
-                           + (["--screenshots", os.path.abspath(options.screenshots)] if options.screenshots else []))
+                           + (["--screenshots", os.path.abspath(options.screenshots), "--after", str(options.after)]
+                              if options.screenshots else []))
 
 
 if __name__ == "__main__":

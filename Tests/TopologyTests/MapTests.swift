@@ -31,6 +31,22 @@ struct MapTests {
         #expect(snapshot.linkKeys(.gateway).count == 18)
     }
 
+    /// As the kernel announces a new pair: its first end before it has the second.
+    @Test func aPairIsKnownByOneOfItsEnds() throws {
+        var lab = TopologyLab()
+        let (host, wire) = (try #require(lab.cookies["h1"]), try #require(lab.cookies["wire"]))
+        let (near, far) = lab.pair((host, "late0", nil), (wire, "late1", nil))
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let whole = builder.commit(at: second(1))
+        builder.observe(.appeared(.link(LinkFact(index: far, name: "late1", kind: "veth", mac: lab.link("late1", in: "wire").mac)), in: wire))
+        #expect(builder.commit(at: second(2)).linkKeys(.veth) == whole.linkKeys(.veth))
+        #expect(whole.linkKeys(.veth).contains("host/lab/ns/h1/if/late0~veth~host/lab/ns/wire/if/late1"))
+        // Whose end names another is none.
+        builder.observe(.appeared(.link(LinkFact(index: far, name: "late1", kind: "veth", peer: near + 1, peerNamespace: host)), in: wire))
+        #expect(builder.commit(at: second(3)).linkKeys(.veth).count == whole.linkKeys(.veth).count - 1)
+    }
+
     @Test func whatIsPulledOutIsGoneAndBackAgain() throws {
         let lab = TopologyLab()
         var builder = TopologyBuilder()

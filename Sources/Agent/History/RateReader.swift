@@ -67,18 +67,18 @@ struct RateReader {
         -> SeriesListReport
     {
         // All communication is told of every second: where it is not, nothing was measured.
-        let seconds = try counts(SeriesKey.total, span)
+        var seconds = try counts(SeriesKey.total, span)
         var found: [SeriesListReport.SeriesReport] = []
         switch subject {
         case .one(let key):
             guard key == SeriesKey.total || EntityKey(key) != nil else {
                 throw TopologyRefusal(status: 404, error: "no series of \(key)", hint: "keys are those of /v1/topology, and total")
             }
-            if let series = try series(of: key, span, measure, seconds, snapshot) { found = [series] }
+            if let series = try series(of: key, span, measure, &seconds, snapshot) { found = [series] }
         case .busiest(let kind, let top):
             var all: [(series: SeriesListReport.SeriesReport, sum: Double)] = []
             for key in try keptSubjects(measure) where Self.is(key, of: kind, in: network) {
-                guard let series = try series(of: key, span, measure, seconds, snapshot) else { continue }
+                guard let series = try series(of: key, span, measure, &seconds, snapshot) else { continue }
                 let sum = (series.values + (series.reverse ?? [])).reduce(0) { $0 + ($1 ?? 0) }
                 if sum > 0 { all.append((series, sum)) }
             }
@@ -102,10 +102,19 @@ struct RateReader {
 
     /// nil where the store has nothing of it.
     private func series(
-        of key: String, _ span: Span, _ measure: SeriesKey.Measure, _ seconds: [Int: UInt64], _ snapshot: Snapshot
+        of key: String, _ span: Span, _ measure: SeriesKey.Measure, _ seconds: inout [Int: UInt64], _ snapshot: Snapshot
     ) throws -> SeriesListReport.SeriesReport? {
-        let forward = try points(SeriesKey(key, measure, isBackward: false), span)
-        let backward = try points(SeriesKey(key, measure, isBackward: true), span)
+        var forward: [SeriesPoint]
+        var backward: [SeriesPoint]
+        // A second that is stored in between would be in the sums, and not in what they are divided by.
+        var tries = 3
+        repeat {
+            forward = try points(SeriesKey(key, measure, isBackward: false), span)
+            backward = try points(SeriesKey(key, measure, isBackward: true), span)
+            let before = seconds
+            seconds = try counts(SeriesKey.total, span)
+            tries = seconds == before ? 0 : tries - 1
+        } while tries > 0
         if forward.isEmpty && backward.isEmpty { return nil }
         func rates(_ points: [SeriesPoint]) -> [Double?] {
             var sums: [Int: Double] = [:]

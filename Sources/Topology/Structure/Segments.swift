@@ -25,7 +25,7 @@ struct Segments {
                 guard let far = link.far(in: cookie), let other = books[far.namespace]?.links[far.index], keys[far.namespace] != nil else {
                     continue
                 }
-                let isPair = link.kind == "veth" && other.far(in: far.namespace) == place
+                let isPair = link.kind == "veth" && other.isPeer(of: place, in: far.namespace)
                 if isPair || Self.sharers.contains(link.kind) { sets.join(place, far) }
             }
         }

@@ -134,7 +134,8 @@ struct Wiring: Sendable {
             interface.capacity = link.speed ?? master.speed
         }
         let other = link.far(in: cookie)
-        if link.kind == "veth", let (peer, node) = known(other), peer.far(in: other!.namespace)?.index == link.index {
+        let place = InterfacePlace(namespace: cookie, index: link.index)
+        if link.kind == "veth", let (peer, node) = known(other), peer.isPeer(of: place, in: other!.namespace) {
             interface.peer = node
             interface.capacity = slower(peer)
         } else if link.kind != "veth", let (lower, node) = known(other) {
@@ -166,4 +167,8 @@ extension LinkFact {
     func far(in namespace: UInt64) -> InterfacePlace? {
         peer.map { InterfacePlace(namespace: peerNamespace ?? namespace, index: $0) }
     }
+
+    /// The other end of a veth. The kernel announces the first end of a new pair before it has the second, thus without naming it, and says
+    /// no more of it until something about it changes.
+    func isPeer(of place: InterfacePlace, in namespace: UInt64) -> Bool { kind == "veth" && (far(in: namespace) ?? place) == place }
 }
