@@ -102,7 +102,7 @@ import TopologySupport
 
     @Test func table() {
         let lines = TopologyView(output: Self.plain).table(Self.report()).split(separator: "\n").map(String.init)
-        #expect(lines[0].split(separator: " ") == ["KIND", "FROM", "TO", "LOAD", "WHAT"])
+        #expect(lines[0].split(separator: " ") == ["KIND", "FROM", "TO", "LOAD", "RTT", "WHAT"])
         #expect(
             lines.contains {
                 $0.hasPrefix("attachment") && $0.contains("10.0.0.11") && $0.contains("blue:eth0") && $0.contains("prefix-length 24")

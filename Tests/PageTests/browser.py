@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A headless Chromium, driven by its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/) over a web socket."""
 import base64
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,7 +37,8 @@ class Browser:
             command.insert(1, "--no-sandbox")
         if not command[0].endswith("headless-shell"):
             command.insert(1, "--headless=new")
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # What Debian calls the browser is a script that starts it: they go together.
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self.socket, self.number = None, 0
         self.events = []
         try:
@@ -56,13 +59,18 @@ class Browser:
     def close(self):
         if self.socket:
             self.socket.close()
-        self.process.terminate()
+        self._end(signal.SIGTERM)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            pass
+        self._end(signal.SIGKILL)
+        self.process.wait()
         shutil.rmtree(self.profile, ignore_errors=True)
+
+    def _end(self, by):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, by)
 
     def _address(self):
         port_file = pathlib.Path(self.profile, "DevToolsActivePort")

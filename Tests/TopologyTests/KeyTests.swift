@@ -7,7 +7,7 @@ import Testing
 struct KeyTests {
     @Test(arguments: [
         "host/web1", "host/web1/ns/blue", "host/web1/ns/blue/if/eth0", "host/web1/ns/blue/route/main/10.0.0.0/8",
-        "host/web1/ns/blue/route/main/10.0.0.0/8/metric/7/sibling/2", "host/web1/ns/blue/route/local/fe80::/128/dev/eth0%2F1",
+        "host/web1/ns/blue/route/main/10.0.0.0/8/metric/7/sibling/2", "host/web1/ns/blue/route/local/fe80::/128/dev/eth0%2f1",
         "host/web1/ns/blue/route/100/fd00::/8/from/fd01::/16/tos/4/metric/1024", "host/web1/ns/blue/rule/4/100/ab12",
         "host/web1/ns/blue/security", "vni/100", "bridge/web1/init/br0", "vlan/7/web1/init/eth0.7", "link/web1/init/eth0",
         "net/production", "external", "vni/100/ip/10.0.0.1", "external/prefix/192.0.2.0/24", "vni/100/mac/52:54:00:12:34:56",
