@@ -39,7 +39,8 @@ struct MapTests {
         var builder = TopologyBuilder()
         builder.observe(lab.observations)
         let whole = builder.commit(at: second(1))
-        builder.observe(.appeared(.link(LinkFact(index: far, name: "late1", kind: "veth", mac: lab.link("late1", in: "wire").mac)), in: wire))
+        builder.observe(
+            .appeared(.link(LinkFact(index: far, name: "late1", kind: "veth", mac: lab.link("late1", in: "wire").mac)), in: wire))
         #expect(builder.commit(at: second(2)).linkKeys(.veth) == whole.linkKeys(.veth))
         #expect(whole.linkKeys(.veth).contains("host/lab/ns/h1/if/late0~veth~host/lab/ns/wire/if/late1"))
         // Whose end names another is none.
