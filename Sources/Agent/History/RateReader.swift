@@ -184,9 +184,9 @@ struct RateReader {
             try reader.ask { (reading) throws(StorageError) in try reading.series() }
                 .compactMap { SeriesKey($0.key) }.filter { $0.measure == .bits && !$0.isBackward }.map(\.subject))
         var links: [LinkKey] = []
-        after.snapshot.forEachLink { link, kind, _, _ in
+        after.snapshot.forEachLink { link, _, _, _ in
             let key = after.snapshot.key(of: link)
-            guard links.count < Self.most, let told = kind.told, layer == nil || told.layer == layer, kept.contains(key.description),
+            guard links.count < Self.most, let told = key.told, layer == nil || told.layer == layer, kept.contains(key.description),
                 before.snapshot.id(of: key) != nil, network.map({ after.networks(of: link).contains($0) }) ?? true
             else { return }
             links.append(key)
