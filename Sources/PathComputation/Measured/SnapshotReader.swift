@@ -7,7 +7,7 @@ import Topology
 ///
 ///   * interfaces get numbers by the order of their names, the loopback interface 1;
 ///   * nexthop objects are in the routes already;
-///   * the table of a VRF is that of the local routes out of its interfaces;
+///   * the table of a VRF of which none is kept is that of the local routes out of its interfaces;
 ///   * ports of bridges are in the forwarding state, flood and learn, and know the address of what stands at the other end of their wire;
 ///   * a VXLAN device floods to every VTEP that it has a tunnel to;
 ///   * sysctls are those of ``NamespaceSettings``.
@@ -264,7 +264,6 @@ struct SnapshotReader {
             ($0.interface, $0.address.isV4 ? 0 : 1, $0.address) < ($1.interface, $1.address.isV4 ? 0 : 1, $1.address)
         }
         for (index, link) in namespace.links {
-            // A history of before its table was kept.
             guard case .vrf(table: 0) = link.kind else { continue }
             let table = table(of: index, namespace)
             namespace.links[index]?.kind = .vrf(table: table)
