@@ -137,13 +137,14 @@ struct RateReader {
         }
     }
 
-    /// How many seconds were measured in each step; none in those that are not there.
+    /// How many seconds were measured in each step; none in those that are not there. Where the turn of a second came late, two are in the one
+    /// after: no more was measured than the step is long.
     func counts(_ key: String, _ span: Span) throws -> [Int: UInt64] {
         var counts: [Int: UInt64] = [:]
         for point in try points(SeriesKey(key, .bits, isBackward: false), span) {
             if let step = span.step(of: point) { counts[step, default: 0] += point.count }
         }
-        return counts
+        return counts.mapValues { min($0, UInt64(span.seconds)) }
     }
 
     // MARK: Moments
