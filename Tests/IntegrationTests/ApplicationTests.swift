@@ -70,7 +70,7 @@ import Testing
 
     @Test func applicationsAndNamesAreTold() async throws {
         let pair = try await Pair()
-        let (site, agent) = try await start(pair, "on")
+        let (site, agent) = try await start(pair, AgentSite.applicationsOn())
         let servers = try await Servers(pair, site.directory)
         // Each is looked at as soon as it was: ended ones leave after ten seconds. Both directions, in the language of filters.
         func told(_ application: String, _ name: String, _ filter: String) async throws -> [FlowReport] {
@@ -125,7 +125,7 @@ import Testing
     /// Killed, or its socket taken over: it is replaced by another nobody, and what the agent holds is as it was.
     @Test func aLostClassifierIsReplaced() async throws {
         let pair = try await Pair()
-        let (site, agent) = try await start(pair, "{cpu-percent: 20}")
+        let (site, agent) = try await start(pair, AgentSite.applicationsOn(cpuPercent: 20))
         let servers = try await Servers(pair, site.directory)
         // What is to be held: unlike those of TCP it does not end.
         try await ask(pair, site)

@@ -25,7 +25,7 @@ import Testing
     @Test func whoAnnouncesItselfIsAtTheOtherEndOfTheWire() async throws {
         let pair = try await Pair()
         let site = try AgentSite(in: pair.a)
-        try site.configure(interfaces: "va", applications: "on")
+        try site.configure(interfaces: "va", applications: AgentSite.applicationsOn())
         let agent = try await site.start()
         try await site.waitForTopology()
         let isReady = try await eventually(within: .seconds(10)) {
