@@ -190,7 +190,7 @@ final class Agent {
         readTimer = try loop.timer { [unowned self] in try read() }
         turnTimer = try loop.timer { [unowned self] in try turn() }
         try read()
-        turnTimer.fire(after: .seconds(1))
+        turnTimer.fire(after: Self.untilNextTurn)
     }
 
     /// Applies what the policy folder says. A file with a problem leaves what is in force, and the agent goes on.
@@ -216,6 +216,7 @@ final class Agent {
             historyReader = historyPlace?.reader
             topology = try TopologyThread(configuration, log, history: try historyPlace?.thread(log))
             for followed in follower.namespaces.values { follow(followed) }
+            topology?.tell { $0.begin() }
             collector.keepsGains = true
         }
         try loop.run()

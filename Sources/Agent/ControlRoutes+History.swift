@@ -50,7 +50,7 @@ extension ControlRoutes {
                 let all = try key.map { try Self.turns(of: $0, from, to, reader) } ?? Self.turns(from, to, reader)
                 // Some links are told as parents and networks of what they join.
                 let turns = all.filter { turn in
-                    if case .link(let link) = turn.key { link.kind.told != nil } else { true }
+                    if case .link(let link) = turn.key { link.told != nil } else { true }
                 }
                 return try json(
                     TopologyHistoryReport(from: from, to: to, turns: turns.suffix(top), matched: turns.count))

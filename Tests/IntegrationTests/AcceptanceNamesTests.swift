@@ -8,7 +8,7 @@ import Testing
     private static let applications = ["tcp/80": "http", "tcp/5432": "postgresql", "udp/53": "dns"]
 
     @Test(.timeLimit(.minutes(10))) func applicationsAndNamesAreRight() async throws {
-        try await AcceptanceLab.watched(applications: "on") { lab, site in
+        try await AcceptanceLab.watched(applications: AgentSite.applicationsOn()) { lab, site in
             let expected = Set(
                 lab.talks.map { talk in
                     let (client, server) = (lab.endpoint(talk.client), lab.endpoint(talk.server))

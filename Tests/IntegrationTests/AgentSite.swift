@@ -73,6 +73,11 @@ final class AgentSite: Sendable {
         try write(text)
     }
 
+    /// Applications are told, and their classifier has its usual share of the work of a machine that is slower (``patience``): beyond it packets
+    /// are passed over.
+    /// - Parameter cpuPercent: of an ordinary machine.
+    static func applicationsOn(cpuPercent: Double = 5) -> String { "{cpu-percent: \(min(100, Int(cpuPercent * patience)))}" }
+
     /// Writes the policy, which an agent reads at its start.
     func write(policy: String) throws {
         try FileManager.default.createDirectory(atPath: "\(directory)/policy.d", withIntermediateDirectories: true)

@@ -4,11 +4,6 @@ import Testing
 
 @testable import Netlink
 
-private let bonds = Requirement.device("bonds", "x type bond")
-private let vrfs = Requirement.device("VRF devices", "x type vrf table 9")
-private let gre = Requirement.device("GRE tunnels", "x type gre local 127.0.0.1 remote 127.0.0.2")
-private let geneve = Requirement.device("GENEVE tunnels", "x type geneve id 5 remote 127.0.0.2")
-private let ipip = Requirement.device("IP-in-IP tunnels", "x type ipip local 127.0.0.1 remote 127.0.0.2")
 private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x type bridge vlan_filtering 1")
 
 /// What the kinds of links tell of themselves.
@@ -30,7 +25,7 @@ private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x t
         #expect(links["e1"]?.vlan == nil)
     }
 
-    @Test(.requires(bonds)) func bond() async throws {
+    @Test(.requires(.bond)) func bond() async throws {
         let links = try await links(
             """
             ip link add e1 type veth peer name p1; ip link add e2 type veth peer name p2; ip link set p1 up; ip link set p2 up
@@ -44,7 +39,7 @@ private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x t
         #expect(ports.filter { $0.isActivePort == false }.count == 1)
     }
 
-    @Test(.requires(vrfs)) func vrf() async throws {
+    @Test(.requires(.vrf)) func vrf() async throws {
         let links = try await links("ip link add red type vrf table 1042; ip link add e1 type veth peer name p1; ip link set e1 master red")
         #expect(links["red"]?.vrfTable == 1042 && links["e1"]?.master == links["red"]?.index && links["e1"]?.portKind == "vrf")
     }
@@ -60,7 +55,7 @@ private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x t
         #expect(try await links("ip link add br0 type bridge vlan_filtering 1")["br0"]?.bridge?.isVLANAware == true)
     }
 
-    @Test(.requires(gre)) func greTunnels() async throws {
+    @Test(.requires(.gre)) func greTunnels() async throws {
         let links = try await links(
             """
             ip link add g1 type gre local 192.0.2.1 remote 192.0.2.2 okey 77 ikey 78; ip link add g2 type gretap remote 192.0.2.3 local 192.0.2.1
@@ -73,14 +68,14 @@ private let vlanFiltering = Requirement.device("bridges that filter VLANs", "x t
         #expect(links["g3"]?.tunnel?.isMetadataDriven == true && links["lo"]?.tunnel == nil)
     }
 
-    @Test(.requires(geneve)) func geneveTunnels() async throws {
+    @Test(.requires(.geneve)) func geneveTunnels() async throws {
         let links = try await links(
             "ip link add n1 type geneve id 900 remote 192.0.2.2; ip link add n2 type geneve id 5 remote 2001:db8::2")
         #expect(links["n1"]?.tunnel?.key == 900 && links["n1"]?.tunnel?.remote == .v4(0xC000_0202))
         #expect(links["n2"]?.tunnel?.remote == IPAddress("2001:db8::2"))
     }
 
-    @Test(.requires(ipip)) func ipInIPTunnels() async throws {
+    @Test(.requires(.ipip)) func ipInIPTunnels() async throws {
         let tunnel = try await links("ip link add i1 type ipip local 192.0.2.1 remote 192.0.2.2 dev lo")["i1"]?.tunnel
         #expect(tunnel?.local == .v4(0xC000_0201) && tunnel?.remote == .v4(0xC000_0202) && tunnel?.underlay == 1 && tunnel?.key == nil)
     }

@@ -44,7 +44,9 @@ private let tunDevices = Requirement("TUN devices") { try await TestNamespace().
             for link in shown {
                 let seen = try #require(links.first { $0.index == link.ifindex })
                 #expect(seen.name == link.ifname && seen.mtu == link.mtu)
-                #expect(seen.address.map { String(format: "%02x", $0) }.joined(separator: ":") == link.address)
+                // A tunnel over IP, of which every namespace has one once some test has loaded its module, has its local end for one.
+                let end = seen.address.withUnsafeBytes { IPAddress(wire: $0) }
+                #expect(end?.description ?? seen.address.map { String(format: "%02x", $0) }.joined(separator: ":") == link.address)
                 let counters = seen.counters
                 #expect(counters.rxPackets == link.stats64.rx.packets && counters.rxBytes == link.stats64.rx.bytes)
                 #expect(counters.rxErrors == link.stats64.rx.errors && counters.rxDropped == link.stats64.rx.dropped)

@@ -110,7 +110,7 @@ struct ObservedNetwork {
             fact.peerNamespace = vxlan.underlayNamespace.flatMap { cookies[$0] }
             fact.vxlan = LinkFact.VXLAN(
                 vni: vxlan.vni, local: vxlan.local, remote: vxlan.remote, port: vxlan.port, underlay: vxlan.underlay)
-        case .vrf: fact.kind = "vrf"
+        case .vrf(let table): (fact.kind, fact.vrfTable) = ("vrf", table)
         case .dummy: fact.kind = "dummy"
         case .other(let kind): fact.kind = kind
         }

@@ -56,6 +56,13 @@ extension Requirement {
     public static let bridge = device("bridges", "x type bridge")
     public static let dummy = device("dummy devices", "x type dummy")
     public static let ifb = device("IFB devices", "x type ifb")
+    public static let macvlan = device("macvlan devices", "v0 type veth peer name v1 && ip link add link v0 name x type macvlan")
+    public static let bond = device("bonds", "x type bond")
+    public static let vrf = device("VRF devices", "x type vrf table 9")
+    public static let gre = device("GRE tunnels", "x type gre local 127.0.0.1 remote 127.0.0.2")
+    public static let geneve = device("GENEVE tunnels", "x type geneve id 5 remote 127.0.0.2")
+    public static let ipip = device("IP-in-IP tunnels", "x type ipip local 127.0.0.1 remote 127.0.0.2")
+    public static let wireGuard = device("WireGuard devices", "x type wireguard")
     /// Programs on BTF-typed raw tracepoints.
     public static let tpBTF = Requirement("tp_btf programs") { _ = try TinyProgram.tracing("kfree_skb") }
     /// The kernel's own type descriptions.

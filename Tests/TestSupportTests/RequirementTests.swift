@@ -39,7 +39,8 @@ import Testing
     /// Tells the kernel's features apart; on any kernel a probe's answer must be one of the two, and not a thrown bug of the probe.
     @Test(.requires(.root)) func kernelFeaturesAreProbed() async {
         for requirement in [
-            Requirement.tcx, .clsact, .netem, .htb, .tbf, .fq, .vlanDevices, .vxlan, .bridge, .dummy, .ifb, .tpBTF, .btf,
+            Requirement.tcx, .clsact, .netem, .htb, .tbf, .fq, .vlanDevices, .vxlan, .bridge, .dummy, .ifb, .macvlan, .bond, .vrf,
+            .gre, .geneve, .ipip, .wireGuard, .tpBTF, .btf,
         ] {
             let answer = await requirement.missing()
             print("\(requirement): \(answer ?? "there")")

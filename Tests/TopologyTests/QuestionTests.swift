@@ -99,6 +99,35 @@ struct QuestionTests {
         #expect(snapshot.key(of: by).kind == .rule)
     }
 
+    /// What is sent from a port of a VRF, or comes in by one, goes by its table; nobody else does.
+    @Test func aVRFHasATableOfItsOwn() throws {
+        var lab = TopologyLab()
+        let router = lab.cookies["h2"]!
+        let vrf = lab.index(in: router)
+        lab.add(.link(LinkFact(index: vrf, name: "red", kind: "vrf", vrfTable: 1042)), to: router)
+        var link = lab.link("br100", in: "h2")
+        link.master = vrf
+        lab.add(.link(link), to: router)
+        lab.address("10.0.0.254", 24, on: link.index, in: router)
+        for (priority, table) in [(0, 255), (32_766, 254)] as [(UInt32, UInt32)] {
+            lab.add(.rule(RoutingRule(family: .ipv4, priority: priority, table: table)), to: router)
+        }
+        var rule = RoutingRule(family: .ipv4, priority: 1000)
+        rule.followsVRF = true
+        lab.add(.rule(rule), to: router)
+        let target = TopologyLab.prefix("192.0.2.0/24")
+        lab.add(.route(Route(table: 1042, destination: target, kind: .blackhole)), to: router)
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let snapshot = builder.commit(at: second(1))
+        let wire = try node("bridge/lab/wire/br-wire/ip/192.0.2.3", in: snapshot)
+        let refused = try node("host/lab/ns/h2/route/1042/192.0.2.0/24", in: snapshot)
+        #expect(snapshot.path(from: try node("vni/100/ip/10.0.0.21", in: snapshot), to: wire).end == .refused(by: refused))
+        #expect(snapshot.path(from: try node("vni/100/ip/10.0.0.254", in: snapshot), to: wire).end == .refused(by: refused))
+        // h2 itself, by the wire.
+        #expect(snapshot.path(from: try node("bridge/lab/wire/br-wire/ip/192.0.2.2", in: snapshot), to: wire).end == .arrived)
+    }
+
     @Test func aLinkThatIsDownIsNotPassed() throws {
         var lab = TopologyLab()
         let cookie = lab.cookies["h1"]!

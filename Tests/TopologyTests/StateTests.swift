@@ -32,6 +32,8 @@ struct StateTests {
             state.vlan = maybe(UInt16.random(in: 0...4095, using: &random))
             state.speed = maybe(random.next())
             state.alias = text()
+            state.key = maybe(UInt32(random.next() >> 32))
+            state.table = maybe(UInt32(random.next() >> 32))
             return .interface(state)
         case 4:
             let hops = (0..<Int.random(in: 0...4, using: &random)).map { _ in

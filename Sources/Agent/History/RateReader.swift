@@ -150,13 +150,14 @@ struct RateReader {
         }
     }
 
-    /// How many seconds were measured in each step; none in those that are not there.
+    /// How many seconds were measured in each step; none in those that are not there. Where the turn of a second came late, two are in the one
+    /// after: no more was measured than the step is long.
     func counts(_ key: String, _ span: Span) throws -> [Int: UInt64] {
         var counts: [Int: UInt64] = [:]
         for point in try points(SeriesKey(key, .bits, isBackward: false), span) {
             if let step = span.step(of: point) { counts[step, default: 0] += point.count }
         }
-        return counts
+        return counts.mapValues { min($0, UInt64(span.seconds)) }
     }
 
     // MARK: Moments
@@ -195,9 +196,9 @@ struct RateReader {
     ) throws -> [TopologyDifferenceReport.Shift] {
         let kept = try keptSubjects(.bits)
         var links: [LinkKey] = []
-        after.snapshot.forEachLink { link, kind, _, _ in
+        after.snapshot.forEachLink { link, _, _, _ in
             let key = after.snapshot.key(of: link)
-            guard links.count < Self.most, let told = kind.told, layer == nil || told.layer == layer, kept.contains(key.description),
+            guard links.count < Self.most, let told = key.told, layer == nil || told.layer == layer, kept.contains(key.description),
                 before.snapshot.id(of: key) != nil, network.map({ after.networks(of: link).contains($0) }) ?? true
             else { return }
             links.append(key)

@@ -15,7 +15,8 @@ extension LinkFact {
                 VXLAN(
                     vni: $0.isMetadataDriven ? nil : $0.vni, local: $0.local, remote: $0.remote, port: $0.destinationPort,
                     underlay: $0.underlay)
-            }, vlan: link.vlan?.id, speed: speed, alias: link.alias)
+            }, tunnel: link.tunnel.map { Tunnel(local: $0.local, remote: $0.remote, key: $0.key) }, vlan: link.vlan?.id,
+            vrfTable: link.vrfTable, speed: speed, alias: link.alias)
     }
 }
 

@@ -17,6 +17,8 @@ final class TopologyKeeper {
     private var counted: [InterfaceID: CountedPlace] = [:]
     private var commitTimer: LoopTimer!
     private var isCommitDue = false
+    /// Without all that is there at the start a snapshot would tell, and history keep, that it has gone.
+    private var hasBegun = false
     private var committedAt = ContinuousClock.now
     private var budget = ReadingBudget(at: .now)
     /// Fires when there is time again for readings that were put off.
@@ -68,6 +70,12 @@ final class TopologyKeeper {
 
     func declare(_ declarations: Declarations) {
         builder.observe(.configured(declarations))
+        commitSoon()
+    }
+
+    /// All namespaces that are there at the start are followed: from now on there are snapshots.
+    func begin() {
+        hasBegun = true
         commitSoon()
     }
 
@@ -164,7 +172,7 @@ final class TopologyKeeper {
     // MARK: Snapshots
 
     private func commitSoon() {
-        guard !isCommitDue else { return }
+        guard hasBegun, !isCommitDue else { return }
         isCommitDue = true
         commitTimer.fire(after: max(Self.settling, Self.spacing - (ContinuousClock.now - committedAt)))
     }

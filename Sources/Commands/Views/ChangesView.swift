@@ -120,7 +120,9 @@ public struct ChangesView: Sendable {
         func text(_ name: String) -> String? { attributes[name].map { $0.description.visible } }
         let words: [String?] =
             switch change.kind {
-            case "interface": [text("device"), text("vni").map { "vni \($0)" }, text("state").flatMap { $0 == "up" ? nil : $0 }]
+            case "interface":
+                [text("device")] + ["vni", "vlan", "table"].map { name in text(name).map { "\(name) \($0)" } }
+                    + [text("state").flatMap { $0 == "up" ? nil : $0 }]
             case "endpoint": [text("address").flatMap { $0 == change.name ? nil : $0 }, text("mac")]
             case "route": [text("via").map { "via \($0)" }, text("table").flatMap { $0 == "main" ? nil : "table \($0)" }, text("type")]
             case "rule": [text("selector"), text("action")]
@@ -129,7 +131,7 @@ public struct ChangesView: Sendable {
             case "network": [text("prefixes")]
             case "talk": [change.link?.protocolText, text("application")]
             case "tunnel", "vtep": [text("vni").map { "vni \($0)" }]
-            case "neighbour", "fdb": [text("mac")]
+            case "neighbour", "fdb", "wire": [text("mac")]
             case "veth", "port": []
             default: []
             }

@@ -86,7 +86,8 @@ public struct TopologyView: Sendable {
         case "interface":
             words = [attribute("device") ?? ""]
             if let state = attribute("state"), state != "up" { warning = state }
-            words += attribute("vni").map { ["vni \($0)"] } ?? []
+            for name in ["vni", "vlan", "table", "key"] { words += attribute(name).map { ["\(name) \($0)"] } ?? [] }
+            words += attribute("remote").map { ["to \($0)"] } ?? []
             words += places.addresses[entity.key] ?? []
             words += places.joins[entity.key] ?? []
         case "network":

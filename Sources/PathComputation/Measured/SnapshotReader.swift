@@ -7,7 +7,7 @@ import Topology
 ///
 ///   * interfaces get numbers by the order of their names, the loopback interface 1;
 ///   * nexthop objects are in the routes already;
-///   * the table of a VRF is that of the local routes out of its interfaces;
+///   * the table of a VRF of which none is kept is that of the local routes out of its interfaces;
 ///   * ports of bridges are in the forwarding state, flood and learn, and know the address of what stands at the other end of their wire;
 ///   * a VXLAN device floods to every VTEP that it has a tunnel to;
 ///   * sysctls are those of ``NamespaceSettings``.
@@ -97,7 +97,7 @@ struct SnapshotReader {
                         VXLANParameters(
                             vni: interface.vni, local: interface.local, remote: interface.remote, port: interface.port ?? 4789))
                 case "dummy": .dummy
-                case "vrf": .vrf(table: 0)
+                case "vrf": .vrf(table: interface.table ?? 0)
                 case let other: .other(other)
                 }
             state.namespaces[namespace]?.links[index] = LinkState(
@@ -160,7 +160,11 @@ struct SnapshotReader {
         guard let link = state.link(place) else { return }
         switch link.kind {
         case .vlan(_, let id):
-            if let lower { state.update(place) { $0.kind = .vlan(parent: lower.interface, id: id) } }
+            // One whose lower device is in another namespace is not modelled.
+            if let lower {
+                let isHere = lower.namespace == place.namespace
+                state.update(place) { $0.kind = isHere ? .vlan(parent: lower.interface, id: id) : .other("vlan") }
+            }
         case .vxlan(let parameters): readTunnel(parameters, at: place, lower: lower, vtep: vtep)
         default: break
         }
@@ -260,7 +264,7 @@ struct SnapshotReader {
             ($0.interface, $0.address.isV4 ? 0 : 1, $0.address) < ($1.interface, $1.address.isV4 ? 0 : 1, $1.address)
         }
         for (index, link) in namespace.links {
-            guard case .vrf = link.kind else { continue }
+            guard case .vrf(table: 0) = link.kind else { continue }
             let table = table(of: index, namespace)
             namespace.links[index]?.kind = .vrf(table: table)
         }

@@ -53,7 +53,7 @@ extension ChangeReport {
             name = node.qualifiedName
             kernelMade = node.isKernelMade(after ?? before ?? .plain) ? true : nil
         case .link(let link):
-            guard let told = link.kind.told else { return nil }
+            guard let told = link.told else { return nil }
             subject = "link"
             kind = told.word
             name = link.title
@@ -104,7 +104,7 @@ public struct ChangeList: Sendable {
                 changes.append(report)
             case .link(let key):
                 touched.formUnion(key.touches)
-                guard layer == nil || key.kind.told?.layer == layer else { continue }
+                guard layer == nil || key.told?.layer == layer else { continue }
                 guard var report = ChangeReport(of: change.key, before: change.before, after: change.after, at: time, epoch: epoch),
                     complete(&report, key, network)
                 else { continue }

@@ -23,7 +23,7 @@ extension EntityKey {
         }
     }
 
-    private static let numbers: Set = ["mtu", "vni", "port", "vlan", "prefix length"]
+    private static let numbers: Set = ["mtu", "vni", "port", "key", "vlan", "prefix length"]
 
     private static func value(_ name: String, _ value: String, _ state: EntityState) -> AttributeValue {
         switch (name, state) {

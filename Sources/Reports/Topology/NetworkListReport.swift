@@ -28,7 +28,7 @@ public struct NetworkListReport: Codable, Hashable, Sendable {
         var links: [NetworkKey: Int] = [:]
         var loads: [NetworkKey: LoadReport] = [:]
         snapshot.forEachLink { link, kind, _, _ in
-            guard kind.told != nil else { return }
+            guard snapshot.told(link) != nil else { return }
             let load = kind == .talks ? teller.rates(of: link) : nil
             for network in teller.networks(of: link) {
                 links[network, default: 0] += 1

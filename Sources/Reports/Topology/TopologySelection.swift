@@ -18,7 +18,7 @@ public struct TopologySelection: Sendable {
         var chosen: [LinkID] = []
         var busy: [(link: LinkID, bits: Double)] = []
         snapshot.forEachLink { link, kind, a, b in
-            guard let told = kind.told, layer == nil || told.layer == layer, scope?.has(link, a, b) ?? true else { return }
+            guard let told = snapshot.told(link), layer == nil || told.layer == layer, scope?.has(link, a, b) ?? true else { return }
             if kind == .talks {
                 busy.append((link, teller.rates(of: link)?.bothBitsPerSecond ?? 0))
             } else {

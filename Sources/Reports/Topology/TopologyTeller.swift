@@ -67,8 +67,8 @@ public final class TopologyTeller: Sendable {
 
     /// nil for links that are told as parents and networks of what they join.
     public func link(_ link: LinkID) -> LinkReport? {
-        guard let told = snapshot.kind(of: link).told else { return nil }
         let key = snapshot.key(of: link)
+        guard let told = key.told else { return nil }
         let networks = networks(of: link)
         let first = since(.link(key)) ?? snapshot.traffic(of: link)?.first
         return LinkReport(

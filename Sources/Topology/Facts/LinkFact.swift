@@ -22,8 +22,12 @@ public struct LinkFact: Sendable, Hashable {
     public var hasCarrier: Bool
     public var isLoopback: Bool
     public var vxlan: VXLAN?
+    /// Of a tunnel of another kind.
+    public var tunnel: Tunnel?
     /// Of a VLAN device.
     public var vlan: UInt16?
+    /// Of a VRF: the routing table that its ports' packets go by.
+    public var vrfTable: UInt32?
     /// Bits a second; nil when unknown.
     public var speed: UInt64?
     /// `ip link set dev NAME alias TEXT`.
@@ -52,10 +56,26 @@ public struct LinkFact: Sendable, Hashable {
         }
     }
 
+    /// What makes a tunnel other than VXLAN: GRE, IP in IP, SIT, VTI, GENEVE.
+    public struct Tunnel: Sendable, Hashable {
+        /// nil: chosen by the route to the remote end.
+        public var local: IPAddress?
+        /// nil: any, or told with each packet.
+        public var remote: IPAddress?
+        /// What tells apart the tunnels between two ends: GRE's key, GENEVE's VNI.
+        public var key: UInt32?
+
+        public init(local: IPAddress? = nil, remote: IPAddress? = nil, key: UInt32? = nil) {
+            self.local = local
+            self.remote = remote
+            self.key = key
+        }
+    }
+
     public init(
         index: Int32, name: String, kind: String = "", mtu: UInt32 = 1500, mac: MACAddress? = nil, master: Int32? = nil, peer: Int32? = nil,
         peerNamespace: UInt64? = nil, isUp: Bool = true, hasCarrier: Bool = true, isLoopback: Bool = false, vxlan: VXLAN? = nil,
-        vlan: UInt16? = nil, speed: UInt64? = nil, alias: String = ""
+        tunnel: Tunnel? = nil, vlan: UInt16? = nil, vrfTable: UInt32? = nil, speed: UInt64? = nil, alias: String = ""
     ) {
         self.index = index
         self.name = name
@@ -69,7 +89,9 @@ public struct LinkFact: Sendable, Hashable {
         self.hasCarrier = hasCarrier
         self.isLoopback = isLoopback
         self.vxlan = vxlan
+        self.tunnel = tunnel
         self.vlan = vlan
+        self.vrfTable = vrfTable
         self.speed = speed
         self.alias = alias
     }

@@ -32,7 +32,8 @@ struct RouteTable {
         rules.sort { ($0.0.priority, $0.1) < ($1.0.priority, $1.1) }
     }
 
-    func lookup(_ target: IPAddress, from source: NodeID, in snapshot: Snapshot) -> Outcome {
+    /// - Parameter vrf: the table of the VRF that the packet came in by, or is sent from.
+    func lookup(_ target: IPAddress, from source: NodeID, vrf: UInt32?, in snapshot: Snapshot) -> Outcome {
         var sender: IPAddress?
         if case .endpoint(_, let address) = snapshot.key(of: source) { sender = address }
         let family: RoutingRule.Family = target.isV4 ? .ipv4 : .ipv6
@@ -46,9 +47,11 @@ struct RouteTable {
         while index < known.count {
             let (rule, id) = known[index]
             index += 1
-            guard rule.matchesPlain(from: sender, to: target) else { continue }
+            guard rule.matchesPlain(from: sender, to: target, vrf: vrf) else { continue }
             switch rule.action {
-            case .table: if let found = route(target, sender, in: rule.table, suppressed: rule.suppressedLength) { return found }
+            case .table:
+                let table = rule.followsVRF ? vrf ?? 0 : rule.table
+                if let found = route(target, sender, in: table, suppressed: rule.suppressedLength) { return found }
             case .goto:
                 // Only ever forward.
                 while index < known.count, known[index].0.priority < rule.target ?? 0 { index += 1 }
@@ -77,9 +80,9 @@ struct RouteTable {
 
 extension RoutingRule {
     /// Whether a packet without mark, TOS, transport and user, from this host or through it, comes under the rule.
-    func matchesPlain(from sender: IPAddress?, to target: IPAddress) -> Bool {
+    func matchesPlain(from sender: IPAddress?, to target: IPAddress, vrf: UInt32?) -> Bool {
         var matches = tos == 0 && (mark & markMask == 0) && outputInterface == nil && transport == nil && users == nil
-        matches = matches && sourcePorts == nil && destinationPorts == nil && !followsVRF
+        matches = matches && sourcePorts == nil && destinationPorts == nil && (!followsVRF || vrf != nil)
         matches = matches && (inputInterface == nil || inputInterface == "lo")
         if let source { matches = matches && sender.map { source.contains($0) } == true }
         if let destination { matches = matches && destination.contains(target) }

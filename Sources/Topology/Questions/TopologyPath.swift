@@ -43,7 +43,7 @@ extension Snapshot {
     /// hop.
     ///
     /// Both are endpoints, or interfaces, of which the first address counts. Rules are taken as a packet without mark, TOS, ports and user
-    /// would be; of several nexthops the first that is alive. Down interfaces are not passed.
+    /// would be, in the VRF of the interface that it is sent from or came in by; of several nexthops the first that is alive. Down interfaces are not passed.
     public func path(from source: NodeID, to destination: NodeID) -> TopologyPath {
         guard let from = endpoint(of: source), let to = endpoint(of: destination), case .endpoint(_, let target) = key(of: to) else {
             return TopologyPath(steps: [], end: .sourceUnknown)
@@ -110,7 +110,7 @@ private struct PathWalk {
             }
             guard visited.insert(here).inserted else { return .loop(at: here) }
             let table = RouteTable(snapshot: snapshot, namespace: here)
-            switch table.lookup(target, from: source, in: snapshot) {
+            switch table.lookup(target, from: source, vrf: vrfTable(of: at), in: snapshot) {
             case .none: return .noRoute(in: here)
             case .refused(let by): return .refused(by: by)
             case .hop(let route, let name, let gateway):
@@ -132,6 +132,14 @@ private struct PathWalk {
                 here = namespace(of: arrived)
             }
         }
+    }
+
+    /// The table of the VRF that an interface is a port of.
+    private func vrfTable(of interface: NodeID) -> UInt32? {
+        for (_, kind, master) in snapshot.links(of: interface) where kind == .port {
+            if case .interface(let state) = snapshot.state(of: master), state.kind == "vrf" { return state.table }
+        }
+        return nil
     }
 
     /// The endpoint that the packet is handed to on the link: the gateway, or the destination itself.

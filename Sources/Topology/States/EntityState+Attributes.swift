@@ -21,7 +21,9 @@ extension EntityState {
             add("local", state.local)
             add("remote", state.remote)
             add("port", state.port)
+            add("key", state.key)
             add("vlan", state.vlan)
+            add("table", state.table)
             add("speed", state.speed.map { BitRate(bitsPerSecond: Double($0)) })
             add("alias", state.alias)
         case .route(let state):

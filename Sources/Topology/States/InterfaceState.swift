@@ -9,7 +9,9 @@ public struct InterfaceState: Sendable, Hashable {
     public var isUp = false
     public var hasCarrier = false
     public var isLoopback = false
+    /// Of VXLAN and GENEVE.
     public var vni: UInt32?
+    /// Of tunnels: their ends.
     public var local: IPAddress?
     public var remote: IPAddress?
     /// UDP, of VXLAN.
@@ -18,6 +20,10 @@ public struct InterfaceState: Sendable, Hashable {
     /// Bits a second.
     public var speed: UInt64?
     public var alias = ""
+    /// Of GRE and VTI: what tells apart the tunnels between two ends.
+    public var key: UInt32?
+    /// Of a VRF.
+    public var table: UInt32?
 
     public init() {}
 
@@ -28,11 +34,14 @@ public struct InterfaceState: Sendable, Hashable {
         isUp = link.isUp
         hasCarrier = link.hasCarrier
         isLoopback = link.isLoopback
-        vni = link.vxlan?.vni
-        local = link.vxlan?.local
-        remote = link.vxlan?.remote
+        let identifier = link.tunnel?.key
+        vni = link.kind == "geneve" ? identifier : link.vxlan?.vni
+        key = link.kind == "geneve" ? nil : identifier
+        local = link.vxlan?.local ?? link.tunnel?.local
+        remote = link.vxlan?.remote ?? link.tunnel?.remote
         port = link.vxlan?.port
         vlan = link.vlan
+        table = link.vrfTable
         speed = link.speed
         alias = link.alias
     }
@@ -47,7 +56,7 @@ public struct InterfaceState: Sendable, Hashable {
         writer.put(tag)
         let fields: [Bool] = [
             isUp, hasCarrier, isLoopback, mac != nil, vni != nil, local != nil, remote != nil, port != nil, vlan != nil, speed != nil,
-            !alias.isEmpty,
+            !alias.isEmpty, key != nil, table != nil,
         ]
         writer.flags(fields)
         if let known = Self.kinds.firstIndex(of: kind) {
@@ -65,10 +74,12 @@ public struct InterfaceState: Sendable, Hashable {
         if let vlan { writer.number(vlan) }
         if let speed { writer.number(speed) }
         if !alias.isEmpty { writer.text(alias) }
+        if let key { writer.number(key) }
+        if let table { writer.number(table) }
     }
 
     init?(from reader: inout ByteReader) {
-        guard let has = reader.flags(11), let number = reader.byte(), Int(number) <= Self.kinds.count else { return nil }
+        guard let has = reader.flags(13), let number = reader.byte(), Int(number) <= Self.kinds.count else { return nil }
         if number == 0 {
             guard let text = reader.text(), !Self.kinds.contains(text) else { return nil }
             kind = text
@@ -87,6 +98,10 @@ public struct InterfaceState: Sendable, Hashable {
         if has[10] {
             guard let text = reader.text(), !text.isEmpty else { return nil }
             alias = text
+        }
+        guard reader.optional(has[11], &key, { $0.number(UInt32.self) }), reader.optional(has[12], &table, { $0.number(UInt32.self) })
+        else {
+            return nil
         }
     }
 }
