@@ -85,6 +85,19 @@ final class AwaitedAnswer: Sendable {
         }
     }
 
+    /// Whether somebody still waits. A client that left is noticed nowhere else while its connection sleeps; then the connection is woken, so
+    /// that the server lets go of it.
+    func isWanted() -> Bool {
+        state.withLock { state in
+            guard let connection = state.connection else { return false }
+            guard hasHungUp(connection) else { return true }
+            state.response = .failure(503, "the client has left")
+            state.connection = nil
+            MHD_resume_connection(connection)
+            return false
+        }
+    }
+
     func take() -> ControlResponse? {
         state.withLock { state in
             defer { state.response = nil }

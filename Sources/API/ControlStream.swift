@@ -63,10 +63,7 @@ public final class ControlStream: Sendable {
         state.withLock { state in
             if state.closed { return true }
             guard let connection = state.connection else { return false }
-            // POLLRDHUP (poll(2)) is hidden behind _GNU_SOURCE.
-            let hangUp: Int16 = 0x2000
-            var one = pollfd(fd: MHD_connection_socket(connection), events: hangUp, revents: 0)
-            guard poll(&one, 1, 0) > 0, one.revents & (hangUp | Int16(POLLHUP) | Int16(POLLERR)) != 0 else { return false }
+            guard hasHungUp(connection) else { return false }
             state.closed = true
             Self.wake(&state)
             return true
@@ -122,4 +119,12 @@ public final class ControlStream: Sendable {
         state.suspended = false
         MHD_resume_connection(connection)
     }
+}
+
+/// Has the client gone? libmicrohttpd does not look at a connection that is suspended.
+func hasHungUp(_ connection: OpaquePointer) -> Bool {
+    // POLLRDHUP (poll(2)) is hidden behind _GNU_SOURCE.
+    let hangUp: Int16 = 0x2000
+    var one = pollfd(fd: MHD_connection_socket(connection), events: hangUp, revents: 0)
+    return poll(&one, 1, 0) > 0 && one.revents & (hangUp | Int16(POLLHUP) | Int16(POLLERR)) != 0
 }

@@ -52,8 +52,9 @@ final class Session: Sendable {
 
     // MARK: connections
 
-    /// A new connection takes its place; those over their time lose theirs. When all are taken one goes: of the user who has the most,
-    /// the one that has waited for a request the longest. So nobody keeps others out, and who has just come is heard.
+    /// A new connection takes its place; those over their time, and of clients that have left, lose theirs. When all are taken one goes: of
+    /// the user who has the most, and of what most of those do (send a request, wait for an answer, take it), the one that has done so the
+    /// longest. So nobody keeps others out, and who has just come is heard.
     /// libmicrohttpd's own timeout counts silence only, and a byte every second is not silent.
     func opened(_ fd: Int32) {
         let now = ContinuousClock.now
@@ -61,14 +62,15 @@ final class Session: Sendable {
         state.withLock { state in
             for (other, connection) in state.connections where isLate(connection, now) { Self.end(other, &state) }
             state.connections[fd] = Connection(uid: uid, since: now)
+            for answer in state.awaited.values { _ = answer.isWanted() }
             let there = state.connections.filter { !$0.value.isLeaving }
             guard there.count > limits.connections else { return }
             var perUser: [UInt32?: Int] = [:]
             for connection in there.values { perUser[connection.uid, default: 0] += 1 }
             let most = perUser.values.max() ?? 0
-            let victim = there.filter { perUser[$0.value.uid] == most && $0.value.phase != .streaming }
-                .min { ($0.value.phase == .reading ? 0 : 1, $0.value.since) < ($1.value.phase == .reading ? 0 : 1, $1.value.since) }
-            Self.end(victim?.key ?? fd, &state)
+            let theirs = there.filter { perUser[$0.value.uid] == most && $0.value.phase != .streaming }
+            let common = Dictionary(grouping: theirs, by: \.value.phase).values.max { $0.count < $1.count }
+            Self.end(common?.min { $0.value.since < $1.value.since }?.key ?? fd, &state)
         }
     }
 
@@ -156,7 +158,7 @@ final class Session: Sendable {
             state.awaited[ObjectIdentifier(awaited)] = awaited
             return state.stopping
         }
-        if isStopping || !answers.add({ awaited.put(make()) }) { awaited.put(ending) }
+        if isStopping || !answers.add({ if awaited.isWanted() { awaited.put(make()) } }) { awaited.put(ending) }
         return .YES
     }
 

@@ -83,7 +83,7 @@ extension Agent {
         return ControlResponse { try pieces.next() }
     }
 
-    private var interval: Duration { collector.tick == 0 ? .zero : .seconds(1) }
+    private var interval: Duration { collector.tick == 0 ? .zero : collector.turnLength }
 
     /// - Parameter patterns: which; empty: all.
     func interfaceList(_ patterns: [InterfacePattern] = [], closed: Bool) throws -> InterfaceListReport {
@@ -99,12 +99,12 @@ extension Agent {
         guard report.closedAt == nil else { return report }
         var report = report
         if let rate = rates[ObservationPoint(interface: id, direction: .ingress)] {
-            report.ingressBitsPerSecond = Double(rate.bytes) * 8
-            report.ingressPacketsPerSecond = Double(rate.packets)
+            report.ingressBitsPerSecond = BitRate(bytes: rate.bytes, over: collector.turnLength).bitsPerSecond
+            report.ingressPacketsPerSecond = PacketRate(packets: rate.packets, over: collector.turnLength).packetsPerSecond
         }
         if let rate = rates[ObservationPoint(interface: id, direction: .egress)] {
-            report.egressBitsPerSecond = Double(rate.bytes) * 8
-            report.egressPacketsPerSecond = Double(rate.packets)
+            report.egressBitsPerSecond = BitRate(bytes: rate.bytes, over: collector.turnLength).bitsPerSecond
+            report.egressPacketsPerSecond = PacketRate(packets: rate.packets, over: collector.turnLength).packetsPerSecond
         }
         return report
     }
@@ -174,8 +174,10 @@ extension Agent {
         warnings += keeper.unread
         warnings += reporter.problems()
         for refusal in keeper.refusals { warnings.append("rule \(refusal.rule) is not in force: \(refusal.reason)") }
-        for followed in follower.namespaces.values {
-            for reason in followed.refused.values.sorted() { warnings.append("not attached: \(reason)") }
+        // One reason is often that of many: a full table.
+        let reasons = follower.namespaces.values.flatMap(\.refused.values)
+        for (reason, times) in Dictionary(grouping: reasons) { $0 }.sorted(by: { $0.key < $1.key }) {
+            warnings.append(times.count == 1 ? "not attached: \(reason)" : "\(times.count) interfaces are not attached: \(reason)")
         }
         return warnings
     }

@@ -50,6 +50,7 @@ final class Agent {
     private(set) var keepsCounting = true
     private(set) var previousTotals: [ObservationPoint: Totals] = [:]
     private(set) var rates: [ObservationPoint: FlowRate] = [:]
+    private var turnedAt: ContinuousClock.Instant?
 
     init(_ configuration: AgentConfiguration, log: Log) throws {
         self.configuration = configuration
@@ -242,6 +243,9 @@ final class Agent {
 
     private func turn() throws {
         turnTimer.fire(after: Self.untilNextTurn)
+        let began = ContinuousClock.now
+        let length = turnedAt.map { began - $0 } ?? .seconds(1)
+        turnedAt = began
         // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
         if configuration.flows.interval <= .seconds(1) {
             let due = try collector.collect()
@@ -254,7 +258,7 @@ final class Agent {
         consumer.turn()
         applications?.turn()
         measureRates()
-        collector.turn(now: .now)
+        collector.turn(now: .now, length: length)
         tellTopology()
         export()
         memory.giveBack()
@@ -279,7 +283,7 @@ final class Agent {
         collector.takeGains { record, totals, transport in
             gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
         }
-        var second = TopologyKeeper.Second(flows: gains, places: [:], interfaces: [:])
+        var second = TopologyKeeper.Second(length: collector.turnLength, flows: gains, places: [:], interfaces: [:])
         for interface in datapath.interfaces {
             second.places[interface.id] = .init(index: Int32(interface.ifindex), cookie: interface.namespaceCookie)
             let received = rates[ObservationPoint(interface: interface.id, direction: .ingress)]

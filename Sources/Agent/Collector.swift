@@ -9,6 +9,8 @@ final class Collector {
     /// The table's size stays as it was made.
     var limits: AgentConfiguration.Flows
     private(set) var tick: UInt32 = 0
+    /// From the turn before to the latest one: what rates are divided by.
+    private(set) var turnLength = Duration.seconds(1)
     private(set) var readings: UInt64 = 0
     private(set) var lastReading = Duration.zero
     private(set) var spilled: UInt64 = 0
@@ -56,8 +58,9 @@ final class Collector {
     }
 
     /// A second has passed: rates turn over, ended flows leave. A tenth of the table a second, so that an idle one costs little.
-    func turn(now: Timestamp) {
+    func turn(now: Timestamp, length: Duration) {
         tick &+= 1
+        turnLength = length
         table.table.expire(
             now: now, idle: limits.idleTimeout, ended: min(limits.idleTimeout, .seconds(10)), active: limits.activeTimeout, share: 0.1,
             onActive: { entry in
@@ -97,9 +100,9 @@ final class Collector {
 
     /// Every flow, with its rate.
     func readings(_ body: (FlowReading) -> Void) {
-        let tick = tick
+        let (tick, length) = (tick, turnLength)
         table.table.forEach { entry in
-            body(FlowReading(record: entry.record, rate: entry.rate(at: tick)))
+            body(FlowReading(record: entry.record, rate: entry.rate(at: tick), over: length))
         }
     }
 
@@ -107,7 +110,7 @@ final class Collector {
     ///
     /// They are put in order by number: of all that match only the chosen ones are copied.
     func first(_ count: Int, by order: FlowOrder, where include: (FlowRecord) -> Bool) -> (readings: [FlowReading], matched: Int) {
-        let (tick, box) = (tick, table)
+        let (tick, length, box) = (tick, turnLength, table)
         var matched = 0
         var best = Leaders<(value: Double, number: UInt32)>(count) { a, b in
             if a.value != b.value { return order.ascending ? a.value < b.value : a.value > b.value }
@@ -117,10 +120,10 @@ final class Collector {
         box.table.forEachNumbered { number, entry in
             guard include(entry.record) else { return }
             matched += 1
-            best.offer((order.measure.value(of: FlowReading(record: entry.record, rate: entry.rate(at: tick))), number))
+            best.offer((order.measure.value(of: FlowReading(record: entry.record, rate: entry.rate(at: tick), over: length)), number))
         }
         let readings = best.inOrder().map { first in
-            box.table.withEntry(first.number) { FlowReading(record: $0.record, rate: $0.rate(at: tick)) }
+            box.table.withEntry(first.number) { FlowReading(record: $0.record, rate: $0.rate(at: tick), over: length) }
         }
         return (readings, matched)
     }

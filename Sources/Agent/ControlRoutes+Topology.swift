@@ -1,4 +1,5 @@
 import API
+import NetworkTypes
 import Reports
 import Topology
 
@@ -14,6 +15,10 @@ extension ControlRoutes {
         let (network, layer) = (query.text("network"), try query.optionalChoice("layer", of: TopologyLayer.self))
         let top = try query.number("top", in: 1...1_000_000, standard: 5000)
         let moment = try query.moment("at", roundedUp: true)
+        // A second that is told as a whole is rounded up to its end.
+        if let moment, moment - Timestamp.now >= .seconds(1) {
+            throw ControlQuery.Fault(field: "at", value: query.text("at"), reason: "it is yet to come")
+        }
         return { agent in
             let memory = agent.memory
             @Sendable func answer(_ teller: TopologyTeller, _ coverage: HistoryReader.Coverage? = nil) throws -> ControlResponse {

@@ -72,16 +72,22 @@ extension ControlRoutes {
                 let node = try teller.snapshot.node(named: of)
                 let answer =
                     switch question {
-                    case .path:
-                        try TopologyAnswerReport(
-                            path: teller, from: teller.snapshot.end(node, named: of),
-                            to: teller.snapshot.end(teller.snapshot.node(named: to ?? ""), named: to ?? ""))
+                    case .path: try path(teller, from: teller.snapshot.end(node, named: of), to: to ?? "")
                     case .behind: TopologyAnswerReport(behind: teller, node, top: top)
                     case .talks: TopologyAnswerReport(talks: teller, node, top: top)
                     }
                 return try json(answer)
             }
         }
+    }
+
+    /// To what is known by that name, or to an address that nobody has.
+    private static func path(_ teller: TopologyTeller, from: NodeID, to name: String) throws -> TopologyAnswerReport {
+        if case .nothing = teller.snapshot.find(name), let address = IPAddress(name) {
+            return TopologyAnswerReport(path: teller, from: from, to: address)
+        }
+        let to = try teller.snapshot.end(teller.snapshot.node(named: name), named: name)
+        return TopologyAnswerReport(path: teller, from: from, to: to)
     }
 
     private static func pastTalks(of name: String, _ since: Timestamp, top: Int) -> Question {

@@ -170,7 +170,9 @@ public final class Classifier {
         }
         if application == 0 || master == application { (master, application) = (0, application == 0 ? master : application) }
         let carrier = master == 0 ? application : master
-        let confidence = ApplicationVerdict.Confidence(rawValue: UInt8(truncatingIfNeeded: ndpi_confidence(entry.flow))) ?? .unknown
+        var confidence = ApplicationVerdict.Confidence(rawValue: UInt8(truncatingIfNeeded: ndpi_confidence(entry.flow))) ?? .unknown
+        // nDPI looks for this one (iperf3's port is among its ports) by ports alone, and calls that inspection.
+        if carrier == UInt16(NDPI_PROTOCOL_TARGUS_GETDATA.rawValue) { confidence = .port }
         return ApplicationVerdict(
             conversation: conversation, isFromLowerEnd: entry.isFromLowerEnd, master: module.name(master),
             application: module.name(application), category: application == 0 ? nil : module.category(entry.flow),

@@ -45,8 +45,8 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
     /// `resumes`.
     public var mayPass: Bool {
         switch reason {
-        case .busy, .full, .inputOutput, .notPermitted, .unreachable: true
-        case .missing, .corrupt, .foreign, .newerSchema, .invalid, .failed: false
+        case .busy, .full, .inputOutput, .notPermitted, .missing, .unreachable: true
+        case .corrupt, .foreign, .newerSchema, .invalid, .failed: false
         }
     }
 

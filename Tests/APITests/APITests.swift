@@ -49,6 +49,11 @@ final class Raw: Sendable {
     deinit { close(fd) }
     @discardableResult func send(_ text: String) -> Int { send(Array(text.utf8)) }
     @discardableResult func send(_ bytes: [UInt8]) -> Int { Glibc.send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+    /// Something has come that was not read yet, or the other end has closed.
+    var hasAnswer: Bool {
+        var one = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+        return poll(&one, 1, 0) > 0
+    }
     /// Until the other end closes; nil when it does not within five seconds.
     func readAll() -> String? {
         var all: [UInt8] = []

@@ -87,4 +87,31 @@ import Testing
             gate.open()
         }
     }
+
+    /// Whoever leaves leaves the queue and his place, whatever is being made meanwhile; more than there are places for keep nobody out.
+    @Test func whoLeavesLeavesTheQueue() async throws {
+        let (path, gate) = (temporarySocket(), Gate())
+        let server = try Self.server(path, gate)
+        func ask(_ count: Int) throws -> [Raw] {
+            try (0..<count).map { _ in
+                let client = try Raw(path)
+                client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+                return client
+            }
+        }
+        for _ in 0..<2 {
+            var clients = try ask(200)
+            try await wait { gate.waiting.withLock { $0 } >= AnswerQueue.width }
+            #expect(try await get(path, "/quick", timeout: .seconds(5)).hasPrefix("GET /quick"))
+            clients = []
+            #expect(try await get(path, "/left", timeout: .seconds(5)).hasPrefix("GET /left"))
+        }
+        let patient = try ask(300)
+        #expect(try await get(path, "/still", timeout: .seconds(5)).hasPrefix("GET /still"))
+        gate.open()
+        try await wait { patient[299].hasAnswer }
+        // Of the first four hundred only those were made that nobody could stop.
+        #expect(gate.waiting.withLock { $0 } <= 300 + AnswerQueue.width)
+        withExtendedLifetime((server, patient)) {}
+    }
 }

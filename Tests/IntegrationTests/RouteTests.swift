@@ -78,7 +78,10 @@ import Testing
             "route del 192.0.2.0/24 via 10.0.3.4", "-6 route add 2001:db8::/48 via fd00:1::2",
             "-6 route append 2001:db8::/48 via fd00:2::2", "-6 route append 2001:db8::/48 via fd00:3::2",
             "-6 route del 2001:db8::/48 via fd00:2::2 dev e2", "-6 route add 2001:db8:1::/48 dev e1",
-            "-6 route append 2001:db8:1::/48 dev e2", "-6 route replace 2001:db8:1::/48 dev e3", "link set e2 down", "link del e3",
+            "-6 route append 2001:db8:1::/48 dev e2", "-6 route replace 2001:db8:1::/48 dev e3", "-6 route append prohibit 2001:db8::/48",
+            "-6 route add blackhole 2001:db8:2::/48",
+            "-6 route append 2001:db8:2::/48 via fd00:1::2 dev e1", "-6 route del blackhole 2001:db8:2::/48", "link set e2 down",
+            "link del e3",
         ]
         for command in commands {
             try await namespace.sh("ip \(command)")

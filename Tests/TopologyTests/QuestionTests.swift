@@ -62,6 +62,16 @@ struct QuestionTests {
         #expect(path.end == .leaves(by: try node("vni/100/ip/10.0.0.254", in: snapshot)))
     }
 
+    /// As far as the routes lead.
+    @Test func anAddressThatNobodyHasIsLookedForAsWell() throws {
+        let snapshot = map()
+        let from = try node("vni/100/ip/10.0.0.11", in: snapshot)
+        let path = snapshot.path(from: from, to: IPAddress("198.51.100.7")!)
+        #expect(path.end == .leaves(by: try node("vni/100/ip/10.0.0.254", in: snapshot)))
+        #expect(path.steps.count > 1 && path.steps[1].route != nil)
+        #expect(snapshot.path(from: from, to: IPAddress("fd00::7")!).end == .noRoute(in: try node("host/lab/ns/h1-n100-1", in: snapshot)))
+    }
+
     @Test func theWayOverARouter() throws {
         let snapshot = map { lab in
             let router = lab.cookies["h2"]!

@@ -32,9 +32,11 @@ struct HistoryPlace: Sendable {
 
     func thread(_ log: Log) throws -> HistoryThread {
         let (path, limits) = (path, limits)
-        // Of the default place; any other folder is the administrator's to make. A missing one the store names.
-        _ = mkdir("/var/lib/nilo", 0o700)
-        return try HistoryThread(log) { () throws(StorageError) in try SQLiteStore(path: path, limits: limits) }
+        return try HistoryThread(log) { () throws(StorageError) in
+            // Of the default place; any other folder is the administrator's to make. A missing one the store names.
+            _ = mkdir("/var/lib/nilo", 0o700)
+            return try SQLiteStore(path: path, limits: limits)
+        }
     }
 
     var reader: HistoryReader {

@@ -30,8 +30,8 @@ struct RouteSiblings {
             case .added: 0
             // Of IPv6 it may be one onto another link.
             case .replaced: isV4 ? 1 : nil
-            // IPv4 keeps both. Of IPv6 it is all nexthops together.
-            case .appended: isV4 ? nil : 1
+            // IPv4 keeps both. Of IPv6 it is all nexthops together, in another order than that of a dump.
+            case .appended: nil
             }
         guard let most, counts[hash(route), default: 0] <= most else { return false }
         counts[hash(route)] = 1

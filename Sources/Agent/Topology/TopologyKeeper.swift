@@ -25,7 +25,6 @@ final class TopologyKeeper {
     private var readingTimer: LoopTimer!
     /// Told once each, until it went well again.
     private var complaints: [Complaint: String] = [:]
-    private var turnedAt: ContinuousClock.Instant?
     /// Called with each snapshot, and with what moved in the second that ended with it.
     var onCommit: (Snapshot, TrafficLoads?) -> Void = { _, _ in }
 
@@ -43,6 +42,8 @@ final class TopologyKeeper {
 
     /// What happened in a second, as the datapath saw it.
     struct Second: Sendable {
+        /// How long it was.
+        var length: Duration
         var flows: [FlowDelta]
         var places: [InterfaceID: CountedPlace]
         /// Of each interface, forward what it received.
@@ -196,14 +197,11 @@ final class TopologyKeeper {
         isCommitDue = false
         resynchronise()
         let snapshot = builder.commit(at: .now)
-        let now = ContinuousClock.now
-        let length = turnedAt.map { now - $0 } ?? .seconds(1)
-        turnedAt = now
         var interfaces: [NodeKey: Load] = [:]
         for (id, load) in second.interfaces {
             guard let place = second.places[id], let key = builder.interface(place.index, in: place.cookie) else { continue }
             interfaces[key, default: Load()] += load
         }
-        onCommit(snapshot, TrafficLoads(snapshot, interfaces: interfaces, length: length))
+        onCommit(snapshot, TrafficLoads(snapshot, interfaces: interfaces, length: second.length))
     }
 }

@@ -62,7 +62,7 @@ public struct TopologyVerb: Hashable, Sendable {
                 "format", short: "f", value: "FORM", choices: Format.allCases.map(\.rawValue),
                 help: "how to show it (tree)"),
             OptionSpecification("all", short: "a", help: "also the kernel's own: loopbacks, link-local, multicast"),
-            OptionSpecification("top", short: "n", value: "COUNT", help: "the most conversations (20)"),
+            OptionSpecification("top", short: "n", value: "COUNT", help: "the most rows: of conversations, flows, links (20)"),
             NumberForm.option, .json, AgentConnection.option,
         ],
         operand: .init("QUESTION", count: 0...64, choices: words, help: "what to ask; without one everything is shown"),
@@ -159,8 +159,8 @@ public struct TopologyVerb: Hashable, Sendable {
         case .show: fitting = ["at", "network", "layer", "all", "top"]
         case .difference: fitting = ["since", "network", "layer", "all"]
         case .watch: fitting = ["network", "all"]
-        case .compare, .path, .whatIf: break
-        case .behind: fitting = ["top"]
+        case .compare, .path: break
+        case .behind, .whatIf: fitting = ["top"]
         case .talks: fitting = ["since", "top"]
         }
         for option in ["at", "since", "network", "layer", "all", "top"] where arguments.has(option) && !fitting.contains(option) {

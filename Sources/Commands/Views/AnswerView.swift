@@ -33,7 +33,14 @@ public struct AnswerView: Sendable {
             if let route = step.route { text += "  " + output.styled("by \(Self.route(entities[route]) ?? route.visible)", .dim) }
             text += "\n"
         }
-        return text + end(report, entities)
+        return text + end(report, entities) + unjudged(report)
+    }
+
+    /// Routes are followed, and nothing else.
+    private func unjudged(_ report: TopologyAnswerReport) -> String {
+        guard let rules = report.unjudged else { return "" }
+        let places = rules.map { $0.split(separator: "/").dropLast().last.map(String.init) ?? $0 }
+        return output.styled("not asked: the security rules of \(places.joined(separator: ", ").visible)\n", .yellow)
     }
 
     private func name(_ key: String, _ entities: [String: EntityReport]) -> String {

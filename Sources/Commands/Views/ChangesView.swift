@@ -62,8 +62,10 @@ public struct ChangesView: Sendable {
 
     /// Of an endpoint or a link between some, as the key begins with it.
     private static func network(of change: ChangeReport) -> String? {
-        ["/ip/", "/mac/", "/service/"].lazy.compactMap { word in change.key.firstRange(of: word) }.first
-            .map { String(change.key[..<$0.lowerBound]) }
+        // Of a link's ends the one that is in a network.
+        change.key.split(separator: "~").lazy.compactMap { end in
+            ["/ip/", "/mac/", "/service/"].lazy.compactMap { word in end.firstRange(of: word) }.first.map { String(end[..<$0.lowerBound]) }
+        }.first
     }
 
     /// - Parameter shared: names that need their network beside them.

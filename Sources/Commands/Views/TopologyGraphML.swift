@@ -84,10 +84,11 @@ struct TopologyGraphML: Sendable {
     }
 }
 
-/// Text as XML has it, within elements and attributes; what no XML document may hold (XML 1.0, 2.2) is made visible.
+/// Text as XML has it, within elements and attributes; what is not seen, or no XML document may hold (XML 1.0, 2.2), is made visible.
 func xml(_ text: String) -> String {
     var result = ""
-    for scalar in text.unicodeScalars {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).visible }
+    for scalar in lines.joined(separator: "\n").unicodeScalars {
         switch scalar {
         case "&": result += "&amp;"
         case "<": result += "&lt;"

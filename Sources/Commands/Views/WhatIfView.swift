@@ -18,8 +18,10 @@ public struct WhatIfView: Sendable {
     public func text(_ report: WhatIfAnswerReport) -> String {
         var sections = [whole(report)]
         if !report.consequences.isEmpty {
+            let left = report.consequences.count - min(top, report.consequences.count)
             sections.append(
-                output.styled("what follows\n", .bold) + report.consequences.map { "  \($0.visible)\n" }.joined())
+                output.styled("what follows\n", .bold) + report.consequences.prefix(top).map { "  \($0.visible)\n" }.joined()
+                    + (left > 0 ? output.styled("… \(left) more: --top\n", .dim) : ""))
         }
         if !report.flows.isEmpty { sections.append(flows(report)) }
         let changed = report.links.filter { abs($0.before.bitsPerSecond - $0.after.bitsPerSecond) > 0.5 }

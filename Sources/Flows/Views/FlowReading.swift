@@ -14,9 +14,9 @@ public struct FlowReading: Hashable, Sendable {
         self.interval = interval
     }
 
-    /// With the rate that the flow table keeps: of one second.
-    public init(record: FlowRecord, rate: FlowRate) {
-        self.init(record: record, change: Totals(wirePackets: rate.packets, wireBytes: rate.bytes), interval: .seconds(1))
+    /// With what the flow table keeps of the time between two turns: a second, or what it took on a busy machine.
+    public init(record: FlowRecord, rate: FlowRate, over interval: Duration) {
+        self.init(record: record, change: Totals(wirePackets: rate.packets, wireBytes: rate.bytes), interval: interval)
     }
 
     /// Wire bytes of the last interval.

@@ -165,7 +165,8 @@ public struct ChangeList: Sendable {
         if old.parent != new.parent {
             found.append(.init(name: "parent", before: old.parent.map { .text($0) }, after: new.parent.map { .text($0) }))
         }
-        return found + places(old.networks, new.networks)
+        // Of a namespace they follow from all that is in it, which is told by itself.
+        return old.kind == "\(NodeKind.namespace)" ? found : found + places(old.networks, new.networks)
     }
 
     private static func places(_ old: [String]?, _ new: [String]?) -> [ChangeReport.AttributeChange] {

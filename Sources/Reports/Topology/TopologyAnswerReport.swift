@@ -20,6 +20,7 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
     public var question: String
     /// Keys.
     public var of: String
+    /// Of `path`, where that is no entity: an address.
     public var to: String?
     /// Of `talks` of the past: since when. RFC 3339.
     public var since: String?
@@ -28,6 +29,8 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
     /// Of `path`.
     public var steps: [Step]?
     public var end: End?
+    /// Of `path`: security rules of namespaces on the way, which were not asked. nil where there are none.
+    public var unjudged: [String]?
     /// What the answer is of: of `path` what is passed, of `behind` what is there, of `talks` the ends.
     public var entities: [EntityReport]
     /// Of `path` those that are taken, of `talks` the busiest first.
@@ -62,11 +65,19 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
     }
 
     public init(path teller: TopologyTeller, from: NodeID, to: NodeID) {
+        self.init(teller, from: from, to: teller.snapshot.key(of: to).description, teller.snapshot.path(from: from, to: to))
+    }
+
+    /// To an address that is no endpoint.
+    public init(path teller: TopologyTeller, from: NodeID, to: IPAddress) {
+        self.init(teller, from: from, to: "\(to)", teller.snapshot.path(from: from, to: to))
+    }
+
+    private init(_ teller: TopologyTeller, from: NodeID, to: String, _ path: TopologyPath) {
         self.init(.path, teller, of: from)
         let snapshot = teller.snapshot
         func key(_ node: NodeID) -> String { snapshot.key(of: node).description }
-        self.to = key(to)
-        let path = snapshot.path(from: from, to: to)
+        self.to = to
         steps = path.steps.map {
             Step(entity: key($0.node), link: $0.link.map { snapshot.key(of: $0).description }, route: $0.route.map(key))
         }
@@ -89,6 +100,10 @@ public struct TopologyAnswerReport: Codable, Hashable, Sendable {
         }
         entities = passed.filter { told.insert($0).inserted }.map(teller.entity)
         links = path.steps.compactMap { $0.link.flatMap(teller.link) }
+        let namespaces = Set(
+            passed.compactMap { node in if case .interface(let namespace, _) = snapshot.key(of: node) { namespace } else { nil } })
+        let rules = namespaces.map(NodeKey.security).filter { snapshot.id(of: $0) != nil }.map(\.description).sorted()
+        unjudged = rules.isEmpty ? nil : rules
     }
 
     public init(behind teller: TopologyTeller, _ node: NodeID, top: Int) {

@@ -36,6 +36,11 @@ extension Snapshot {
                 if case .endpoint = key, case .endpoint(let state) = state(of: id), state.name == text { matches.append((key, id)) }
             }
         }
+        // Of endpoints with an address that one is meant that an interface has: others are of networks that were, or out of sight.
+        if matches.count > 1, matches.allSatisfy({ $0.0.kind == .endpoint }) {
+            let here = matches.filter { match in links(of: match.1).contains { $0.kind == .attached } }
+            if here.count == 1 { matches = here }
+        }
         if matches.count == 1 { return .found(matches[0].1) }
         if matches.isEmpty { return .nothing }
         let sorted = matches.map { ($0.0, $0.0.description) }.sorted { $0.1 < $1.1 }

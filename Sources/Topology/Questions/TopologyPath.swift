@@ -52,6 +52,13 @@ extension Snapshot {
         return walk.run(from: from)
     }
 
+    /// Likewise, to an address that is no endpoint that is known: where it leaves what is.
+    public func path(from source: NodeID, to target: IPAddress) -> TopologyPath {
+        guard let from = endpoint(of: source) else { return TopologyPath(steps: [], end: .sourceUnknown) }
+        var walk = PathWalk(snapshot: self, destination: nil, target: target)
+        return walk.run(from: from)
+    }
+
     /// An endpoint itself, or an interface's first by key.
     private func endpoint(of node: NodeID) -> NodeID? {
         switch key(of: node).kind {
@@ -67,12 +74,13 @@ extension Snapshot {
 /// See ``Snapshot/path(from:to:)``.
 private struct PathWalk {
     let snapshot: Snapshot
-    let destination: NodeID
+    /// nil where nothing that is known has the address.
+    let destination: NodeID?
     let target: IPAddress
     var steps: [TopologyPath.Step] = []
     var visited: Set<NodeID> = []
 
-    init(snapshot: Snapshot, destination: NodeID, target: IPAddress) {
+    init(snapshot: Snapshot, destination: NodeID?, target: IPAddress) {
         self.snapshot = snapshot
         self.destination = destination
         self.target = target
@@ -103,7 +111,7 @@ private struct PathWalk {
         var here = start
         var at = entry
         while true {
-            if let local = interfaces(of: destination).first(where: { namespace(of: $0.interface) == here }) {
+            if let destination, let local = interfaces(of: destination).first(where: { namespace(of: $0.interface) == here }) {
                 if local.interface != at { steps.append(TopologyPath.Step(node: local.interface)) }
                 steps.append(TopologyPath.Step(node: destination, link: local.link))
                 return .arrived
