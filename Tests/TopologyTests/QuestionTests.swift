@@ -34,6 +34,34 @@ struct QuestionTests {
         #expect(own.find("web1:eth0") == .found(eth0) && own.find("host:eth0") == .found(eth0) && own.find("init:eth0") == .nothing)
     }
 
+    /// Routes onto a link end with its name, and networks that are out of sight have the same addresses.
+    @Test func whatIsHereIsMeant() throws {
+        var builder = TopologyBuilder()
+        let eth0: Int32 = 2
+        builder.observe(.host(name: "web1", HostState()))
+        builder.observe(.namespace(NamespaceFact(cookie: 7, name: "init", owner: "")))
+        let onto = Route(destination: TopologyLab.prefix("fd00::/64"), nexthops: [Nexthop(interface: eth0)])
+        let address = InterfaceAddress(interface: eth0, address: IPAddress("10.0.0.1")!, prefixLength: 24)
+        builder.observe(
+            .resynchronised(
+                [.link(LinkFact(index: eth0, name: "eth0", kind: "", mtu: 1500)), .route(onto), .address(address)], in: 7))
+        builder.observe(.counted(InterfaceID(rawValue: 1), interface: eth0, in: 7))
+        let inside = TestFlow(source: "10.0.0.1", destination: "10.0.0.9", sourcePort: 1, destinationPort: 2)
+        let vteps = ("192.0.2.1", "192.0.2.2")
+        builder.observe(
+            .traffic([
+                inside.seen(at: 1, .ingress, vni: 5, between: vteps),
+                inside.reversed().seen(at: 1, .egress, vni: 5, between: (vteps.1, vteps.0)),
+            ]))
+        let snapshot = builder.commit(at: second(1))
+        #expect(snapshot.id(of: NodeKey("vni/5/ip/10.0.0.1")!) != nil)
+        #expect(snapshot.id(of: NodeKey("host/web1/ns/init/route/main/fd00::/64/dev/eth0")!) != nil)
+        guard case .ambiguous(let eth0s) = snapshot.find("eth0") else { return #expect(Bool(false), "an interface and its network") }
+        #expect(eth0s.map(\.kind) == [.interface, .network])
+        #expect(snapshot.find("10.0.0.1") == .found(try node("link/web1/init/eth0/ip/10.0.0.1", in: snapshot)))
+        #expect(snapshot.find("dev/eth0") == .found(try node("host/web1/ns/init/route/main/fd00::/64/dev/eth0", in: snapshot)))
+    }
+
     @Test func theWayThroughATunnel() throws {
         let snapshot = map()
         let path = snapshot.path(from: try node("vni/100/ip/10.0.0.11", in: snapshot), to: try node("vni/100/ip/10.0.0.32", in: snapshot))

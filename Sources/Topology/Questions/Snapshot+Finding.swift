@@ -36,6 +36,9 @@ extension Snapshot {
                 if case .endpoint = key, case .endpoint(let state) = state(of: id), state.name == text { matches.append((key, id)) }
             }
         }
+        // The key of a route may end with an interface's name; who means it gives more of it.
+        let others = matches.filter { $0.0.kind != .route && $0.0.kind != .rule }
+        if !others.isEmpty { matches = others }
         // Of endpoints with an address that one is meant that an interface has: others are of networks that were, or out of sight.
         if matches.count > 1, matches.allSatisfy({ $0.0.kind == .endpoint }) {
             let here = matches.filter { match in links(of: match.1).contains { $0.kind == .attached } }
