@@ -63,9 +63,11 @@ struct AcceptanceLab: Sendable {
 
     func build() async throws {
         let wire = "\(prefix)wire"
+        // Seconds that what was learned holds: the kernel's own five minutes, of a slower machine as many more.
+        let ageing = Int(300 * patience)
         var script = """
             ip netns add \(wire); \(Self.withoutIPv6(wire))
-            ip -n \(wire) link add br-wire type bridge mcast_snooping 0
+            ip -n \(wire) link add br-wire type bridge mcast_snooping 0 ageing_time \(100 * ageing)
             ip -n \(wire) link set br-wire up\n
             """
         for host in Self.hosts {
@@ -79,8 +81,8 @@ struct AcceptanceLab: Sendable {
             for vni in Self.networks {
                 // Without snooping: with it a bridge says something itself from time to time (IGMP), and is learned as a station.
                 script += """
-                    ip -n \(name) link add br\(vni) type bridge mcast_snooping 0
-                    ip -n \(name) link add vx\(vni) type vxlan id \(vni) local 192.0.2.\(host) dstport 4789 dev eth0
+                    ip -n \(name) link add br\(vni) type bridge mcast_snooping 0 ageing_time \(100 * ageing)
+                    ip -n \(name) link add vx\(vni) type vxlan id \(vni) local 192.0.2.\(host) dstport 4789 dev eth0 ageing \(ageing)
                     ip -n \(name) link set vx\(vni) master br\(vni) up; ip -n \(name) link set br\(vni) up\n
                     """
                 for other in Self.hosts where other != host {

@@ -27,7 +27,8 @@ import Testing
         #expect(map.nodes.count == 136 && map.links.count + map.memberships.count > 250, "\(map.nodes.count), \(map.links.count)")
         // What was left out is the kernel's own, and each namespace's loopback is among it.
         let kernels = [
-            #"/if/lo$"#, #"^link/[^/]+/[^/]+/lo(/|$)"#, #"/(ip|prefix)/(127\.|22[4-9]\.|fe80:|ff0|::(1$|$|/64$))"#,
+            #"/if/lo$"#, #"^link/[^/]+/[^/]+/lo(/|$)"#, #"(/if|^link/[^/]+/[^/]+)/(tunl0|gre0|gretap0|erspan0|sit0|ip6tnl0)(/|$)"#,
+            #"/(ip|prefix)/(127\.|22[4-9]\.|fe80:|ff0|::(1$|$|/64$))"#,
             #"/route/(local/|main/(fe80:|ff0|::1/))"#, #"/rule/[46]/(0|32766|32767)/"#,
         ].map { try! Regex($0) }
         let others = map.kernelNodes.filter { key in kernels.allSatisfy { key.firstMatch(of: $0) == nil } }

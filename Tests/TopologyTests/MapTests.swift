@@ -105,6 +105,18 @@ struct MapTests {
         }
     }
 
+    /// Those that a namespace has once a module of tunnels is loaded, with the networks that they are alone in.
+    @Test func fallbackTunnelsAreTheKernels() throws {
+        var lab = TopologyLab()
+        let cookie = lab.cookies["h1"]!
+        for name in ["gre0", "gretap0", "tunl0", "gre1"] { _ = lab.device(name, "gre", in: cookie) }
+        var builder = TopologyBuilder()
+        builder.observe(lab.observations)
+        let snapshot = builder.commit(at: second(1))
+        let told = snapshot.keys(.interface) + snapshot.keys(.network)
+        #expect(told.filter { $0.contains("/gre") || $0.contains("/tunl") } == ["host/lab/ns/h1/if/gre1", "link/lab/h1/gre1"])
+    }
+
     @Test func aLinkThatGoesDownIsOneAttribute() throws {
         let lab = TopologyLab()
         var builder = TopologyBuilder()

@@ -80,6 +80,7 @@ extension NodeKey {
         case .station(_, let mac): return mac.isGroup
         case .prefix(_, let prefix): return prefix.length > 0 && prefix.address.isSpecial
         case .network(let network):
+            if case .link(_, let name) = network, Self.fallbackTunnels.contains(name) { return true }
             if case .network(let state) = state { return state.isKernelMade }
             if case .link(_, let name) = network { return name == "lo" }
             return false
