@@ -42,7 +42,7 @@ import Testing
         try await withThrowingTaskGroup(of: String.self) { group in
             for index in 0..<20 { group.addTask { try await get(path, "/slow\(index)") } }
             try await wait { gate.waiting.withLock { $0 } == AnswerQueue.width }
-            for index in 0..<50 { #expect(try await get(path, "/\(index)", timeout: .seconds(2)) == "GET /\(index)  0 false true") }
+            for index in 0..<50 { #expect(try await get(path, "/\(index)", timeout: .seconds(10)) == "GET /\(index)  0 false true") }
             #expect(gate.waiting.withLock { $0 } == AnswerQueue.width)
             gate.open()
             let answers = try await group.reduce(into: Set<String>()) { $0.insert($1) }
@@ -102,12 +102,12 @@ import Testing
         for _ in 0..<2 {
             var clients = try ask(200)
             try await wait { gate.waiting.withLock { $0 } >= AnswerQueue.width }
-            #expect(try await get(path, "/quick", timeout: .seconds(5)).hasPrefix("GET /quick"))
+            #expect(try await get(path, "/quick", timeout: .seconds(10)).hasPrefix("GET /quick"))
             clients = []
-            #expect(try await get(path, "/left", timeout: .seconds(5)).hasPrefix("GET /left"))
+            #expect(try await get(path, "/left", timeout: .seconds(10)).hasPrefix("GET /left"))
         }
         let patient = try ask(300)
-        #expect(try await get(path, "/still", timeout: .seconds(5)).hasPrefix("GET /still"))
+        #expect(try await get(path, "/still", timeout: .seconds(10)).hasPrefix("GET /still"))
         gate.open()
         try await wait { patient[299].hasAnswer }
         // Of the first four hundred only those were made that nobody could stop.
