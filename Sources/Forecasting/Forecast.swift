@@ -34,8 +34,8 @@ public struct ForecastBasis: Hashable, Sendable {
     /// Samples after which the day really repeats itself, if that is clearly not `samplesPerDay`: samples were lost regularly, or the
     /// clock runs wrong.
     public var driftingDay: Double?
-    /// What the model weighs is the logarithm of the values, not they themselves.
-    public var isLogarithmic: Bool
+    /// Where the logarithm of the scale that counts most turns linear, in the series' unit; nil for a series with negative values.
+    public var logarithmicFrom: Double?
     /// The share of the fitted regression, 0 … 1; the rest is the average of simple forecasts by their past success.
     public var regressionShare: Double
     /// Mean absolute error in the backtest at the last fitted horizon, divided by that of the seasonal naive forecast (without a season:

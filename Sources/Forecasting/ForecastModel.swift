@@ -1,22 +1,24 @@
 /// A model fitted to a series' history, that forecasts from any later state of it.
 ///
-/// Direct and linear: for each of a dozen horizons that stand 1.7 apart a combination of simple forecasts (`HorizonModel`); horizons
-/// between two of those take from both. The spread around it is that of the backtest's errors (`ErrorShape`).
+/// The average of the same direct linear model on up to three scales (`ScaleModel`), by what their quantiles would have cost in the past.
 public struct ForecastModel: Hashable, Sendable {
     /// Values that a model looks back on at most: 14 days of 5 minutes.
     public static let historyLimit = 4_032
     /// Values that it takes at least.
     public static let historyMinimum = 24
+    /// Relative excess of loss at which a scale's weight falls to 1/e.
+    private static let temperature = 0.03
 
     /// The longest horizon that was fitted, in steps.
     public let horizon: Int
-    let season: Season
-    let transform: Transform
-    /// Samples of the stretched series per sample, 1 unless the day drifts.
-    let stretch: Double
-    let weeklyShare: Double
-    let models: [HorizonModel]
-    let shape: ErrorShape
+    private let stepSeconds: Int
+    private let season: Season
+    private let parts: [Part]
+
+    private struct Part: Hashable, Sendable {
+        var share: Double
+        var model: ScaleModel
+    }
 
     /// Fits, chooses and calibrates.
     ///
@@ -28,116 +30,54 @@ public struct ForecastModel: Hashable, Sendable {
     public init(fitting values: some Collection<Float>, stepSeconds: Int, horizon: Int) throws(ForecastAbstention) {
         precondition(stepSeconds > 0 && horizon > 0, "step \(stepSeconds) s, horizon \(horizon)")
         let history = try GaplessHistory(values, stepSeconds: stepSeconds)
-        // A season that the gaps leave nothing of is none; the calendar goes by what there is.
         let season = Season(stepSeconds: stepSeconds, count: history.values.count)
-        let transform = Transform(history.values, isShort: !season.isDaily)
-        var z = history.values.map(transform.forward)
-        var isMissing = history.isMissing
-        let length = season.isWeekly ? DayLength.measured(z, day: season.day) : Double(season.day)
-        var stretch = 1.0
-        if length != Double(season.day) {
-            stretch = Double(season.day) / length
-            z = DayLength.stretched(z, ratio: 1 / stretch)
-            isMissing = []
+        let scales = Transform.candidates(history.values, season: season)
+        let middle = scales[scales.count / 2]
+        let length = season.isWeekly ? DayLength.measured(history.values.map(middle.forward), day: season.day) : Double(season.day)
+        var fits: [(model: ScaleModel, loss: Double)] = []
+        for scale in scales {
+            let stretch = length == Double(season.day) ? 1 : Double(season.day) / length
+            fits.append(try ScaleModel.fitted(history, season: season, transform: scale, stretch: stretch, horizon: horizon))
         }
-        let view = SeriesView(z, season: season)
-        let steps = Int((Double(horizon) * stretch).rounded(.up))
-        var models: [HorizonModel] = []
-        var backtests: [(rows: BacktestRows, errors: [Double])] = []
-        for horizon in Self.ladder(to: steps) {
-            guard let rows = BacktestRows(view, horizon: horizon, isMissing: isMissing) else {
-                let first = view.day > 0 ? view.day : 1
-                throw .horizonTooLong(steps: steps, longest: max(0, Int(Double(view.count - first - 8) / stretch)))
-            }
-            let fit = HorizonModel.fitted(rows, view: view)
-            models.append(fit.model)
-            backtests.append((rows, fit.errors))
-        }
+        let least = (fits.map(\.loss).min() ?? 0) + 1e-300
+        let weights = fits.map { exponential(-($0.loss / least - 1) / Self.temperature) }
+        let sum = weights.reduce(0, +)
+        let isTold = sum.isFinite && sum > 0
         self.horizon = horizon
+        self.stepSeconds = stepSeconds
         self.season = season
-        self.transform = transform
-        self.stretch = stretch
-        self.weeklyShare = view.weeklyShare
-        self.models = models
-        self.shape = ErrorShape(backtests, day: season.day)
-    }
-
-    /// The horizons that are fitted: 1, 2, 3, 5, 9, 15 … each 1.7 times the one before, and the last.
-    static func ladder(to last: Int) -> [Int] {
-        var steps = [1]
-        while let previous = steps.last, previous < last {
-            steps.append(min(last, max(previous + 1, Int((Double(previous) * 1.7).rounded()))))
-        }
-        return steps
+        parts = zip(fits, weights).map { Part(share: isTold ? $1 / sum : 1 / Double(fits.count), model: $0.model) }.filter { $0.share > 0.02 }
     }
 
     /// Forecasts the steps after the last of the values, without fitting anew.
     ///
     /// - Parameters:
-    ///   - values: as in the fit, of the same step; it may have gone on since.
+    ///   - values: as in the fit; the series may have gone on since.
     ///   - steps: 1 … `horizon`; nil for all of them.
-    public func forecast(after values: some Collection<Float>, stepSeconds: Int, steps: Int? = nil) throws(ForecastAbstention) -> Forecast {
-        let steps = min(steps ?? horizon, horizon)
+    public func forecast(after values: some Collection<Float>, steps: Int? = nil) throws(ForecastAbstention) -> Forecast {
+        let steps = max(1, min(steps ?? horizon, horizon))
         let history = try GaplessHistory(values, stepSeconds: stepSeconds)
-        guard history.values.count > max(season.day, 1) + season.day / 24 else {
-            throw .tooFewValues(have: history.values.count, need: season.day + season.day / 24 + 2)
-        }
-        var z = history.values.map(transform.forward)
-        if stretch != 1 { z = DayLength.stretched(z, ratio: 1 / stretch) }
-        let view = SeriesView(z, season: season, weeklyShare: weeklyShare)
+        let need = season.day + season.day / 24 + 2
+        guard history.values.count >= need else { throw .tooFewValues(have: history.values.count, need: need) }
         let levels = Forecast.levels.count
-        var quantiles = [Float](repeating: 0, count: steps * levels)
-        if stretch == 1 {
-            for step in 1...steps {
-                let there = errors(view, step)
-                for level in 0..<levels { quantiles[(step - 1) * levels + level] = Float(transform.backward(there[level])) }
-            }
-        } else {
-            for step in 1...steps {
-                let place = Double(step) * stretch
-                let before = max(1, min(models.last!.horizon, Int(place)))
-                let after = min(models.last!.horizon, before + 1)
-                let share = min(1, max(0, place - Double(before)))
-                let near = errors(view, before)
-                let far = errors(view, after)
-                for level in 0..<levels {
-                    quantiles[(step - 1) * levels + level] = Float(transform.backward(near[level] * (1 - share) + far[level] * share))
-                }
-            }
+        var sum = [Double](repeating: 0, count: steps * levels)
+        var shares = 0.0
+        for part in parts {
+            part.model.add(history, steps: steps, share: part.share, to: &sum)
+            shares += part.share
         }
-        for step in 0..<steps {
-            for level in 1..<levels where quantiles[step * levels + level] < quantiles[step * levels + level - 1] {
-                quantiles[step * levels + level] = quantiles[step * levels + level - 1]
-            }
-        }
+        var quantiles = sum.map { Float($0 / shares) }
+        for index in quantiles.indices where index % levels > 0 { quantiles[index] = max(quantiles[index], quantiles[index - 1]) }
         return Forecast(steps: steps, quantiles: quantiles, basis: basis)
     }
 
+    /// What the model is and why.
     public var basis: ForecastBasis {
-        let last = models.last!
+        let main = parts.max { $0.share < $1.share }!.model
+        let last = main.models.last!
         return ForecastBasis(
-            samplesPerDay: season.day, weeklyShare: weeklyShare, driftingDay: stretch == 1 ? nil : Double(season.day) / stretch,
-            isLogarithmic: transform.isLogarithmic, regressionShare: last.regressionShare, errorAgainstNaive: last.errorAgainstNaive)
-    }
-
-    /// The eleven quantiles of one step, on the model's scale.
-    private func errors(_ view: SeriesView, _ step: Int) -> [Double] {
-        let origin = view.count - 1
-        return withUnsafeTemporaryAllocation(of: Double.self, capacity: SeriesView.featureCount) { x in
-            let base = view.features(origin, step, into: x.baseAddress!) + view.weeklyPart(origin, step)
-            let upper = models.firstIndex { $0.horizon >= step } ?? models.count - 1
-            let lower = max(0, upper - 1)
-            var share = 1.0
-            if lower < upper, models[upper].horizon > step {
-                let near = Double(models[lower].horizon)
-                share = logarithm(Double(step) / near) / logarithm(Double(models[upper].horizon) / near)
-            }
-            var center = base
-            for k in 0..<SeriesView.featureCount {
-                center += (share * models[upper].coefficients[k] + (1 - share) * models[lower].coefficients[k]) * x[k]
-            }
-            let size = share * shape.sizes[upper] + (1 - share) * shape.sizes[lower]
-            return shape.quantiles(target: origin + step).map { center + Double($0) * size }
-        }
+            samplesPerDay: season.day, weeklyShare: main.weeklyShare, driftingDay: main.stretch == 1 ? nil : Double(season.day) / main.stretch,
+            logarithmicFrom: main.transform.isLogarithmic ? main.transform.offset : nil,
+            regressionShare: last.regressionShare, errorAgainstNaive: last.errorAgainstNaive)
     }
 }

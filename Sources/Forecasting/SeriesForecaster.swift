@@ -46,6 +46,6 @@ public struct SeriesForecaster: Sendable {
     /// - Throws: why not; with no fit so far, the values that it takes.
     public func forecast(steps: Int? = nil) throws(ForecastAbstention) -> Forecast {
         guard let model else { throw .tooFewValues(have: ring.count, need: max(ring.count + 1, ForecastModel.historyMinimum)) }
-        return try model.forecast(after: values, stepSeconds: stepSeconds, steps: steps)
+        return try model.forecast(after: values, steps: steps)
     }
 }

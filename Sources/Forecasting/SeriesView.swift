@@ -5,7 +5,7 @@
 /// origins of the backtest without any of them seeing its future.
 struct SeriesView {
     /// Simple forecasts that the regression weighs, each as its difference from the base; see `features`.
-    static let featureCount = 14
+    static let featureCount = 17
     /// How much less a day counts in the patterns than the day after it.
     private static let slowMemory = 0.9
     private static let fastMemory = 0.6
@@ -176,7 +176,8 @@ struct SeriesView {
 
     /// Base: the slow daily pattern. Features: (1) the value a day before, (2) smoothed, (3) the fast pattern; deviations from the pattern
     /// (4) now, (5) of the last 3 values, (6) of the last hour, (7) of 4 hours, (8) of a day; (9) the mean of a day, (10) of an hour;
-    /// deviations a week before the target, (11) as such, (12) smoothed, and (13) of 4 hours a week before the origin.
+    /// deviations a week before the target, (11) as such, (12) smoothed, and (13) of 4 hours a week before the origin; (14) the deviation of the day
+    /// before the last; (15) the values a day before smoothed over two hours; (16) the mean of all so far.
     @inline(__always) private func seasonalFeatures(_ origin: Int, _ horizon: Int, _ x: UnsafeMutablePointer<Double>) -> Double {
         let target = origin + horizon
         let like = target - day * ((horizon + day - 1) / day)
@@ -203,6 +204,9 @@ struct SeriesView {
             x[12] = 0
             x[13] = 0
         }
+        x[14] = meanDeviation(origin - 2 * day + 1, origin - day)
+        x[15] = mean(like - hour, min(like + hour, origin)) - base
+        x[16] = mean(0, origin) - base
         return base
     }
 

@@ -11,10 +11,20 @@ struct Transform: Hashable, Sendable {
     var floor: Double
     var ceiling: Double
 
+    /// Offsets in medians of the values above 0: nearly a pure logarithm, a gentle one, and as good as linear.
+    static let offsets = [0.05, 0.5, 10]
+
+    /// The scales that a series may be modelled on. Without a full day it cannot be told which is right, and the linear one is taken.
+    static func candidates(_ values: [Double], season: Season) -> [Transform] {
+        let gentle = Transform(values, offset: season.isDaily ? offsets[1] : offsets[2])
+        guard season.isDaily, gentle.isLogarithmic else { return [gentle] }
+        return offsets.map { Transform(values, offset: $0) }
+    }
+
     /// - Parameters:
     ///   - values: finite.
-    ///   - isShort: there is no full day; whether the series is multiplicative cannot be told, so it is treated as good as linear.
-    init(_ values: [Double], isShort: Bool) {
+    ///   - share: the offset in medians of the values above 0.
+    private init(_ values: [Double], offset share: Double) {
         var low = Double.infinity
         var high = -Double.infinity
         var size = 0.0
@@ -26,7 +36,7 @@ struct Transform: Hashable, Sendable {
         isLogarithmic = low >= 0
         if isLogarithmic {
             var positive = values.filter { $0 > 0 }
-            offset = positive.isEmpty ? 1 : positive.quantile(0.5) * (isShort ? 10 : 0.5)
+            offset = positive.isEmpty ? 1 : positive.quantile(0.5) * share
         } else {
             offset = max(size, 1e-30)
         }

@@ -51,7 +51,7 @@ import Glibc
             do throws(ForecastAbstention) {
                 let model = try ForecastModel(fitting: values, stepSeconds: step, horizon: horizon)
                 let fitted = processorMilliseconds()
-                let forecast = try model.forecast(after: values, stepSeconds: step)
+                let forecast = try model.forecast(after: values)
                 let ended = processorMilliseconds()
                 total += ended - began
                 refits += ended - fitted

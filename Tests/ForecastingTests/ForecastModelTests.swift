@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct ForecastModelTests {
     private func forecast(_ values: [Float], step: Int = 300, horizon: Int) throws -> Forecast {
-        try ForecastModel(fitting: values, stepSeconds: step, horizon: horizon).forecast(after: values, stepSeconds: step)
+        try ForecastModel(fitting: values, stepSeconds: step, horizon: horizon).forecast(after: values)
     }
 
     @Test func `The 90 % interval of a daily pattern holds 90 % of what comes`() throws {

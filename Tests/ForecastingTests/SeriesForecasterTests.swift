@@ -16,7 +16,7 @@ import Testing
         #expect(throws: ForecastAbstention.self) { try forecaster.forecast() }
         try forecaster.refit(horizon: 96)
         let model = try ForecastModel(fitting: values.prefix(96 * 13), stepSeconds: 900, horizon: 96)
-        #expect(try forecaster.forecast() == model.forecast(after: values.prefix(96 * 13), stepSeconds: 900))
+        #expect(try forecaster.forecast() == model.forecast(after: values.prefix(96 * 13)))
         for value in values[(96 * 13)..<(96 * 13 + 40)] { forecaster.append(value) }
         #expect(forecaster.valuesSinceFit == 40)
         let later = try forecaster.forecast(steps: 48)
