@@ -46,7 +46,8 @@ let intent: [Target] = [  // 3
 ]
 
 let computation: [Target] = [  // 4
-    .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"])
+    .target(name: "Forecasting"),
+    .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"]),
 ]
 
 let edges: [Target] = [  // 5
@@ -88,6 +89,7 @@ let commands: [Target] = [  // 7
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
+    .executableTarget(name: "forecast-probe", dependencies: ["Forecasting"], path: "Tests/ForecastProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
     .executableTarget(name: "storage-probe", dependencies: ["NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
 ]
@@ -125,6 +127,7 @@ let tests: [Target] = [
         ]),
     .testTarget(name: "DissectionTests", dependencies: ["Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
+    .testTarget(name: "ForecastingTests", dependencies: ["Forecasting", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",

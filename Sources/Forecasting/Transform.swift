@@ -1,0 +1,81 @@
+/// The scale on which a series is modelled.
+///
+/// Traffic is multiplicative: a busy hour varies by more bytes than a quiet one. So values that are never negative go through
+/// ln(1 + y / offset): a logarithm for large values, and as good as linear for those below the offset, which keeps near-zero values from
+/// counting for too much. Others are only divided by their mean size.
+struct Transform: Hashable, Sendable {
+    var isLogarithmic: Bool
+    var offset: Double
+    /// Where forecasts end, in the series' own unit: a quarter of the range seen beyond its ends. A logarithm would else turn a wide
+    /// error into an absurd one.
+    var floor: Double
+    var ceiling: Double
+
+    /// Offsets in medians of the values above 0: nearly a pure logarithm, a gentle one, and as good as linear.
+    static let offsets = [0.05, 0.5, 10]
+
+    /// The scales that a series may be modelled on. Without a full day it cannot be told which is right, and the linear one is taken.
+    static func candidates(_ values: [Double], season: Season) -> [Transform] {
+        let gentle = Transform(values, offset: season.isDaily ? offsets[1] : offsets[2])
+        guard season.isDaily, gentle.isLogarithmic else { return [gentle] }
+        return offsets.map { Transform(values, offset: $0) }
+    }
+
+    /// - Parameters:
+    ///   - values: finite.
+    ///   - share: the offset in medians of the values above 0.
+    private init(_ values: [Double], offset share: Double) {
+        var low = Double.infinity
+        var high = -Double.infinity
+        var size = 0.0
+        for value in values {
+            low = min(low, value)
+            high = max(high, value)
+            size += abs(value) / Double(values.count)
+        }
+        isLogarithmic = low >= 0
+        if isLogarithmic {
+            var positive = values.filter { $0 > 0 }
+            offset = positive.isEmpty ? 1 : positive.quantile(0.5) * share
+        } else {
+            offset = max(size, 1e-30)
+        }
+        let room = 0.25 * (high - low)
+        floor = low >= 0 ? max(0, low - room) : low - room
+        ceiling = high + room
+    }
+
+    func forward(_ value: Double) -> Double { isLogarithmic ? logarithmOfOnePlus(value / offset) : value / offset }
+
+    func backward(_ value: Double) -> Double {
+        let plain = isLogarithmic ? exponentialMinusOne(min(value, 600)) * offset : value * offset
+        return min(max(plain, floor), ceiling)
+    }
+}
+
+extension [Double] {
+    /// The value below which a share of the others lies; reorders the array (Hoare's selection, linear time on average).
+    mutating func quantile(_ share: Double) -> Double {
+        let target = Swift.min(count - 1, Int(Double(count) * share))
+        return withUnsafeMutableBufferPointer { values in
+            var low = 0
+            var high = values.count - 1
+            while low < high {
+                let pivot = values[(low + high) / 2]
+                var i = low
+                var j = high
+                while i <= j {
+                    while values[i] < pivot { i += 1 }
+                    while values[j] > pivot { j -= 1 }
+                    if i <= j {
+                        values.swapAt(i, j)
+                        i += 1
+                        j -= 1
+                    }
+                }
+                if target <= j { high = j } else if target >= i { low = i } else { break }
+            }
+            return values[target]
+        }
+    }
+}
