@@ -22,13 +22,13 @@ struct Expectation: Sendable {
     func range(at seconds: Int64) -> ExpectedRange? {
         guard count >= Self.fewest else { return nil }
         var (value, error) = (level, levelError)
-        if hourCount > 288, hourError < levelError, let hour = profile.expected(at: seconds) { (value, error) = (hour, hourError) }
+        if isSeasonal, let hour = profile.expected(at: seconds) { (value, error) = (hour, hourError) }
         let half = Self.width * error + 1e-9 * abs(value)
         return ExpectedRange(value: value, low: value - half, high: value + half)
     }
 
-    /// Whether the hour of the day says more than the level.
-    var isSeasonal: Bool { hourCount > 288 && hourError < levelError }
+    /// Whether the hour of the day says clearly more than the level.
+    var isSeasonal: Bool { hourCount > 288 && hourError < 0.75 * levelError }
 
     mutating func learn(_ value: Double, at seconds: Int64) {
         count += 1

@@ -20,6 +20,9 @@ struct RecentValues<Stored: BinaryFloatingPoint & Sendable>: Sendable {
 
     var bytes: Int { values.capacity * MemoryLayout<Stored>.stride }
 
+    /// All of them, in order, as long as none has been given up.
+    var first: ArraySlice<Stored> { values[..<count] }
+
     mutating func append(_ value: Double) {
         values[next] = Stored(value)
         next = next + 1 == values.count ? 0 : next + 1

@@ -6,15 +6,14 @@ struct RobustScale: Sendable {
 
     private(set) var median = 0.0
     private(set) var distance = 0.0
-    private var first: [Double] = []
     private var count = 0
 
-    var bytes: Int { first.capacity * MemoryLayout<Double>.stride }
-
-    /// - Parameter deviation: the standard deviation of the series so far; the scale never falls far below it.
-    mutating func learn(_ value: Double, deviation: Double) {
+    /// - Parameters:
+    ///   - deviation: the standard deviation of the series so far; the scale never falls far below it.
+    ///   - first: all values so far, this one too; asked for as long as there are at most `exact`.
+    mutating func learn(_ value: Double, deviation: Double, first: @autoclosure () -> ArraySlice<Double>) {
         count += 1
-        guard count > Self.exact else { return learnExactly(value) }
+        guard count > Self.exact else { return learnExactly(first()) }
         let rate = max(Self.slowest, 1 / Double(count))
         median += rate * 3 * max(distance, 0.02 * deviation) * (value > median ? 1 : value < median ? -1 : 0)
         distance = max(distance, 0.001 * deviation)
@@ -22,11 +21,9 @@ struct RobustScale: Sendable {
         distance += rate * 2 * distance * (away > distance ? 1 : away < distance ? -1 : 0)
     }
 
-    private mutating func learnExactly(_ value: Double) {
-        first.append(value)
+    private mutating func learnExactly(_ first: ArraySlice<Double>) {
         median = Self.median(of: first)
         distance = Self.median(of: first.map { abs($0 - median) })
-        if count == Self.exact { first = [] }
     }
 
     /// The value in a scale on which ordinary ones are within 1 of 0 and far ones count by their logarithm.
@@ -35,7 +32,7 @@ struct RobustScale: Sendable {
         return inverseHyperbolicSine((value - median) / (3 * scale))
     }
 
-    private static func median(of values: [Double]) -> Double {
+    private static func median(of values: some Sequence<Double>) -> Double {
         let sorted = values.sorted()
         let middle = sorted.count / 2
         return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2

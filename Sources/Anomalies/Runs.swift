@@ -12,6 +12,7 @@ struct Runs: Sendable {
     private(set) var current: Anomaly?
     private var value = Double.nan
     private var runStart: Int64 = 0
+    private var runEnd: Int64 = 0
     private var run = 0
     private var longestRun = 0.0
     private var last: Int64?
@@ -61,6 +62,7 @@ struct Runs: Sendable {
     mutating func learn(_ new: Double, at seconds: Int64, expected: ExpectedRange?) -> (began: Anomaly?, ended: Anomaly?) {
         guard new == value else { return (nil, vary(new, at: seconds)) }
         run += 1
+        runEnd = seconds
         guard current == nil, run >= Self.flatValues, count > 2 * run, Double(run) >= Double(Self.flatFactor) * longestRun else {
             return (nil, nil)
         }
@@ -74,13 +76,14 @@ struct Runs: Sendable {
         var ended: Anomaly?
         if current?.kind == .flatLine {
             ended = current
-            ended?.end = last
+            ended?.end = runEnd
             current = nil
         }
         longestRun = max(longestRun * Self.forgetting, Double(run))
         value = new
         run = 1
         runStart = seconds
+        runEnd = seconds
         return ended
     }
 }

@@ -2,6 +2,9 @@
 struct SeriesStatistics: Sendable {
     /// Mean and deviation forget at this rate, in values.
     private static let memory = 3000.0
+    /// So many deviations from the mean count as this many, once the series is so old: one mad value does not hide the next thousand.
+    private static let furthest = 100.0
+    private static let young = 100
     private static let windows = [12, 24, 48, 144]
     private static let short = [6, 36]
     private static let long = [4, 16, 64]
@@ -25,7 +28,7 @@ struct SeriesStatistics: Sendable {
     var deviation: Double { variance.squareRoot() + 1e-9 * abs(mean) + 1e-12 }
 
     var bytes: Int {
-        recent.bytes + squashed.bytes + residuals.bytes + robust.bytes + profile.bytes + shortContexts.bytes + longContexts.bytes
+        recent.bytes + squashed.bytes + residuals.bytes + profile.bytes + shortContexts.bytes + longContexts.bytes
             + doubleMoments.capacity * MemoryLayout<RecentValues<Double>.Moments>.stride
             + floatMoments.capacity * MemoryLayout<RecentValues<Float>.Moments>.stride
     }
@@ -36,6 +39,8 @@ struct SeriesStatistics: Sendable {
         for index in views.indices { views[index] = .nan }
         let mean = mean
         let deviation = deviation
+        let reach = Self.furthest * deviation
+        let value = count < Self.young || variance == 0 ? value : min(max(value, mean - reach), mean + reach)
         if count > 0 { set(&views, .above, .below, (value - mean) / deviation) }
         let expected = profile.expected(at: seconds)
         if let expected { set(&views, .aboveHour, .belowHour, (value - expected) / deviation) }
@@ -47,7 +52,7 @@ struct SeriesStatistics: Sendable {
         recent.append(value)
         watchWindows(around: mean, deviation: deviation, into: &views)
         learn(value)
-        robust.learn(value, deviation: variance.squareRoot())
+        robust.learn(value, deviation: variance.squareRoot(), first: recent.first)
         squashed.append(robust.squashed(value, deviation: variance.squareRoot()))
         watchContexts(into: &views)
     }
