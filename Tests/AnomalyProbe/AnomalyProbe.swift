@@ -9,8 +9,8 @@ import Glibc
         switch arguments.dropFirst().first {
         case "batch" where arguments.count >= 4: batch(arguments[2], arguments[3], events: arguments.count > 4)
         case "cost" where arguments.count == 2: cost()
-        case "ordinary" where arguments.count == 2: ordinary()
-        default: end("usage: anomaly-probe batch DIR OUT [events] | cost | ordinary", 2)
+        case "ordinary": ordinary(arguments.count > 2 ? Double(arguments[2]) ?? 0 : SeriesDetector.defaultThreshold)
+        default: end("usage: anomaly-probe batch DIR OUT [events] | cost | ordinary [THRESHOLD]", 2)
         }
     }
 
@@ -79,11 +79,11 @@ import Glibc
     }
 
     /// Alerts a day of series that have nothing wrong with them: 10 seeds of 8 weeks of 5-minute values, the first week not counted.
-    private static func ordinary() {
+    private static func ordinary(_ threshold: Double) {
         for kind in OrdinarySeries.all {
             var weekly = [Int](repeating: 0, count: 8)
             for seed in 1...10 {
-                var detector = SeriesDetector()
+                var detector = SeriesDetector(threshold: threshold)
                 for (index, value) in kind.make(UInt64(seed), 8 * 2016).enumerated() {
                     if detector.observe(value, at: Int64(index) * 300).score >= 0.5 { weekly[index / 2016] += 1 }
                 }
