@@ -46,6 +46,7 @@ let intent: [Target] = [  // 3
 ]
 
 let computation: [Target] = [  // 4
+    .target(name: "Anomalies"),
     .target(name: "Forecasting"),
     .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"]),
 ]
@@ -88,6 +89,7 @@ let commands: [Target] = [  // 7
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
+    .executableTarget(name: "anomaly-probe", dependencies: ["Anomalies", "AnomalySupport"], path: "Tests/AnomalyProbe"),
     .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
     .executableTarget(name: "forecast-probe", dependencies: ["Forecasting"], path: "Tests/ForecastProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
@@ -100,6 +102,7 @@ let executables: [Target] = [  // 8
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
+    .target(name: "AnomalySupport", path: "Tests/AnomalySupport"),
     .target(name: "FlowSupport", dependencies: ["Flows", "NetworkTypes", "TestSupport"], path: "Tests/FlowSupport"),
     .target(name: "TopologySupport", dependencies: ["Flows", "NetworkTypes", "Topology"], path: "Tests/TopologySupport"),
     .testTarget(
@@ -109,6 +112,7 @@ let tests: [Target] = [
             "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology", "TopologySupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
+    .testTarget(name: "AnomaliesTests", dependencies: ["Anomalies", "AnomalySupport"]),
     .testTarget(
         name: "ApplicationsTests",
         dependencies: ["classifier-probe", "Applications", "CLinux", "Dissection", "Flows", "NetworkTypes", "TestSupport"]),
