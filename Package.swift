@@ -80,7 +80,10 @@ let agent: [Target] = [  // 6
 let commands: [Target] = [  // 7
     .target(
         name: "Commands",
-        dependencies: ["API", "Agent", "CCurses", "Configuration", "Flows", "Netlink", "NetworkTypes", "Policy", "Reports", "Terminal"]),
+        dependencies: [
+            "API", "Agent", "Anomalies", "CCurses", "Configuration", "Flows", "Forecasting", "Netlink", "NetworkTypes", "Policy", "Reports",
+            "Terminal",
+        ]),
     .executableTarget(
         name: "nilo-bench",
         dependencies: [
@@ -91,7 +94,6 @@ let commands: [Target] = [  // 7
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
     .executableTarget(name: "anomaly-probe", dependencies: ["Anomalies", "AnomalySupport"], path: "Tests/AnomalyProbe"),
     .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
-    .executableTarget(name: "forecast-probe", dependencies: ["Forecasting"], path: "Tests/ForecastProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
     .executableTarget(name: "storage-probe", dependencies: ["NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
 ]

@@ -1,0 +1,68 @@
+import FoundationEssentials
+import NetworkTypes
+
+/// Text files of numbers, a row a line with commas between its cells. Failures name the file, the line and what is wrong there.
+struct SeriesFile {
+    let path: String
+    let rows: [Substring]
+
+    /// - Parameter purpose: what the file is read for: what failed, where it cannot be.
+    init(_ path: String, for purpose: String) throws(CommandFailure) {
+        self.path = path
+        do {
+            rows = try String(contentsOfFile: path, encoding: .utf8).split(whereSeparator: \.isNewline)
+        } catch {
+            throw CommandFailure(purpose, "\(path): \(Self.reason(error))")
+        }
+    }
+
+    static func reason(_ error: any Error) -> String {
+        guard let code = (error as? CocoaError)?.code else { return "\(error)" }
+        switch code {
+        case .fileReadNoSuchFile, .fileNoSuchFile: return "there is no such file"
+        case .fileReadNoPermission, .fileWriteNoPermission: return "may not be read"
+        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: return "is no text"
+        default: return "cannot be read (\(code.rawValue))"
+        }
+    }
+
+    static func cells(_ row: Substring) -> [Substring] { row.split(separator: ",", omittingEmptySubsequences: false) }
+
+    /// - Parameter row: counted from 0.
+    func failure(_ purpose: String, _ row: Int, _ why: String) -> CommandFailure {
+        CommandFailure(purpose, "\(path), line \(row + 1): \(why)")
+    }
+
+    /// The columns of a wide file: a header `ts,NAME,…`, then one row per step; or, with no header, one series per row:
+    /// `NAME,value,value,…`. An empty cell is a gap.
+    func table(for purpose: String) throws(CommandFailure) -> [String: [Float]] {
+        guard let header = rows.first, header.hasPrefix("ts,") else { return try seriesByRow(purpose) }
+        let names = Self.cells(header).dropFirst().map(String.init)
+        var columns = [[Float]](repeating: [], count: names.count)
+        for (number, row) in rows.enumerated().dropFirst() {
+            let cells = Self.cells(row).dropFirst()
+            guard cells.count == names.count else {
+                throw failure(purpose, number, "\(cells.count) values, where the header has \(names.count) names")
+            }
+            for (index, cell) in cells.enumerated() { columns[index].append(try value(cell, purpose, number)) }
+        }
+        return Dictionary(zip(names, columns)) { first, _ in first }
+    }
+
+    private func seriesByRow(_ purpose: String) throws(CommandFailure) -> [String: [Float]] {
+        var table: [String: [Float]] = [:]
+        for (number, row) in rows.enumerated() {
+            let cells = Self.cells(row)
+            var values: [Float] = []
+            for cell in cells.dropFirst() { values.append(try value(cell, purpose, number)) }
+            table[String(cells[0])] = values
+        }
+        return table
+    }
+
+    private func value(_ cell: Substring, _ purpose: String, _ row: Int) throws(CommandFailure) -> Float {
+        if cell.isEmpty { return .nan }
+        guard let value = Float(cell) else { throw failure(purpose, row, "\"\(String(cell).visible(most: 40))\" is no number") }
+        return value
+    }
+}

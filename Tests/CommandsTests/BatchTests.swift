@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@testable import Commands
+
+/// Verbs that answer files, and ask no agent.
+struct BatchTests {
+    private final class Folder: Sendable {
+        let path = NSTemporaryDirectory() + "nilo-batch-\(UUID().uuidString.prefix(8))"
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+
+        func put(_ name: String, _ text: String) throws {
+            let file = URL(fileURLWithPath: "\(path)/\(name)")
+            try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try text.write(to: file, atomically: true, encoding: .utf8)
+        }
+    }
+
+    private static func run(_ words: String...) -> (code: ExitCode, out: String, err: String) {
+        let screen = Screen()
+        let code = NiloCommands.table.run(words, context: screen.context(width: 100))
+        return (code, screen.written, screen.complaints)
+    }
+
+    private static let header = "task_id,dataset,series,train_start,train_end,H,m,m2,step_s"
+
+    /// Ten days of hours with a day's pattern, twice: by column, and by row.
+    private static func daily(_ folder: Folder) throws {
+        let values = (0..<240).map { 100 + 50 * sin(Double($0) * .pi / 12) + Double($0 * 7919 % 13) }
+        let rows = values.enumerated().map { "2026-01-01T00:00:00,\($1),\($0 == 5 ? "" : String(2 * $1))" }
+        try folder.put("data/wide.csv", "ts,a,b\n" + rows.joined(separator: "\n") + "\n")
+        try folder.put("data/long.csv", "a," + values.map { "\($0)" }.joined(separator: ",") + "\n")
+    }
+
+    @Test func tasksAreAnswered() throws {
+        let folder = Folder()
+        try Self.daily(folder)
+        let tasks = ["1,wide,a,0,192,24,24,168,3600", "2,wide,b,0,192,24,24,168,3600", "3,long,a,0,192,24,24,168,3600"]
+        try folder.put("tasks.csv", ([Self.header] + tasks).joined(separator: "\n"))
+        let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data", "--times")
+        #expect(result.code == .success, "\(result.err)")
+        let lines = result.out.split(separator: "\n").map { $0.split(separator: ",").map(String.init) }
+        #expect(lines[0].joined(separator: ",") == "task_id,h,q05,q10,q20,q30,q40,q50,q60,q70,q80,q90,q95")
+        #expect(lines.count == 1 + 3 * 24 && lines.allSatisfy { $0.count == 13 })
+        #expect(Set(lines.dropFirst().map { $0[0] }) == ["1", "2", "3"])
+        for line in lines.dropFirst() {
+            let quantiles = line.dropFirst(2).compactMap(Double.init)
+            #expect(quantiles == quantiles.sorted() && quantiles.count == 11)
+        }
+        // By row and by column is the same; twice the values are about twice the forecast.
+        #expect(lines[1...24].map { $0.dropFirst(2) } == lines[49...72].map { $0.dropFirst(2) })
+        let peak = try #require(Double(lines[7][7]))
+        #expect(abs(peak - 156) < 25, "\(peak)")
+        #expect(result.err.contains("3 tasks, "))
+    }
+
+    @Test func whatCannotBeAnsweredIsNamed() throws {
+        let folder = Folder()
+        try Self.daily(folder)
+        let tasks = ["short,wide,a,0,2,24,24,168,3600", "none,wide,c,0,100,24,24,168,3600", "far,wide,a,0,1000,24,24,168,3600"]
+        try folder.put("tasks.csv", ([Self.header] + tasks).joined(separator: "\n"))
+        let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data")
+        #expect(result.code == .success && result.out.split(separator: "\n").count == 1)
+        #expect(result.err.contains("short: no forecast: ") && result.err.contains("none: there is no series c in wide.csv\n"))
+        #expect(result.err.contains("far: train_end 1000 is beyond the 240 values of a\n"))
+    }
+
+    @Test(arguments: [
+        ("1,wide,a,0,ten,24,24,168,3600", "line 2: train_end \"ten\": it is a whole number"),
+        ("1,wide,a,5,5,24,24,168,3600", "line 2: train_end \"5\": it is a whole number from 6"),
+        ("1,wide,a,0,100,0,24,168,3600", "line 2: H \"0\""), ("1,../wide,a,0,100,1,24,168,3600", "line 2: dataset \"../wide\""),
+        ("1,wide,a", "line 2: 3 values, where the header has 9 names"), ("1,no,a,0,100,1,24,168,3600", "no.csv: there is no such file"),
+        ("1,odd,a,0,1,1,24,168,3600", "odd.csv, line 2: \"x\" is no number"),
+    ])
+    func mistakesInFilesAreNamed(row: String, reason: String) throws {
+        let folder = Folder()
+        try Self.daily(folder)
+        try folder.put("data/odd.csv", "ts,a\n1,x\n")
+        try folder.put("tasks.csv", Self.header + "\n" + row)
+        let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data")
+        #expect(result.code == .failed && result.out.isEmpty && result.err.contains(reason), "\(result.err)")
+    }
+
+    @Test func filesAreScored() throws {
+        let folder = Folder()
+        var values = (0..<3000).map { 10 + Double($0 * 7919 % 101) / 50 }
+        values[2500] = 400
+        let rows = values.enumerated().map { "\(1_700_000_000 + $0 * 300),\($0 == 7 ? "" : String($1))\n" }
+        try folder.put("in/steady/a.csv", rows.joined())
+        try folder.put("in/steady/notes.txt", "passed over")
+        let result = Self.run("anomalies", "--batch", "\(folder.path)/in", "--out", "\(folder.path)/out")
+        #expect(result.code == .success, "\(result.err)")
+        let scores = try String(contentsOfFile: "\(folder.path)/out/steady/a.csv", encoding: .utf8).split(separator: "\n").compactMap { Double($0) }
+        #expect(scores.count == 3000 && scores.allSatisfy { (0...1).contains($0) })
+        #expect(scores[2500] >= 0.5 && scores.indices.filter { scores[$0] >= 0.5 }.count < 4)
+        #expect(result.out.contains("steady/a.csv: spike from 2023-"), "\(result.out)")
+    }
+
+    @Test func mistakesInSeriesAreNamed() throws {
+        let folder = Folder()
+        try folder.put("in/odd/a.csv", "1700000000,1\n1700000300,one\n")
+        try folder.put("in/empty/.keep", "")
+        let result = Self.run("anomalies", "--batch", "\(folder.path)/in", "--out", "\(folder.path)/out")
+        #expect(result.code == .failed && result.err.contains("in/odd/a.csv, line 2: \"one\" is no number"), "\(result.err)")
+        #expect(Self.run("anomalies", "--batch", "\(folder.path)/no", "--out", "\(folder.path)/out").err.contains("there is no such file"))
+        #expect(Self.run("anomalies", "--batch", "\(folder.path)/in/empty", "--out", "\(folder.path)/out").err.contains("there is no file"))
+        #expect(Self.run("forecast", "--batch", "x").code == .usage && Self.run("anomalies", "--out", "x").code == .usage)
+    }
+}
