@@ -39,7 +39,8 @@ import Glibc
         print("task_id,h,q05,q10,q20,q30,q40,q50,q60,q70,q80,q90,q95")
         for line in lines(batch).dropFirst() {
             let fields = line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-            guard fields.count >= 9, let start = Int(fields[3]), let stop = Int(fields[4]), let horizon = Int(fields[5]), let step = Int(fields[8])
+            guard fields.count >= 9, let start = Int(fields[3]), let stop = Int(fields[4]), let horizon = Int(fields[5]),
+                let step = Int(fields[8])
             else { continue }
             if sets[fields[1]] == nil { sets[fields[1]] = SeriesTable.load("\(folder)/\(fields[1]).csv") }
             guard let series = sets[fields[1]]?[fields[2]], start >= 0, start < stop, stop <= series.count else {
