@@ -1,7 +1,7 @@
 /// The past origins that one horizon is fitted and tested on: what could have been known then, and what came.
 struct BacktestRows {
     /// At most so many origins, evenly spread.
-    static let limit = 600
+    static let limit = 400
 
     /// Distance of the level at an origin from today's, in spreads, at which the origin counts half: what happened at another level says
     /// less, and little after a shift.
@@ -72,10 +72,21 @@ struct BacktestRows {
         x.withUnsafeBufferPointer { x in
             coefficients.withUnsafeBufferPointer { coefficients in
                 for row in rows ?? 0..<count {
-                    var sum = y[row]
                     let values = x.baseAddress! + row * size
-                    for k in 0..<size { sum -= coefficients[k] * values[k] }
-                    errors[row] = sum
+                    // Four sums that do not wait for each other.
+                    var sums = SIMD4<Double>.zero
+                    var k = 0
+                    while k + 4 <= size {
+                        let known = SIMD4(values[k], values[k + 1], values[k + 2], values[k + 3])
+                        sums += known * SIMD4(coefficients[k], coefficients[k + 1], coefficients[k + 2], coefficients[k + 3])
+                        k += 4
+                    }
+                    var sum = sums.sum()
+                    while k < size {
+                        sum += coefficients[k] * values[k]
+                        k += 1
+                    }
+                    errors[row] = y[row] - sum
                 }
             }
         }

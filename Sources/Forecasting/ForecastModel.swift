@@ -46,7 +46,8 @@ public struct ForecastModel: Hashable, Sendable {
         self.horizon = horizon
         self.stepSeconds = stepSeconds
         self.season = season
-        parts = zip(fits, weights).map { Part(share: isTold ? $1 / sum : 1 / Double(fits.count), model: $0.model) }.filter { $0.share > 0.02 }
+        parts = zip(fits, weights).map { Part(share: isTold ? $1 / sum : 1 / Double(fits.count), model: $0.model) }
+            .filter { $0.share > 0.02 }
     }
 
     /// Forecasts the steps after the last of the values, without fitting anew.
@@ -76,7 +77,8 @@ public struct ForecastModel: Hashable, Sendable {
         let main = parts.max { $0.share < $1.share }!.model
         let last = main.models.last!
         return ForecastBasis(
-            samplesPerDay: season.day, weeklyShare: main.weeklyShare, driftingDay: main.stretch == 1 ? nil : Double(season.day) / main.stretch,
+            samplesPerDay: season.day, weeklyShare: main.weeklyShare,
+            driftingDay: main.stretch == 1 ? nil : Double(season.day) / main.stretch,
             logarithmicFrom: main.transform.isLogarithmic ? main.transform.offset : nil,
             regressionShare: last.regressionShare, errorAgainstNaive: last.errorAgainstNaive)
     }

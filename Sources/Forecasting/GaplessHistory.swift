@@ -23,7 +23,8 @@ struct GaplessHistory {
             let day = 86_400 / stepSeconds
             for index in values.indices where isMissing[index] {
                 // A short gap goes on as it was; a long one like the day before.
-                let isLong = index >= max(day, 1) && index >= max(2, day / 24) && isMissing[(index - max(1, day / 24))..<index].allSatisfy { $0 }
+                let hour = max(1, day / 24)
+                let isLong = day >= 1 && index >= max(day, hour) && isMissing[(index - hour)..<index].allSatisfy { $0 }
                 values[index] = isLong ? values[index - day] : values[index - 1]
             }
         }

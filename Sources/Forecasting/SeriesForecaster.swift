@@ -1,7 +1,7 @@
 /// One series kept current: its last values and the model fitted to them.
 ///
 /// A new value costs one store. A forecast between refits works everything out again from the values, with the model as it is. The state
-/// is the values (16 KB), and a model of under 10 KB.
+/// is the values (16 KB), and a model of at most 14 KB.
 public struct SeriesForecaster: Sendable {
     /// The time between two values.
     public let stepSeconds: Int

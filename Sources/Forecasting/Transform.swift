@@ -41,8 +41,9 @@ struct Transform: Hashable, Sendable {
             offset = max(size, 1e-30)
         }
         let room = 0.25 * (high - low)
-        floor = low >= 0 ? max(0, low - room) : low - room
-        ceiling = high + room
+        let largest = Double(Float.greatestFiniteMagnitude)
+        floor = low >= 0 ? max(0, low - room) : max(-largest, low - room)
+        ceiling = min(largest, high + room)
     }
 
     func forward(_ value: Double) -> Double { isLogarithmic ? logarithmOfOnePlus(value / offset) : value / offset }

@@ -81,7 +81,7 @@ import Testing
         #expect(coverage(forecast, actual) > 0.8)
     }
 
-    @Test(arguments: 0..<8) func `Quantiles never cross and are finite, whatever the series`(kind: Int) throws {
+    @Test(arguments: 0..<9) func `Quantiles never cross and are finite, whatever the series`(kind: Int) throws {
         var series = GeneratedSeries(seed: 100 + UInt64(kind))
         var values = series.autoregressive(900, memory: 0.5, mean: 0)
         switch kind {
@@ -92,6 +92,7 @@ import Testing
         case 4: values = values.indices.map { Float($0) * 1e3 }
         case 5: values = values.indices.map { $0 < 880 ? 5 : 5_000 }
         case 6: values = values.map { abs($0) > 2.4 ? -1e9 : $0 }
+        case 7: values = values.indices.map { $0 % 2 == 0 ? 0 : .greatestFiniteMagnitude }
         default: values = values.indices.map { $0 % 3 == 0 ? 1 : 0 }
         }
         for horizon in [1, 36, 288] {
