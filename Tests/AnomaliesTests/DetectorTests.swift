@@ -3,15 +3,15 @@ import AnomalySupport
 import Testing
 
 @Suite struct DetectorTests {
-    /// Four weeks of each kind of ordinary series by three seeds: after the first week less than one alert in three days. (Measured over
+    /// Four weeks of each kind of ordinary series by two seeds: after the first week less than one alert in three days. (Measured over
     /// eight weeks and ten seeds it is 0 to 0.14 a day.)
     @Test(arguments: OrdinarySeries.all.indices)
     func ordinarySeriesRaiseFewAlerts(kind: Int) {
         var alerts = 0
-        for seed: UInt64 in 11...13 {
+        for seed: UInt64 in 11...12 {
             alerts += Watched(OrdinarySeries.all[kind].make(seed, 4 * 2016)).alerts.count { $0 >= 2016 }
         }
-        #expect(Double(alerts) / 63 < 0.34, "\(OrdinarySeries.all[kind].name)")
+        #expect(Double(alerts) / 42 < 0.34, "\(OrdinarySeries.all[kind].name)")
     }
 
     @Test func alertsAreApart() {
@@ -54,7 +54,7 @@ import Testing
     @Test func memoryIsBounded() {
         var most = SeriesDetector().bytes
         var detector = SeriesDetector()
-        for (index, value) in OrdinarySeries.all[6].make(1, 100_000).enumerated() {
+        for (index, value) in OrdinarySeries.all[6].make(1, 12_000).enumerated() {
             _ = detector.observe(value, at: Int64(index) * 300)
             if index < 500 || index % 1000 == 0 { most = max(most, detector.bytes) }
         }
@@ -66,7 +66,7 @@ import Testing
         let odd: [Double?] = [nil, .nan, .infinity, -.infinity, 1e308, -1e308, .leastNonzeroMagnitude, -0.0, 0, 1e-300]
         var detector = SeriesDetector()
         var seconds: Int64 = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             let value = chance.uniform() < 0.2 ? odd[Int(chance.uniform() * Double(odd.count))] : 50 + chance.normal()
             switch chance.uniform() {
             case ..<0.02: seconds &-= 86_400
