@@ -10,11 +10,11 @@ public struct AnomaliesVerb: Hashable, Sendable {
     public static let specification = CommandSpecification(
         "anomalies", summary: "Score the values of series in files by how unusual they are",
         discussion: """
-            Reads every DIR/CATEGORY/FILE.csv (seconds since the epoch, comma, value; an empty
-            value is missing) in order and writes OUT/CATEGORY/FILE.csv with one score in
-            0...1 a line. A score of 0.5 or more is an alert: at most one for what goes on. No
-            score knows of later values. What each file's anomalies were is written to standard
-            output when they are over, or the file ends. No agent is asked.
+            Reads every DIR/CATEGORY/FILE.csv (seconds since the epoch, comma, value; an
+            empty value is missing) in order and writes OUT/CATEGORY/FILE.csv with one
+            score from 0 to 1 a line. 0.5 or more is an alert: at most one for what goes
+            on. No score knows of later values. What the anomalies of each file were goes
+            to standard output. No agent is asked.
             """,
         options: [
             OptionSpecification("batch", value: "DIR", help: "where the series are"),
@@ -99,7 +99,9 @@ extension AnomaliesVerb {
         }
         return names.filter { name in
             var isFolder = false
-            guard !name.hasPrefix("."), FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isFolder) else { return false }
+            guard !name.hasPrefix("."), FileManager.default.fileExists(atPath: "\(folder)/\(name)", isDirectory: &isFolder) else {
+                return false
+            }
             return isFolder == folders && (folders || name.hasSuffix(".csv"))
         }.sorted()
     }

@@ -12,10 +12,10 @@ public struct ForecastVerb: Hashable, Sendable {
         "forecast", summary: "Forecast series in files, as quantiles",
         discussion: """
             Answers each task of a file: from rows train_start up to train_end of a series
-            (a column of DIR/DATASET.csv, an empty cell is a gap) eleven quantiles of each of
-            the H steps that follow, as task_id,h,q05,q10,q20,...,q90,q95. Nothing else of the
-            file is looked at. A task that nothing can be said to is named on standard error,
-            with the reason. No agent is asked.
+            (a column of DIR/DATASET.csv, an empty cell is a gap) eleven quantiles of each
+            of the H steps that follow, as task_id,h,q05,q10,q20,...,q90,q95. Nothing else
+            of the file is looked at. A task that nothing can be said to is named on
+            standard error, with the reason. No agent is asked.
 
             TASKS has the columns task_id, dataset, series, train_start, train_end, H and
             step_s (seconds from row to row); others are passed over.
@@ -23,7 +23,7 @@ public struct ForecastVerb: Hashable, Sendable {
         options: [
             OptionSpecification("batch", value: "TASKS", help: "the file of tasks (CSV)"),
             OptionSpecification("data", value: "DIR", help: "where the series are"),
-            OptionSpecification("times", help: "tell the CPU time of each task on standard error, and the mean"),
+            OptionSpecification("times", help: "tell the CPU time of each task on standard error"),
         ],
         examples: [.init("nilo forecast --batch tasks.csv --data data >forecasts.csv", "answer a file of tasks")])
 
