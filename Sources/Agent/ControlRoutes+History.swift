@@ -119,9 +119,16 @@ extension ControlRoutes {
             return later {
                 let wanted = try network.map { try self.network($0, in: [latest.snapshot]) }
                 let span = RateReader.Span(from: from, to: to, step: step, keeps: place?.keeps ?? { _ in .zero })
-                return try json(RateReader(reader).list(of: subject, span, measure, network: wanted, latest.snapshot))
+                let whole = try named(subject, latest.snapshot)
+                return try json(RateReader(reader).list(of: whole, span, measure, network: wanted, latest.snapshot))
             }
         }
+    }
+
+    /// With the whole key of what is called by less of it now.
+    private static func named(_ subject: RateReader.Subject, _ snapshot: Snapshot) throws(TopologyRefusal) -> RateReader.Subject {
+        guard case .one(let text) = subject, text != SeriesKey.total, EntityKey(text) == nil else { return subject }
+        return .one(snapshot.key(of: try snapshot.node(named: text)).description)
     }
 
     static func events(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
