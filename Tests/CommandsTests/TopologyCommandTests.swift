@@ -116,6 +116,8 @@ import TopologySupport
         let graphml = TopologyGraphML(kernelMade: false).text(Self.report())
         #expect(try Self.wellFormed(graphml) == ["graphml": 1, "graph": 1])
         #expect(graphml.contains("<edge id=\"vni/100/ip/10.0.0.11~talks:tcp/5432:postgres~vni/100/ip/10.0.0.12\""))
+        // Rules have tabs and lines; what turns the direction of reading is made visible.
+        #expect(xml("a\tb\nc\u{202E}d\u{1}é<") == "a\tb\nc\\u202ed\u{FFFD}é&lt;")
         #expect(graphml.contains("<data key=\"edge.port\">5432</data>") && graphml.contains("attr.name=\"mtu\" attr.type=\"double\""))
     }
 

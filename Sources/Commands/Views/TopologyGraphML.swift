@@ -87,8 +87,7 @@ struct TopologyGraphML: Sendable {
 /// Text as XML has it, within elements and attributes; what is not seen, or no XML document may hold (XML 1.0, 2.2), is made visible.
 func xml(_ text: String) -> String {
     var result = ""
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).visible }
-    for scalar in lines.joined(separator: "\n").unicodeScalars {
+    for scalar in text.unicodeScalars {
         switch scalar {
         case "&": result += "&amp;"
         case "<": result += "&lt;"
@@ -96,7 +95,8 @@ func xml(_ text: String) -> String {
         case "\"": result += "&quot;"
         case "\n", "\t": result.unicodeScalars.append(scalar)
         case _ where scalar.value < 0x20 || scalar.value == 0xFFFE || scalar.value == 0xFFFF: result += "\u{FFFD}"
-        default: result.unicodeScalars.append(scalar)
+        case _ where scalar.isASCII: result.unicodeScalars.append(scalar)
+        default: result += String(scalar).visible
         }
     }
     return result
