@@ -19,12 +19,7 @@ final class AwaitedAnswer: Sendable {
 
     /// The first one counts: it wakes the connection, whose request libmicrohttpd hands over once more.
     func put(_ response: ControlResponse) {
-        state.withLock { state in
-            guard let connection = state.connection else { return }
-            state.response = response
-            state.connection = nil
-            MHD_resume_connection(connection)
-        }
+        state.withLock { if let connection = $0.connection { Self.wake(connection, with: response, &$0) } }
     }
 
     /// Whether somebody still waits. A client that left is noticed nowhere else while its connection sleeps; then the connection is woken, so
@@ -33,11 +28,15 @@ final class AwaitedAnswer: Sendable {
         state.withLock { state in
             guard let connection = state.connection else { return false }
             guard hasHungUp(connection) else { return true }
-            state.response = .failure(503, "the client has left")
-            state.connection = nil
-            MHD_resume_connection(connection)
+            Self.wake(connection, with: .failure(503, "the client has left"), &state)
             return false
         }
+    }
+
+    private static func wake(_ connection: OpaquePointer, with response: ControlResponse, _ state: inout State) {
+        state.response = response
+        state.connection = nil
+        MHD_resume_connection(connection)
     }
 
     func take() -> ControlResponse? {

@@ -4,7 +4,7 @@ import Reports
 import Storage
 import Topology
 
-/// What may be asked of the past. The store is read on the listener's thread: neither the agent nor the topology waits for the disk.
+/// What may be asked of the past. The store is read where the answer is made (``later(_:)``): neither the agent nor the topology waits for the disk.
 extension ControlRoutes {
     /// From the first epoch until all that is there has been looked at.
     private static let firstLook = Duration.seconds(2)

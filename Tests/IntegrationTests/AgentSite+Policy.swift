@@ -133,6 +133,14 @@ struct PolicyLab: Sendable {
         return (site, try await site.start())
     }
 
+    /// Another agent beside it, without metrics: their port is the first one's.
+    func startSecond() async throws -> (AgentSite, BackgroundProcess) {
+        let site = try AgentSite(in: a)
+        try site.configure(interfaces: "eth0")
+        try site.write(contents(of: site.configuration).replacing("127.0.0.1:9411", with: "off"))
+        return (site, try await site.start())
+    }
+
     /// skbs that a program on eth0 has seen, both ways.
     func skbs(_ site: AgentSite) async throws -> UInt64 {
         let device = try await site.interface("eth0")

@@ -113,10 +113,7 @@ import Testing
     @Test func twoAgentsDoNotFightOverTheMirrorPort() async throws {
         let lab = try await PolicyLab()
         let (one, first) = try await lab.start()
-        let other = try AgentSite(in: lab.a)
-        try other.configure(interfaces: "eth0")
-        try other.write(contents(of: other.configuration).replacing("127.0.0.1:9411", with: "off"))
-        let second = try await other.start()
+        let (other, second) = try await lab.startSecond()
         let rule = "--on eth0 --to interface:span0 --snap 64 udp port 9"
         try await one.nilo("mirror add nine \(rule)")
         let said = try await other.refusal("mirror add mine \(rule)")

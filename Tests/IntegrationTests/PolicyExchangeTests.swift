@@ -65,10 +65,7 @@ import Testing
     @Test func twoAgentsDoNotFightOverClasses() async throws {
         let lab = try await PolicyLab()
         let (one, first) = try await lab.start()
-        let other = try AgentSite(in: lab.a)
-        try other.configure(interfaces: "eth0")
-        try other.write(contents(of: other.configuration).replacing("127.0.0.1:9411", with: "off"))
-        let second = try await other.start()
+        let (other, second) = try await lab.startSecond()
         try await one.nilo("shape add mine --on eth0 --direction egress --ceiling 10Mbit/s udp port 9")
         let classes = try await lab.a.sh("tc class show dev eth0")
         try await other.nilo("shape add theirs --on eth0 --direction egress --ceiling 5mbit udp port 9")
@@ -83,8 +80,6 @@ import Testing
         try await one.stop(first, keep: false)
         #expect(try await lab.a.sh("tc class show dev eth0").isEmpty)
     }
-
-    private func contents(of path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
 
     /// A rate without anything that it is a share of is a cap, and is told to be one.
     @Test(arguments: ["egress", "ingress"]) func aRateAloneIsACap(_ direction: String) async throws {

@@ -18,10 +18,9 @@ public struct WhatIfView: Sendable {
     public func text(_ report: WhatIfAnswerReport) -> String {
         var sections = [whole(report)]
         if !report.consequences.isEmpty {
-            let left = report.consequences.count - min(top, report.consequences.count)
             sections.append(
                 output.styled("what follows\n", .bold) + report.consequences.prefix(top).map { "  \($0.visible)\n" }.joined()
-                    + (left > 0 ? output.styled("… \(left) more: --top\n", .dim) : ""))
+                    + rest(of: report.consequences.count))
         }
         if !report.flows.isEmpty { sections.append(flows(report)) }
         let changed = report.links.filter { abs($0.before.bitsPerSecond - $0.after.bitsPerSecond) > 0.5 }
@@ -90,8 +89,14 @@ public struct WhatIfView: Sendable {
                 .init(Self.way(flow)),
             ])
         }
-        let left = report.counts.values.reduce(0, +) - min(top, report.flows.count)
-        return table.text(for: output) + (left > 0 ? output.styled("… \(left) more: --top\n", .dim) : "")
+        return table.text(for: output) + rest(of: report.counts.values.reduce(0, +), shown: min(top, report.flows.count))
+    }
+
+    /// What is not shown, and how to see it.
+    /// - Parameter shown: nil: as many as fit.
+    private func rest(of count: Int, shown: Int? = nil) -> String {
+        let left = count - (shown ?? min(top, count))
+        return left > 0 ? output.styled("… \(left) more: --top\n", .dim) : ""
     }
 
     private static func shift(_ flow: WhatIfAnswerReport.Flow) -> Double {
@@ -144,8 +149,7 @@ public struct WhatIfView: Sendable {
             }
             table.append(row)
         }
-        let left = sorted.count - min(top, sorted.count)
-        return table.text(for: output) + (left > 0 ? output.styled("… \(left) more: --top\n", .dim) : "")
+        return table.text(for: output) + rest(of: sorted.count)
     }
 
     // MARK: Remarks
