@@ -39,15 +39,17 @@ let observations: [Target] = [  // 2
 ]
 
 let intent: [Target] = [  // 3
+    .target(name: "Anomalies"),
     .target(name: "Dissection", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Forecasting"),
     .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
+    .target(name: "Profiles"),
     .target(name: "Sampling"),
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
 let computation: [Target] = [  // 4
-    .target(name: "Anomalies"),
-    .target(name: "Forecasting"),
+    .target(name: "Foresight", dependencies: ["Anomalies", "Forecasting"]),
     .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"]),
 ]
 
@@ -61,7 +63,7 @@ let edges: [Target] = [  // 5
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "PathComputation", "Policy", "Topology"]),
     .target(name: "PCAPNG"),
     .target(name: "Privileges", dependencies: ["CCapNG", "CLinux", "CSeccomp", "CSystemd"]),
-    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "PathComputation", "Topology"]),
+    .target(name: "Reports", dependencies: ["Flows", "NetworkTypes", "PathComputation", "Profiles", "Topology"]),
     .target(name: "SFlow", dependencies: ["NetworkTypes"]),
     .target(name: "Storage", dependencies: ["CPostgres", "CSQLite", "CZstd", "NetworkTypes", "Topology"]),
     .target(name: "Terminal", dependencies: ["NetworkTypes"]),
@@ -71,8 +73,8 @@ let agent: [Target] = [  // 6
     .target(
         name: "Agent",
         dependencies: [
-            "API", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX", "Logging",
-            "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage",
+            "API", "Anomalies", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Dissection", "Flows",
+            "Forecasting", "Foresight", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage",
             "Topology",
         ])
 ]
@@ -134,6 +136,7 @@ let tests: [Target] = [
     .testTarget(name: "DissectionTests", dependencies: ["Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "ForecastingTests", dependencies: ["Forecasting", "TestSupport"]),
+    .testTarget(name: "ForesightTests", dependencies: ["Anomalies", "Forecasting", "Foresight", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",
@@ -147,6 +150,7 @@ let tests: [Target] = [
         name: "PathComputationTests", dependencies: ["CLinux", "Flows", "NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
+    .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "TestSupport"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports", "Topology", "TopologySupport"]),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),

@@ -197,7 +197,7 @@ public struct ControlClient: Sendable {
     }
 }
 
-private let globalInit = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+let globalInit = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
 /// Percent-encoding of all but RFC 3986's unreserved characters.
 private func escaped(_ text: String, keeping kept: String = "") -> String {

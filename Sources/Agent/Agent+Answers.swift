@@ -176,7 +176,7 @@ extension Agent {
         for refusal in keeper.refusals { warnings.append("rule \(refusal.rule) is not in force: \(refusal.reason)") }
         // One reason is often that of many: a full table.
         let reasons = follower.namespaces.values.flatMap(\.refused.values)
-        for (reason, times) in Dictionary(grouping: reasons) { $0 }.sorted(by: { $0.key < $1.key }) {
+        for (reason, times) in Dictionary(grouping: reasons, by: { $0 }).sorted(by: { $0.key < $1.key }) {
             warnings.append(times.count == 1 ? "not attached: \(reason)" : "\(times.count) interfaces are not attached: \(reason)")
         }
         return warnings

@@ -50,6 +50,7 @@ final class Agent {
     private(set) var keepsCounting = true
     private(set) var previousTotals: [ObservationPoint: Totals] = [:]
     private(set) var rates: [ObservationPoint: FlowRate] = [:]
+    private var hostMeter = HostMeter()
     private var turnedAt: ContinuousClock.Instant?
 
     init(_ configuration: AgentConfiguration, log: Log) throws {
@@ -215,7 +216,9 @@ final class Agent {
         if configuration.topology.isKept {
             historyPlace = HistoryPlace(configuration.history)
             historyReader = historyPlace?.reader
-            topology = try TopologyThread(configuration, log, history: try historyPlace?.thread(log))
+            topology = try TopologyThread(
+                configuration, log, history: try historyPlace?.thread(log),
+                foresight: configuration.forecast.isOn ? try ForesightThread(configuration, log, past: historyReader) : nil)
             for followed in follower.namespaces.values { follow(followed) }
             topology?.tell { $0.begin() }
             collector.keepsGains = true
@@ -293,6 +296,7 @@ final class Agent {
                 backwardPackets: sent?.packets ?? 0)
         }
         second.findings = applications?.takeObservations() ?? []
+        second.host = hostMeter.read(flows: collector.flowCount)
         topology.tell { [second] in $0.turn(second) }
     }
 

@@ -50,6 +50,20 @@ enum ControlRoutes {
             query, _ throws(ControlQuery.Fault) in try series(query)
         },
         "/v1/events": Route(method: "GET", fields: ["network"]) { query, _ throws(ControlQuery.Fault) in try events(query) },
+        "/v1/forecast": Route(method: "GET", fields: ["key", "measure", "span", "steps"]) { query, _ throws(ControlQuery.Fault) in
+            try forecast(query)
+        },
+        "/v1/forecast/accuracy": Route(method: "GET", fields: ["key", "measure", "top"]) { query, _ throws(ControlQuery.Fault) in
+            try forecastAccuracy(query)
+        },
+        "/v1/anomalies": Route(method: "GET", fields: ["since"]) { query, _ throws(ControlQuery.Fault) in try anomalies(query) },
+        "/v1/anomalies/events": Route(method: "GET") { _, _ in { try anomalyEvents($0) } },
+        "/v1/anomalies/judge": Route(method: "POST", fields: ["id", "verdict"]) { query, request throws(ControlQuery.Fault) in
+            try judge(query, request.peer)
+        },
+        "/v1/anomalies/silence": Route(method: "POST", fields: ["pattern", "seconds"]) { query, request throws(ControlQuery.Fault) in
+            try silence(query, request.peer)
+        },
         "/metrics": Route(method: "GET") { _, _ in
             { ControlResponse(contentType: "text/plain; version=0.0.4; charset=utf-8", body: Array(try $0.metrics().utf8)) }
         },

@@ -63,7 +63,7 @@ public struct AgentConnection: Sendable {
                 guard case .notPermitted = error, let readClient else { throw error }
                 try readClient.lines(path, query: query, line)
             }
-        } catch { throw Self.failure("watch the topology", error) }
+        } catch { throw Self.failure("watch", error) }
     }
 
     /// Changes the policy, or asks what that would do.
@@ -90,6 +90,13 @@ public struct AgentConnection: Sendable {
     ) throws(CommandFailure) {
         do throws(ControlClientError) { try client.stream("/v1/capture", query: query, watching: watched, piece) } catch {
             throw Self.failure("capture", error)
+        }
+    }
+
+    /// Has something changed; the answer as it came.
+    func tell(_ path: String, _ query: [(String, String)], for what: String) throws(CommandFailure) -> String {
+        do throws(ControlClientError) { return String(decoding: try client.post(path, query: query), as: UTF8.self) } catch {
+            throw Self.failure(what, error)
         }
     }
 

@@ -116,6 +116,24 @@ extension AgentConfiguration {
             hour: \(Configuration.render(history.keep.hour))
             topology: \(Configuration.render(history.keep.topology))
 
+        forecast:
+          # What comes, by what was: forecasts and profiles of all traffic, the host, interfaces, networks, applications and busy links.
+          enabled: \(forecast.isOn)
+          # Series at most, \(bounds(Forecast.seriesBounds)); some 40 kB each.
+          series: \(forecast.series)
+          # How long a day takes: less than 24h only where a laboratory plays one in minutes.
+          day: \(Configuration.render(forecast.day))
+          # A folder for how forecasts did and what was unusual, or off: then both are forgotten when the agent ends.
+          state: \(forecast.state.map(scalar) ?? "off")
+
+        # What is unusual is told by "nilo anomalies", the log and metrics.
+        anomalies:
+          enabled: \(anomalies.isOn)
+          # low, normal or high: how little it takes to raise an alert.
+          sensitivity: \(anomalies.sensitivity.rawValue)
+          # Incidents are posted there as JSON: https://alerts.example/nilo, or off.
+          webhook: \(anomalies.webhook.map(scalar) ?? "off")
+
         page:
           # The page to look at, http://127.0.0.1:8643/, or off. An address other than of the loopback needs the three files below.
           listen: \(page.listen.map { scalar($0.description) } ?? "off")

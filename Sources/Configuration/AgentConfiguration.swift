@@ -139,6 +139,8 @@ public struct AgentConfiguration: Sendable, Equatable {
     public var bpffs = BPFFileSystem.automatic
     public var topology = Topology()
     public var history = History()
+    public var forecast = Forecast()
+    public var anomalies = Anomalies()
     public var page = Page()
     /// The folder of policy files.
     public var policy = "/etc/nilo/policy.d"

@@ -56,7 +56,7 @@ import Topology
         let store = FakeStore(last: 41)
         let writer = try HistoryWriter(log) { () throws(StorageError) in store }
         #expect(writer.lastEpoch == 41)
-        for snapshot in snapshots(3, after: writer.lastEpoch) { #expect(writer.append(PendingEpoch(snapshot: snapshot, loads: nil))) }
+        for snapshot in snapshots(3, after: writer.lastEpoch) { #expect(writer.append(PendingEpoch(snapshot: snapshot, second: nil))) }
         #expect(store.epochs.map(\.number) == [42, 43, 44])
         #expect(store.epochs.map(\.resumes) == [true, false, false])
         #expect(store.epochs[0].changes.map(\.key) == ["host/h", "host/h/ns/ns1"])
@@ -68,15 +68,15 @@ import Topology
         let store = FakeStore()
         let writer = try HistoryWriter(log) { () throws(StorageError) in store }
         let all = snapshots(4)
-        #expect(writer.append(PendingEpoch(snapshot: all[0], loads: nil)))
+        #expect(writer.append(PendingEpoch(snapshot: all[0], second: nil)))
         store.wish.withLock { $0.failure = StorageError("append", .full, "no space left") }
-        #expect(!writer.append(PendingEpoch(snapshot: all[1], loads: nil)))
+        #expect(!writer.append(PendingEpoch(snapshot: all[1], second: nil)))
         #expect(writer.health.problem == "append: no space left" && writer.health.pausedAt != nil && writer.health.hint != nil)
         store.wish.withLock { $0.failure = nil }
         // Not tried again for a while, whatever comes.
-        #expect(!writer.append(PendingEpoch(snapshot: all[2], loads: nil)))
+        #expect(!writer.append(PendingEpoch(snapshot: all[2], second: nil)))
         writer.endPause()
-        #expect(writer.append(PendingEpoch(snapshot: all[3], loads: nil)))
+        #expect(writer.append(PendingEpoch(snapshot: all[3], second: nil)))
         #expect(store.epochs.map(\.resumes) == [true, true] && store.epochs[1].changes.count == 5)
         #expect(writer.health.problem == nil && writer.health.pausedAt == nil)
     }
@@ -88,7 +88,7 @@ import Topology
             throw StorageError("open /x", .newerSchema(found: 9, known: 1), "written by a later release")
         }
         writer.endPause()
-        for snapshot in snapshots(3) { #expect(!writer.append(PendingEpoch(snapshot: snapshot, loads: nil))) }
+        for snapshot in snapshots(3) { #expect(!writer.append(PendingEpoch(snapshot: snapshot, second: nil))) }
         #expect(tries.withLock { $0 } == 1)
         #expect(writer.health.problem == "open /x: written by a later release")
     }
@@ -102,10 +102,10 @@ import Topology
             return store
         }
         let all = snapshots(3)
-        #expect(writer.lastEpoch == 0 && !writer.append(PendingEpoch(snapshot: all[0], loads: nil)))
+        #expect(writer.lastEpoch == 0 && !writer.append(PendingEpoch(snapshot: all[0], second: nil)))
         isBusy.withLock { $0 = false }
         writer.endPause()
-        for snapshot in all[1...] { #expect(writer.append(PendingEpoch(snapshot: snapshot, loads: nil))) }
+        for snapshot in all[1...] { #expect(writer.append(PendingEpoch(snapshot: snapshot, second: nil))) }
         #expect(store.epochs.map(\.number) == [501, 502])
     }
 }

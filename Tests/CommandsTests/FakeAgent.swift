@@ -89,7 +89,8 @@ final class FakeAgent: Sendable {
                         at: moment, interval: .seconds(1), filter: filter, order: order, matched: matching.count,
                         known: readings(beat: beat).count,
                         flows: order.first(top, of: matching).map { FlowReport($0, interface: names[$0.record.key.interface.rawValue]!) }))
-            case "/v1/series": return try json(try series(request))
+            case let path where path.hasPrefix("/v1/forecast") || path.hasPrefix("/v1/anomalies"):
+                return try FakeForesight.answer(request)
             case "/v1/topology/diff", "/v1/events": return try FakeTopology.answer(request)
             default: return .failure(404, "no \(request.path)")
             }
@@ -98,32 +99,6 @@ final class FakeAgent: Sendable {
 
     private static func json(_ value: some Encodable) throws -> ControlResponse {
         ControlResponse(body: Array(try JSONEncoder().encode(value)))
-    }
-
-    private struct NoMoment: Error {}
-
-    /// A day's pattern. Of `young` the last 40 steps of whatever length are known, of `new` the last 3, of `nothing` none.
-    private static func series(_ request: ControlRequest) throws -> SeriesListReport {
-        guard let from = request.query["from"].flatMap({ Timestamp(rfc3339: $0) }),
-            let to = request.query["to"].flatMap({ Timestamp(rfc3339: $0) }),
-            let step = request.query["step"].flatMap({ Int64($0) })
-        else { throw NoMoment() }
-        let name = request.query["key"] ?? ""
-        let count = Int((to - from).components.seconds / step) + 1
-        let known = ["young": 40, "new": 3][name] ?? count
-        let values: [Double?] = (0..<count).map { index in
-            guard index >= count - known else { return nil }
-            let seconds = from.nanoseconds / 1_000_000_000 + Int64(index) * step
-            let day = sin(2 * Double.pi * Double(seconds % 86_400) / 86_400)
-            return 100e6 + 50e6 * day + Double(seconds / step * 7919 % 13) * 1e5
-        }
-        let end = Timestamp(nanoseconds: to.nanoseconds + step * 1_000_000_000)
-        let back: [Double?] = values.map { $0.map { _ in 1e6 } }
-        let one = SeriesListReport.SeriesReport(
-            key: name, kind: name == "total" ? "total" : "entity", name: name, values: values, reverse: back)
-        return SeriesListReport(
-            from: from, to: end, stepSeconds: Int(step), inPackets: request.query["measure"] == "packets",
-            series: name == "nothing" ? [] : [one])
     }
 
     // MARK: what it measured

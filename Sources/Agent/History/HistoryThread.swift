@@ -62,15 +62,15 @@ final class HistoryThread: Sendable {
     }
 
     /// To be kept.
-    func add(_ snapshot: Snapshot, _ loads: TrafficLoads?) {
+    func add(_ snapshot: Snapshot, _ second: MeasuredSecond?) {
         let mustAsk = waiting.withLock { waiting in
             // What an epoch without rates changed is in the next one too.
-            if waiting.epochs.last?.loads == nil, !waiting.epochs.isEmpty { waiting.epochs.removeLast() }
+            if waiting.epochs.last?.second == nil, !waiting.epochs.isEmpty { waiting.epochs.removeLast() }
             if waiting.epochs.count == Self.patience {
                 waiting.epochs.removeFirst()
                 waiting.lostSeconds += 1
             }
-            waiting.epochs.append(PendingEpoch(snapshot: snapshot, loads: loads))
+            waiting.epochs.append(PendingEpoch(snapshot: snapshot, second: second))
             defer { waiting.isAsked = true }
             return !waiting.isAsked
         }
@@ -87,7 +87,7 @@ final class HistoryThread: Sendable {
                 return waiting.epochs.removeFirst()
             }
             guard let next else { return }
-            if !writer.append(next), next.loads != nil { waiting.withLock { $0.lostSeconds += 1 } }
+            if !writer.append(next), next.second != nil { waiting.withLock { $0.lostSeconds += 1 } }
         }
     }
 
@@ -99,5 +99,5 @@ final class HistoryThread: Sendable {
 struct PendingEpoch: Sendable {
     var snapshot: Snapshot
     /// Of the second that ended with it; nil for one between seconds.
-    var loads: TrafficLoads?
+    var second: MeasuredSecond?
 }

@@ -52,7 +52,7 @@ final class HistoryWriter {
             try store.append(
                 StoredEpoch(
                     number: epoch.snapshot.epoch + offset, time: epoch.snapshot.time,
-                    changes: epoch.snapshot.changes(since: kept ?? .empty), samples: epoch.loads?.samples(epoch.snapshot) ?? [],
+                    changes: epoch.snapshot.changes(since: kept ?? .empty), samples: epoch.second?.samples(epoch.snapshot) ?? [],
                     resumes: kept == nil))
             kept = epoch.snapshot
             succeeded()

@@ -11,6 +11,8 @@ struct RateReader {
         /// A key, or `total`.
         case one(String)
         case busiest(Kind, Int)
+
+        fileprivate var key: String? { if case .one(let key) = self { key } else { nil } }
     }
 
     /// A time in steps that the store still has.
@@ -63,16 +65,20 @@ struct RateReader {
 
     // MARK: Series
 
-    func list(of subject: Subject, _ span: Span, _ measure: SeriesKey.Measure, network: NetworkKey?, _ snapshot: Snapshot) throws
+    func list(of subject: Subject, _ span: Span, _ asked: SeriesKey.Measure, network: NetworkKey?, _ snapshot: Snapshot) throws
         -> SeriesListReport
     {
+        var measure = asked
+        if case .one(let key) = subject, let gauge = HostGauge(rawValue: key) { measure = gauge.isCounter ? .bits : .level }
         // All communication is told of every second: where it is not, nothing was measured.
         var seconds = try counts(SeriesKey.total, span)
         var found: [SeriesListReport.SeriesReport] = []
         switch subject {
         case .one(let key):
-            guard key == SeriesKey.total || EntityKey(key) != nil else {
-                throw TopologyRefusal(status: 404, error: "no series of \(key)", hint: "keys are those of /v1/topology, and total")
+            guard key == SeriesKey.total || HostGauge(rawValue: key) != nil || EntityKey(key) != nil else {
+                throw TopologyRefusal(
+                    status: 404, error: "no series of \(key)",
+                    hint: "keys are those of /v1/topology, total, \(HostGauge.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             if let series = try series(of: key, span, measure, &seconds, snapshot) { found = [series] }
         case .busiest(let kind, let top):
@@ -85,7 +91,9 @@ struct RateReader {
             all.sort { ($0.sum, $1.series.key) > ($1.sum, $0.series.key) }
             found = all.prefix(top).map(\.series)
         }
-        return SeriesListReport(from: span.from, to: span.to, stepSeconds: span.seconds, inPackets: measure == .packets, series: found)
+        let example = SeriesKey(subject.key ?? SeriesKey.total, measure, isBackward: false)
+        return SeriesListReport(
+            from: span.from, to: span.to, stepSeconds: span.seconds, measure: measure.rawValue, unit: example.unit, series: found)
     }
 
     /// Communication is told of by its network and application; `link` means what it goes over.
@@ -119,10 +127,21 @@ struct RateReader {
         func rates(_ points: [SeriesPoint]) -> [Double?] {
             var sums: [Int: Double] = [:]
             for point in points { if let step = span.step(of: point) { sums[step, default: 0] += point.total } }
-            let factor: Double = measure == .bits ? 8 : 1
+            let factor = SeriesKey(key, measure, isBackward: false).factor
             return (0..<span.steps).map { step in seconds[step].map { (sums[step] ?? 0) * factor / Double($0) } }
         }
+        if measure == .level {
+            var sums: [Int: (sum: Double, count: UInt64)] = [:]
+            for point in forward {
+                guard let step = span.step(of: point) else { continue }
+                sums[step, default: (0, 0)].sum += point.total
+                sums[step]?.count += point.count
+            }
+            let means = (0..<span.steps).map { sums[$0].map { $0.sum / Double($0.count) } }
+            return .init(key: key, kind: "host", name: SeriesKey(key, measure, isBackward: false).name, values: means)
+        }
         var (kind, name, capacity): (String, String, Double?) = ("total", "all traffic", nil)
+        if HostGauge(rawValue: key) != nil { (kind, name) = ("host", SeriesKey(key, measure, isBackward: false).name) }
         switch EntityKey(key) {
         case .node(let node)?:
             kind = node.kind == .network ? "network" : node.kind == .application ? "application" : "entity"
@@ -243,7 +262,9 @@ struct RateReader {
 }
 
 extension SeriesPoint {
-    fileprivate var total: Double {
+    var mean: Double { total / Double(count) }
+
+    var total: Double {
         switch sum {
         case .counter(let count): Double(count)
         case .gauge(let value): value

@@ -3,7 +3,22 @@ import Topology
 
 /// What a series is called in the store: what is counted of a thing, and the thing's key.
 struct SeriesKey: Hashable, Sendable {
-    enum Measure: String, CaseIterable, Sendable { case bits, packets }
+    enum Measure: String, CaseIterable, Sendable {
+        case bits, packets
+        /// Of the host itself: see ``HostGauge``.
+        case level
+
+        /// What can be asked of any subject.
+        static let allCases = [bits, packets]
+
+        fileprivate var prefix: String {
+            switch self {
+            case .bits: "bytes"
+            case .packets: "packets"
+            case .level: "level"
+            }
+        }
+    }
 
     /// Of all communication, in place of a key.
     static let total = "total"
@@ -13,7 +28,7 @@ struct SeriesKey: Hashable, Sendable {
     var isBackward: Bool
 
     /// `bytes>KEY`, `packets<KEY`.
-    var text: String { (measure == .bits ? "bytes" : "packets") + (isBackward ? "<" : ">") + subject }
+    var text: String { measure.prefix + (isBackward ? "<" : ">") + subject }
 
     /// nil for what is none of ours.
     init?(_ text: String) {
@@ -21,6 +36,7 @@ struct SeriesKey: Hashable, Sendable {
         switch text[..<sign] {
         case "bytes": measure = .bits
         case "packets": measure = .packets
+        case "level": measure = .level
         default: return nil
         }
         isBackward = text[sign] == "<"
@@ -34,32 +50,49 @@ struct SeriesKey: Hashable, Sendable {
     }
 }
 
+/// What was measured in a second.
+struct MeasuredSecond: Sendable {
+    var loads: TrafficLoads
+    var host: HostReading
+
+    /// What the store keeps of it: counts of bytes and packets each way, and the levels of the host.
+    func samples(_ snapshot: Snapshot) -> [SeriesSample] {
+        var samples: [SeriesSample] = []
+        loads.forEachSeries(snapshot) { key, count in
+            // Nothing of the topology's own is so long, with a word before it or not.
+            let text = key.text
+            if text.utf8.count <= StoredEpoch.keyLimit { samples.append(SeriesSample(key: text, value: .counter(count))) }
+        }
+        host.forEachSeries { key, value in
+            switch value {
+            case .count(let count): samples.append(SeriesSample(key: key.text, value: .counter(count)))
+            case .level(let level): samples.append(SeriesSample(key: key.text, value: .gauge(level)))
+            }
+        }
+        return samples
+    }
+}
+
 extension TrafficLoads {
     /// Links of communication that get series of their own in one second: the busiest. All of them are in the sums.
     static let seriesLinks = 1000
 
-    /// What the store keeps of them: counts of bytes and packets each way.
-    func samples(_ snapshot: Snapshot) -> [SeriesSample] {
-        var samples: [SeriesSample] = []
-        func add(_ subject: String, _ load: Load) {
-            func add(_ measure: SeriesKey.Measure, _ isBackward: Bool, _ value: UInt64) {
-                let key = SeriesKey(subject, measure, isBackward: isBackward).text
-                // Nothing of the topology's own is so long, with a word before it or not.
-                guard key.utf8.count <= StoredEpoch.keyLimit else { return }
-                samples.append(SeriesSample(key: key, value: .counter(value)))
-            }
-            add(.bits, false, load.forwardBytes)
-            add(.bits, true, load.backwardBytes)
-            add(.packets, false, load.forwardPackets)
-            add(.packets, true, load.backwardPackets)
+    /// Counts of bytes and packets each way, of what has series.
+    func forEachSeries(_ snapshot: Snapshot, _ body: (SeriesKey, UInt64) -> Void) {
+        func tell(_ subject: String, _ load: Load) {
+            body(SeriesKey(subject, .bits, isBackward: false), load.forwardBytes)
+            body(SeriesKey(subject, .bits, isBackward: true), load.backwardBytes)
+            body(SeriesKey(subject, .packets, isBackward: false), load.forwardPackets)
+            body(SeriesKey(subject, .packets, isBackward: true), load.backwardPackets)
         }
-        add(SeriesKey.total, total)
-        for (key, load) in interfaces { add(key.description, load) }
-        for (node, load) in networks { add(snapshot.key(of: node).description, load) }
-        for (node, load) in applications { add(snapshot.key(of: node).description, load) }
-        var busiest = links.sorted { ($0.value.bytes, $1.key) > ($1.value.bytes, $0.key) }
-        busiest.removeLast(max(0, busiest.count - Self.seriesLinks))
-        for (link, load) in busiest { add(snapshot.key(of: link).description, load) }
-        return samples
+        tell(SeriesKey.total, total)
+        for (key, load) in interfaces { tell(key.description, load) }
+        for (node, load) in networks { tell(snapshot.key(of: node).description, load) }
+        for (node, load) in applications { tell(snapshot.key(of: node).description, load) }
+        for (link, load) in busiestLinks(Self.seriesLinks) { tell(snapshot.key(of: link).description, load) }
+    }
+
+    func busiestLinks(_ count: Int) -> ArraySlice<(key: LinkID, value: Load)> {
+        links.sorted { ($0.value.bytes, $1.key) > ($1.value.bytes, $0.key) }.prefix(count)
     }
 }

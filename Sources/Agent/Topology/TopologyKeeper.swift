@@ -26,7 +26,7 @@ final class TopologyKeeper {
     /// Told once each, until it went well again.
     private var complaints: [Complaint: String] = [:]
     /// Called with each snapshot, and with what moved in the second that ended with it.
-    var onCommit: (Snapshot, TrafficLoads?) -> Void = { _, _ in }
+    var onCommit: (Snapshot, MeasuredSecond?) -> Void = { _, _ in }
 
     private struct Complaint: Hashable {
         var cookie: UInt64
@@ -50,6 +50,7 @@ final class TopologyKeeper {
         var interfaces: [InterfaceID: Load]
         /// What else was found: applications, names.
         var findings: [Observation] = []
+        var host = HostReading()
     }
 
     /// For so long changes are gathered before they make a snapshot: one command of an administrator is several of the kernel's messages.
@@ -202,6 +203,7 @@ final class TopologyKeeper {
             guard let place = second.places[id], let key = builder.interface(place.index, in: place.cookie) else { continue }
             interfaces[key, default: Load()] += load
         }
-        onCommit(snapshot, TrafficLoads(snapshot, interfaces: interfaces, length: second.length))
+        let loads = TrafficLoads(snapshot, interfaces: interfaces, length: second.length)
+        onCommit(snapshot, MeasuredSecond(loads: loads, host: second.host))
     }
 }

@@ -15,6 +15,7 @@ final class TopologyThread: Sendable {
     private nonisolated(unsafe) let keeper: TopologyKeeper
     private let state: Mutex<Latest>
     let history: HistoryThread?
+    let foresight: ForesightThread?
     let feed = EventFeed()
 
     /// What is known now.
@@ -31,7 +32,7 @@ final class TopologyThread: Sendable {
     /// Seconds that rates of “what if” are means of.
     private static let meanSeconds = 10
 
-    init(_ configuration: AgentConfiguration, _ log: Log, history: HistoryThread?) throws {
+    init(_ configuration: AgentConfiguration, _ log: Log, history: HistoryThread?, foresight: ForesightThread?) throws {
         var limits = TopologyLimits()
         limits.nodes = configuration.topology.nodes
         limits.communications = configuration.topology.communications
@@ -42,9 +43,11 @@ final class TopologyThread: Sendable {
         self.loop = loop
         self.keeper = keeper
         self.history = history
+        self.foresight = foresight
         jobs = loop.jobs
         state = Mutex(Latest())
-        keeper.onCommit = { [unowned self, unowned keeper] snapshot, loads in
+        keeper.onCommit = { [unowned self, unowned keeper] snapshot, second in
+            let loads = second?.loads
             let settings = keeper.settings
             let before = state.withLock { latest in
                 defer {
@@ -58,7 +61,8 @@ final class TopologyThread: Sendable {
                 }
                 return latest
             }
-            history?.add(snapshot, loads)
+            history?.add(snapshot, second)
+            if let second { foresight?.add(snapshot, second) }
             feed.tell(snapshot, loads, before: before)
         }
         let isStarted = DetachedThread.start { [self] in
@@ -76,6 +80,7 @@ final class TopologyThread: Sendable {
     func stop() {
         _ = jobs.add { [self] in loop.stop() }
         history?.stop()
+        foresight?.stop()
     }
 }
 

@@ -1,7 +1,8 @@
 import NetworkTypes
+import Reports
 import Terminal
 
-/// A forecast for people: for each direction a line a step, with a fan of what is to be expected.
+/// A forecast for people: for each direction a chart of what was and what comes, and a few lines of numbers.
 public struct ForecastView: Sendable {
     public var output: TerminalOutput
     public var numbers: NumberForm
@@ -11,62 +12,90 @@ public struct ForecastView: Sendable {
         self.numbers = numbers
     }
 
-    /// The most lines of a direction; of more steps every so manieth is shown.
-    private static let rows = 24
-    /// The quantiles that there is room for.
-    private var shown: [Int] { output.width == 0 || output.width >= 100 ? [0, 2, 5, 8, 10] : [0, 5, 10] }
+    /// Lines of numbers of a direction: of more steps every so manieth is shown.
+    private static let rows = 8
+    /// The quantiles that there is room for, as places in the report's.
+    private var shown: [Int] { output.width == 0 || output.width >= 78 ? [0, 2, 5, 8, 10] : [0, 5, 10] }
 
-    public func text(_ report: ForecastReport) -> String {
-        report.directions.map { direction($0, report) }.joined(separator: "\n")
-    }
+    public func text(_ report: ForecastReport) -> String { report.directions.map { direction($0, report) }.joined(separator: "\n") }
 
     private func direction(_ direction: ForecastReport.Direction, _ report: ForecastReport) -> String {
         let step = Duration.seconds(report.stepSeconds)
-        var heading = output.styled("\(report.name) \(direction.direction.replacing("-", with: " "))".visible, .bold)
-        if let latest = direction.latest { heading += "  now \(rate(latest, report).trimmed)" }
-        let basis = "by \(direction.measured) of \(direction.steps) steps of \(step.short)"
-        guard let quantiles = direction.quantiles, let most = quantiles.map({ $0[10] }).max() else {
+        let unit = UnitText(unit: report.unit, numbers: numbers)
+        let title = direction.direction.isEmpty ? report.name : "\(report.name) \(direction.direction.replacing("-", with: " "))"
+        var heading = output.styled(title.visible, .bold)
+        if let latest = direction.latest { heading += "  now \(unit.text(latest))" }
+        guard let quantiles = direction.quantiles, !quantiles.isEmpty else {
             return heading + "\n" + output.styled("no forecast: \((direction.abstention ?? "?").visible)\n", .yellow)
         }
+        if (direction.past.compactMap { $0 } + quantiles.map { $0[10] }).allSatisfy({ $0 == 0 }) {
+            return heading + output.styled("  nothing came, and nothing is expected\n", .dim)
+        }
+        return heading + "\n" + chart(direction, quantiles, unit, step) + table(quantiles, report, unit, step)
+            + foot(direction, step).map { output.styled($0 + "\n", .dim) }.joined()
+    }
+
+    private func chart(_ direction: ForecastReport.Direction, _ quantiles: [[Double]], _ unit: UnitText, _ step: Duration) -> String {
+        let chart = FanChart(past: direction.past, fan: quantiles.map { row in [0, 2, 5, 8, 10].map { row[$0] } })
+        let edge = 12
+        let width = max(20, (output.width == 0 ? 80 : min(output.width, 120)) - edge)
+        let (top, lines) = chart.lines(width: width)
+        var text = ""
+        for (number, line) in lines.enumerated() {
+            let label = number == 0 ? unit.text(top) : number == lines.count - 1 ? "0" : ""
+            let cut = line.lastIndex { $0 != " " }.map { String(line[...$0]) } ?? ""
+            text += String(repeating: " ", count: max(0, edge - 2 - label.count)) + label + " │" + output.styled(cut, .blue) + "\n"
+        }
+        let now = lines[0].count - max(1, min(width / 2, quantiles.count))
+        var axis = [Character](repeating: "─", count: lines[0].count)
+        axis[now] = "┴"
+        let end = "in \((step * quantiles.count).plain)"
+        text += String(repeating: " ", count: edge - 1) + "└" + String(axis) + "\n"
+        text += String(repeating: " ", count: edge + max(0, now - 1)) + "now"
+        let blanks = lines[0].count - now - 2 - end.count
+        return text + (blanks > 0 ? String(repeating: " ", count: blanks) + end : "") + "\n"
+    }
+
+    private func table(_ quantiles: [[Double]], _ report: ForecastReport, _ unit: UnitText, _ step: Duration) -> String {
         var table = Table(
-            [.init("IN", right: true)] + shown.map { .init("\(Int((report.levels[$0] * 100).rounded())) %", right: true) } + [
-                .init("")
-            ])
+            [.init("IN", right: true)] + shown.map { .init("\(Int((report.levels[$0] * 100).rounded())) %", right: true) })
         let stride = (quantiles.count + Self.rows - 1) / Self.rows
         for index in Swift.stride(from: stride - 1, to: quantiles.count, by: stride) {
-            table.append(
-                [.init((step * (index + 1)).short)] + shown.map { .init(rate(quantiles[index][$0], report)) }
-                    + [.init(fan(quantiles[index], most), .blue)])
+            table.append([.init((step * (index + 1)).plain)] + shown.map { .init(unit.aligned(quantiles[index][$0])) })
         }
-        let error = direction.errorAgainstNaive.map { ", error \(hundredths($0)) of what repeating \(naive(direction)) has" } ?? ""
-        return heading + "\n" + table.text(for: output) + output.styled(basis + error + "\n", .dim)
+        return table.text(for: output)
     }
 
-    private func naive(_ direction: ForecastReport.Direction) -> String { (direction.samplesPerDay ?? 0) > 0 ? "yesterday" : "the last" }
-
-    private func hundredths(_ value: Double) -> String {
-        let whole = Int((min(max(value, 0), 1e6) * 100).rounded())
-        return "\(whole / 100).\(whole % 100 < 10 ? "0" : "")\(whole % 100)"
+    private func foot(_ direction: ForecastReport.Direction, _ step: Duration) -> [String] {
+        var basis = "by \(direction.measured) of \(direction.steps) steps of \(step.plain)"
+        if let error = direction.errorAgainstNaive {
+            let naive = (direction.samplesPerDay ?? 0) > 0 ? "yesterday" : "the last"
+            basis += ", error \(hundredths(error)) of what repeating \(naive) has"
+        }
+        var lines = [basis]
+        if let words = direction.basis { lines.append(words.visible) }
+        for score in direction.accuracy.prefix(2) {
+            let ratio = score.errorAgainstNaive.map { ", error \(hundredths($0)) of repeating the day before" } ?? ""
+            lines.append(
+                "lately, \(Duration.seconds(score.leadSeconds).plain) ahead: \(percent(score.within90)) of \(score.count) within 5 to 95 %\(ratio)"
+            )
+        }
+        return lines.flatMap(wrapped)
     }
 
-    private func rate(_ value: Double, _ report: ForecastReport) -> String {
-        report.unit == "bit/s" ? numbers.rate(value) : numbers.packetRate(value)
+    /// At blanks, so that it fits.
+    private func wrapped(_ text: String) -> [String] {
+        guard output.width > 20 else { return [text] }
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ") {
+            if !line.isEmpty, line.count + 1 + word.count > output.width {
+                lines.append(line)
+                line = "  " + word
+            } else {
+                line += (line.isEmpty ? "" : " ") + word
+            }
+        }
+        return lines + [line]
     }
-
-    /// From the 5 % to the 95 %, the middle three fifths thicker, the median thickest.
-    private func fan(_ quantiles: [Double], _ most: Double) -> String {
-        let width = 32
-        func place(_ value: Double) -> Int { most > 0 ? min(width - 1, max(0, Int(value / most * Double(width)))) : 0 }
-        var cells = [Character](repeating: " ", count: width)
-        for cell in place(quantiles[0])...place(quantiles[10]) { cells[cell] = "░" }
-        for cell in place(quantiles[2])...place(quantiles[8]) { cells[cell] = "▒" }
-        cells[place(quantiles[5])] = "█"
-        while cells.last == " " { cells.removeLast() }
-        return String(cells)
-    }
-}
-
-extension String {
-    /// Without the blanks that align it.
-    fileprivate var trimmed: String { String(drop { $0 == " " }) }
 }

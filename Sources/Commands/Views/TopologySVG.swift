@@ -169,10 +169,6 @@ struct TopologySVG: Sendable {
         return "<rect \(place) \(attributes)/>\n"
     }
 
-    private func words(_ x: Double, _ y: Double, _ text: String, _ attributes: String) -> String {
-        text.isEmpty ? "" : "<text x=\"\(number(x))\" y=\"\(number(y))\" xml:space=\"preserve\" \(attributes)>\(xml(text))</text>\n"
-    }
-
     struct Area {
         var x: Double
         var y: Double
@@ -230,11 +226,4 @@ struct TopologySVG: Sendable {
         }
         return max(130, rows.max() ?? 0, Double(box.title.count) * 7.4 + Double(box.note.count) * 6 + 40)
     }
-}
-
-/// With at most one decimal, the same everywhere.
-private func number(_ value: Double) -> String {
-    let tenths = Int((value * 10).rounded())
-    let sign = tenths < 0 ? "-" : ""
-    return tenths % 10 == 0 ? "\(tenths / 10)" : "\(sign)\(abs(tenths) / 10).\(abs(tenths) % 10)"
 }

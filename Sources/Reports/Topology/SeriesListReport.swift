@@ -7,15 +7,15 @@ public struct SeriesListReport: Codable, Hashable, Sendable {
     /// `from` and as many steps as there are values.
     public var to: String
     public var stepSeconds: Int
-    /// `bits` or `packets`.
+    /// `bits`, `packets`, or `level` of a gauge of the host.
     public var measure: String
-    /// `bit/s` or `packet/s`.
+    /// `bit/s` or `packet/s`; of the host `%`, `B`, `B/s` or `flows`.
     public var unit: String
     public var series: [SeriesReport]
 
     public struct SeriesReport: Codable, Hashable, Sendable {
         public var key: String
-        /// `link`, `entity`, `network`, `application` or `total`.
+        /// `link`, `entity`, `network`, `application`, `host` or `total`.
         public var kind: String
         public var name: String
         /// The mean of each step; nil where nothing was measured. Of a link, towards `to`.
@@ -35,12 +35,12 @@ public struct SeriesListReport: Codable, Hashable, Sendable {
         }
     }
 
-    public init(from: Timestamp, to: Timestamp, stepSeconds: Int, inPackets: Bool, series: [SeriesReport]) {
+    public init(from: Timestamp, to: Timestamp, stepSeconds: Int, measure: String, unit: String, series: [SeriesReport]) {
         self.from = from.description
         self.to = to.description
         self.stepSeconds = stepSeconds
-        measure = inPackets ? "packets" : "bits"
-        unit = inPackets ? "packet/s" : "bit/s"
+        self.measure = measure
+        self.unit = unit
         self.series = series
     }
 }

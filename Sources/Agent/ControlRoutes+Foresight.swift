@@ -1,0 +1,162 @@
+import API
+import FoundationEssentials
+import Forecasting
+import Foresight
+import Logging
+import NetworkTypes
+import Reports
+import Topology
+
+/// What may be asked of the future, and of what was unusual.
+extension ControlRoutes {
+    /// What a series is called in a question: `total`, a gauge of the host, a key or name of the topology.
+    private static func subject(_ text: String, _ snapshot: Snapshot) throws(TopologyRefusal) -> String {
+        if text == SeriesKey.total || HostGauge(rawValue: text) != nil || EntityKey(text) != nil { return text }
+        return snapshot.key(of: try snapshot.node(named: text)).description
+    }
+
+    /// The series of a subject that are watched, forward and then backward.
+    private static func watched(_ subject: String, _ measure: SeriesKey.Measure, _ thread: ForesightThread) throws(TopologyRefusal) -> [(
+        key: SeriesKey, series: WatchedSeries
+    )] {
+        var keys = [SeriesKey(subject, measure, isBackward: false), SeriesKey(subject, measure, isBackward: true)]
+        if let gauge = HostGauge(rawValue: subject) {
+            keys =
+                gauge.isCounter
+                ? [SeriesKey(subject, .bits, isBackward: false), SeriesKey(subject, .bits, isBackward: true)]
+                : [SeriesKey(subject, .level, isBackward: false)]
+        }
+        let found = keys.compactMap { key in thread.series(key.text).map { (key: key, series: $0) } }
+        guard !found.isEmpty else {
+            throw TopologyRefusal(
+                status: 404, error: "\(keys[0].name) is not watched",
+                hint:
+                    "watched are total, \(HostGauge.allCases.map(\.rawValue).joined(separator: ", ")), interfaces, networks, applications, and links that last"
+            )
+        }
+        return found
+    }
+
+    static func forecast(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let text = query.text("key") ?? SeriesKey.total
+        let measure = try query.choice("measure", standard: SeriesKey.Measure.bits)
+        let span = try query.optionalChoice("span", of: ForecastSpan.self)
+        let steps = query.text("steps") == nil ? nil : try query.number("steps", in: 1...2016, standard: 60)
+        return { agent in
+            let thread = try agent.foresight()
+            let snapshot = try agent.knownTopology().snapshot
+            return later {
+                let found = try watched(try subject(text, snapshot), measure, thread)
+                // The widest that there is enough of.
+                let chosen =
+                    span
+                    ?? [ForecastSpan.day, .minutes].first { found[0].series.values(of: $0).count >= 2 * ForecastModel.historyMinimum }
+                    ?? .minutes
+                let step = WatchedSeries.step(of: chosen, thread.clock)
+                let end = found[0].series.values(of: chosen).end
+                return try json(
+                    ForecastReport(
+                        from: Timestamp(second: end * Int64(step)).description, stepSeconds: step, key: found[0].key.subject,
+                        name: found[0].key.name, unit: found[0].key.unit, levels: Forecast.levels,
+                        directions: found.map { $0.series.report($0.key, chosen, steps: steps, thread.clock) }))
+            }
+        }
+    }
+
+    static func forecastAccuracy(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let text = query.text("key")
+        let top = try query.number("top", in: 1...100_000, standard: 20)
+        let measure = try query.choice("measure", standard: SeriesKey.Measure.bits)
+        return { agent in
+            let thread = try agent.foresight()
+            let snapshot = try agent.knownTopology().snapshot
+            return later {
+                let wanted = try text.map { try subject($0, snapshot) }
+                let keys = thread.keys.compactMap(SeriesKey.init).filter { key in
+                    wanted.map { $0 == key.subject } ?? true && (key.measure == measure || key.measure == .level)
+                }
+                var found: [(report: ForecastAccuracyReport.Series, count: Int)] = []
+                for key in keys {
+                    guard let scores = thread.series(key.text)?.scores(thread.clock), !scores.isEmpty else { continue }
+                    let report = ForecastAccuracyReport.Series(
+                        key: key.subject, name: key.name, direction: key.direction, unit: key.unit, scores: scores)
+                    found.append((report, scores.reduce(0) { $0 + $1.count }))
+                }
+                found.sort { ($1.count, $0.report.name, $0.report.direction) < ($0.count, $1.report.name, $1.report.direction) }
+                let health = thread.health
+                return try json(
+                    ForecastAccuracyReport(
+                        watched: health.series, limit: health.limit, refused: health.refused, series: found.prefix(top).map(\.report),
+                        scored: found.count))
+            }
+        }
+    }
+
+    // MARK: Anomalies
+
+    static func anomalies(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
+        let since = try query.moment("since", roundedUp: false)
+        return { agent in
+            let incidents = try agent.foresight().incidents
+            let now = Timestamp.now
+            let start = since ?? Timestamp(nanoseconds: now.nanoseconds - 3_600_000_000_000)
+            return later { try json(IncidentListReport(incidents.book, since: start, at: now)) }
+        }
+    }
+
+    static func anomalyEvents(_ agent: Agent) throws -> ControlResponse {
+        let feed = try agent.foresight().incidents.feed
+        return ControlResponse { feed.add($0) }
+    }
+
+    static func judge(_ query: ControlQuery, _ peer: ControlRequest.Peer?) throws(ControlQuery.Fault) -> Question {
+        let id = try query.number("id", in: 1...Int(Int32.max), standard: 0)
+        guard id > 0 else { throw ControlQuery.Fault(field: "id", value: nil, reason: "it has to be given") }
+        let verdict = try query.choice("verdict", standard: Incident.Verdict.seen)
+        return { agent in
+            guard try agent.foresight().incidents.judge(id, verdict) else {
+                throw TopologyRefusal(status: 404, error: "there is no incident \(id)", hint: "nilo anomalies --since 30d lists them")
+            }
+            agent.note("incident judged", by: actor(peer), ["incident": LogValue(id), "verdict": LogValue(verdict.rawValue)])
+            return try json(["id": "\(id)", "verdict": verdict.rawValue])
+        }
+    }
+
+    private static let longestSilence = 30 * 86_400
+
+    static func silence(_ query: ControlQuery, _ peer: ControlRequest.Peer?) throws(ControlQuery.Fault) -> Question {
+        guard let pattern = query.text("pattern"), !pattern.isEmpty, pattern.utf8.count <= 512 else {
+            throw ControlQuery.Fault(
+                field: "pattern", value: query.text("pattern"), reason: "it is a series' key of at most 512 bytes, with * for anything")
+        }
+        let seconds = try query.number("seconds", in: 0...longestSilence, standard: 3600)
+        return { agent in
+            let incidents = try agent.foresight().incidents
+            agent.note(
+                "silence", by: actor(peer), ["pattern": LogValue(pattern), "seconds": LogValue(seconds)])
+            if seconds == 0 {
+                guard incidents.unsilence(pattern) else {
+                    throw TopologyRefusal(status: 404, error: "\(pattern) is not silenced", hint: "nilo anomalies lists what is")
+                }
+                return try json(["pattern": pattern])
+            }
+            let silence = incidents.silence(pattern, for: .seconds(seconds))
+            return try json(["pattern": pattern, "until": Timestamp(second: silence.until).description])
+        }
+    }
+
+    private static func actor(_ peer: ControlRequest.Peer?) -> AuditLog.Actor {
+        peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request")
+    }
+}
+
+extension Agent {
+    /// - Throws: where none are made.
+    func foresight() throws(TopologyRefusal) -> ForesightThread {
+        guard let foresight = topology?.foresight else {
+            throw TopologyRefusal(
+                status: 404, error: "no forecasts are made", hint: "forecast.enabled and topology.kept of the configuration say whether")
+        }
+        return foresight
+    }
+}

@@ -1,0 +1,73 @@
+import Foresight
+import NetworkTypes
+import Storage
+
+/// What the history has of a series, in the form in which it is watched.
+struct PastReader: Sendable {
+    let reader: HistoryReader
+    let clock: StepClock
+
+    struct Past: Sendable {
+        var looks: [WatchedSeries.Past] = []
+        /// Means of long steps that end with `hoursEnd`, long steps since 1970.
+        var hours: [Float] = []
+        var hoursEnd: Int64 = 0
+    }
+
+    private static let days = 14
+    private static let weeks = 8
+
+    /// Points as wide as a look, of two weeks; and hours of eight.
+    func past(of key: SeriesKey, until now: Int64) throws -> Past {
+        let fine = SeriesResolution.allCases.last { $0.seconds <= Int64(clock.look) } ?? .second
+        var past = Past()
+        let from = now - Int64(Self.days * clock.day)
+        past.looks = try points(key, from, now, fine).map {
+            WatchedSeries.Past(value: $0.value, duration: $0.duration, end: $0.end - 1)
+        }
+        guard clock.day == StepClock.ordinaryDay else { return past }
+        let hour = SeriesResolution.hour.seconds
+        past.hoursEnd = now / hour
+        let first = past.hoursEnd - Int64(Self.weeks * 7 * 24)
+        let points = try points(key, first * hour, past.hoursEnd * hour, .hour)
+        guard let begin = points.first(where: { $0.value != nil }).map({ $0.end / hour - 1 }) else { return past }
+        past.hours = [Float](repeating: .nan, count: Int(past.hoursEnd - begin))
+        for point in points where point.end / hour - 1 >= begin {
+            past.hours[Int(point.end / hour - 1 - begin)] = point.value.map { Float($0) } ?? .nan
+        }
+        return past
+    }
+
+    private struct Point {
+        var value: Double?
+        var duration: Double
+        var end: Int64
+    }
+
+    private func points(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [Point] {
+        let (start, end) = (Timestamp(nanoseconds: max(0, from) * 1_000_000_000), Timestamp(nanoseconds: to * 1_000_000_000))
+        func read(_ key: SeriesKey) throws -> [SeriesPoint] {
+            try reader.ask { (reading) throws(StorageError) in
+                try reading.points(of: key.text, from: start, to: end, resolution: resolution)
+            }
+        }
+        let width = resolution.seconds
+        let own = try read(key)
+        if key.measure == .level {
+            return own.map {
+                Point(value: $0.mean, duration: Double(min(Int64($0.count), width)), end: $0.start.nanoseconds / 1_000_000_000 + width)
+            }
+        }
+        guard let first = own.first else { return [] }
+        var sums: [Timestamp: Double] = [:]
+        for point in own { sums[point.start] = point.total }
+        // All communication is told of every second: where it is and this is not, nothing came.
+        return try read(SeriesKey(SeriesKey.total, .bits, isBackward: false)).compactMap { point in
+            guard point.start >= first.start else { return nil }
+            let seconds = Double(min(Int64(point.count), width))
+            return Point(
+                value: (sums[point.start] ?? 0) * key.factor / seconds, duration: seconds,
+                end: point.start.nanoseconds / 1_000_000_000 + width)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import NetworkTypes
+import Reports
+
+/// A forecast as a picture (SVG 1.1): the past as a line over the bands that were forecast for it, the future as a fan of nested bands.
+/// Light ground, no script, nothing from elsewhere.
+struct ForecastSVG {
+    let report: ForecastReport
+
+    init(_ report: ForecastReport) { self.report = report }
+
+    // Points.
+    private static let width = 900.0
+    private static let plotHeight = 220.0
+    private static let left = 84.0
+    private static let right = 20.0
+    private static let top = 44.0
+    private static let bottom = 34.0
+
+    /// Widest first: 5 to 95 %, 10 to 90 %, … as places in the levels.
+    private static let bands = [(0, 10), (1, 9), (2, 8), (3, 7), (4, 6)]
+
+    var text: String {
+        let panel = Self.top + Self.plotHeight + Self.bottom
+        let height = panel * Double(report.directions.count)
+        let panels = report.directions.enumerated().map { drawn($0.element, at: panel * Double($0.offset)) }.joined()
+        return """
+            <?xml version="1.0" encoding="UTF-8"?>
+            <svg xmlns="http://www.w3.org/2000/svg" width="\(number(Self.width))" height="\(number(height))" \
+            viewBox="0 0 \(number(Self.width)) \(number(height))" \
+            font-family="Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif" font-size="11">
+            <title>Forecast of \(xml(report.name)) from \(xml(report.from))</title>
+            <rect width="100%" height="100%" fill="#fbfbf9"/>
+            \(panels)</svg>
+
+            """
+    }
+
+    private struct Scale {
+        var past: Int
+        var future: Int
+        var most: Double
+        var y: Double
+
+        private var plotWidth: Double { ForecastSVG.width - ForecastSVG.left - ForecastSVG.right }
+        /// Steps after the last one that was measured; negative ones are past.
+        func x(_ step: Int) -> Double { ForecastSVG.left + Double(step + past) / Double(max(1, past + future)) * plotWidth }
+        func y(_ value: Double) -> Double {
+            y + ForecastSVG.top + ForecastSVG.plotHeight * (1 - (most > 0 ? min(1, max(0, value / most)) : 0))
+        }
+    }
+
+    private func drawn(_ direction: ForecastReport.Direction, at y: Double) -> String {
+        let quantiles = direction.quantiles ?? []
+        let unit = UnitText(unit: report.unit, numbers: .short)
+        let earlier = direction.earlier.flatMap(\.bands).map(\.high)
+        let most = (direction.past.compactMap { $0 } + quantiles.map { $0[10] } + earlier).max() ?? 0
+        let scale = Scale(past: direction.past.count, future: quantiles.count, most: most * 1.05, y: y)
+        let name = direction.direction.isEmpty ? report.name : "\(report.name) \(direction.direction.replacing("-", with: " "))"
+        var text = words(Self.left, y + 24, name, "font-weight=\"600\" font-size=\"14\" fill=\"#1d2329\"")
+        if let abstention = direction.abstention {
+            text += words(Self.left, y + 40, "no forecast: \(abstention)", "fill=\"#c0392b\"")
+        } else if let score = direction.accuracy.first(where: { $0.leadSeconds > report.stepSeconds }) ?? direction.accuracy.first {
+            let told = "\(Duration.seconds(score.leadSeconds).plain) ahead lately: \(percent(score.within90)) within 5 to 95 %"
+            text += words(Self.width - Self.right, y + 24, told, "text-anchor=\"end\" fill=\"#4a5560\"")
+        }
+        text += grid(scale, unit)
+        for one in direction.earlier.sorted(by: { $0.leadSeconds > $1.leadSeconds }) { text += band(one, scale) }
+        text += fan(quantiles, scale) + line(direction.past, scale)
+        let now = number(scale.x(0))
+        text +=
+            "<path d=\"M\(now) \(number(y + Self.top))V\(number(y + Self.top + Self.plotHeight))\" stroke=\"#8a929b\" stroke-dasharray=\"3 3\"/>\n"
+        text += words(scale.x(0), y + Self.top + Self.plotHeight + 16, clock(0), "text-anchor=\"middle\" fill=\"#1d2329\"")
+        return text
+    }
+
+    private func grid(_ scale: Scale, _ unit: UnitText) -> String {
+        var text = ""
+        for quarter in 0...4 {
+            let value = scale.most * Double(quarter) / 4
+            let y = scale.y(value)
+            text += "<path d=\"M\(number(Self.left)) \(number(y))H\(number(Self.width - Self.right))\" stroke=\"#e6e4de\"/>\n"
+            text += words(Self.left - 8, y + 4, unit.text(value), "text-anchor=\"end\" fill=\"#6a737d\"")
+        }
+        for sixth in [-3, -2, -1, 1, 2, 3] {
+            let step = sixth < 0 ? scale.past * sixth / 3 : scale.future * sixth / 3
+            guard step != 0 else { continue }
+            let anchor = sixth == -3 ? "start" : sixth == 3 ? "end" : "middle"
+            let y = scale.y + Self.top + Self.plotHeight + 16
+            text += words(scale.x(step), y, clock(step), "text-anchor=\"\(anchor)\" fill=\"#6a737d\"")
+        }
+        return text
+    }
+
+    /// Local time of a step's beginning.
+    private func clock(_ step: Int) -> String {
+        guard let from = Timestamp(rfc3339: report.from) else { return "" }
+        let moment = from + .seconds(step * report.stepSeconds)
+        return MomentText.local(moment.description, beside: from)
+    }
+
+    private func fan(_ quantiles: [[Double]], _ scale: Scale) -> String {
+        guard !quantiles.isEmpty else { return "" }
+        func x(_ index: Int) -> String { number(scale.x(index + 1)) }
+        var text = ""
+        for (low, high) in Self.bands {
+            let up = quantiles.indices.map { "\(x($0)) \(number(scale.y(quantiles[$0][high])))" }
+            let down = quantiles.indices.reversed().map { "\(x($0)) \(number(scale.y(quantiles[$0][low])))" }
+            text += "<path d=\"M\((up + down).joined(separator: "L"))Z\" fill=\"#0072b2\" fill-opacity=\"0.16\"/>\n"
+        }
+        let middle = quantiles.indices.map { "\(x($0)) \(number(scale.y(quantiles[$0][5])))" }
+        return text + "<path d=\"M\(middle.joined(separator: "L"))\" fill=\"none\" stroke=\"#0072b2\" stroke-width=\"1.8\"/>\n"
+    }
+
+    private func line(_ past: [Double?], _ scale: Scale) -> String {
+        var path = ""
+        var isPen = false
+        for (index, value) in past.enumerated() {
+            if let value {
+                path += "\(isPen ? "L" : "M")\(number(scale.x(index - past.count + 1))) \(number(scale.y(value)))"
+            }
+            isPen = value != nil
+        }
+        return path.isEmpty ? "" : "<path d=\"\(path)\" fill=\"none\" stroke=\"#1d2329\" stroke-width=\"1.2\"/>\n"
+    }
+
+    /// What was forecast before: an hour ahead every step, a day ahead once an hour.
+    private func band(_ earlier: ForecastReport.Earlier, _ scale: Scale) -> String {
+        let bands = earlier.bands.filter { $0.stepsAgo <= scale.past }.sorted { $0.stepsAgo > $1.stepsAgo }
+        guard bands.count > 1 else { return "" }
+        func x(_ band: ForecastReport.Earlier.Band) -> String { number(scale.x(1 - band.stepsAgo)) }
+        let colour = earlier.leadSeconds > 12 * report.stepSeconds ? "#cc79a7" : "#e69f00"
+        let up = bands.map { "\(x($0)) \(number(scale.y($0.high)))" }
+        let down = bands.reversed().map { "\(x($0)) \(number(scale.y($0.low)))" }
+        let title = "what was forecast \(Duration.seconds(earlier.leadSeconds).plain) before: 5 to 95 %"
+        return
+            "<path d=\"M\((up + down).joined(separator: "L"))Z\" fill=\"\(colour)\" fill-opacity=\"0.25\"><title>\(xml(title))</title></path>\n"
+    }
+}

@@ -1,0 +1,52 @@
+import NetworkTypes
+
+extension AgentConfiguration {
+    /// What is expected of traffic.
+    public struct Forecast: Sendable, Equatable {
+        public static let seriesBounds = 16...100_000
+        public static let dayBounds = Duration.seconds(288)...Duration.seconds(86400)
+        public var isOn = true
+        /// Series at most.
+        public var series = 2000
+        /// How long a day takes; less than a day in laboratories that play one in minutes.
+        public var day = Duration.seconds(86400)
+        /// A folder, in which the agent keeps how its forecasts did and what was unusual; nil: both are forgotten when it ends.
+        public var state: String? = "/var/lib/nilo/foresight"
+    }
+
+    /// What is unusual about traffic.
+    public struct Anomalies: Sendable, Equatable {
+        public enum Sensitivity: String, Sendable, CaseIterable { case low, normal, high }
+        public var isOn = true
+        public var sensitivity = Sensitivity.normal
+        /// Incidents are posted there as JSON; nil: nowhere.
+        public var webhook: String?
+    }
+}
+
+extension AgentConfiguration.Forecast {
+    mutating func decode(_ node: YAMLNode, _ decoder: inout ConfigurationDecoder) {
+        let values = decoder.mapping(node, "forecast", keys: ["enabled", "series", "day", "state"])
+        decoder.flag(values["enabled"], "forecast.enabled", into: &isOn)
+        decoder.integer(values["series"], "forecast.series", in: Self.seriesBounds, into: &series)
+        decoder.duration(values["day"], "forecast.day", in: Self.dayBounds, into: &day)
+        decoder.optionalPath(values["state"], "forecast.state", into: &state)
+    }
+}
+
+extension AgentConfiguration.Anomalies {
+    mutating func decode(_ node: YAMLNode, _ decoder: inout ConfigurationDecoder) {
+        let values = decoder.mapping(node, "anomalies", keys: ["enabled", "sensitivity", "webhook"])
+        decoder.flag(values["enabled"], "anomalies.enabled", into: &isOn)
+        decoder.choice(values["sensitivity"], "anomalies.sensitivity", into: &sensitivity)
+        guard let node = values["webhook"], let text = decoder.text(node, "anomalies.webhook") else { return }
+        let isURL = ["http://", "https://"].contains { text.hasPrefix($0) && text.utf8.count > $0.utf8.count }
+        if text == "off" {
+            webhook = nil
+        } else if isURL, text.utf8.count <= 2048, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) {
+            webhook = text
+        } else {
+            decoder.report(node, "anomalies.webhook", "expected a URL such as https://alerts.example/nilo, or off, found \(text)")
+        }
+    }
+}

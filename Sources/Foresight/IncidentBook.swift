@@ -1,0 +1,138 @@
+/// Puts anomalies together to incidents, and remembers them.
+///
+/// Two anomalies are one incident when they began at nearly the same time and are related: they are of one thing, they share an end,
+/// or as much more (or less) was seen in both. So a burst that passes an interface, a network and an application is told once.
+public struct IncidentBook: Hashable, Sendable, Codable {
+    /// Oldest first.
+    public private(set) var incidents: [Incident] = []
+    public private(set) var silences: [Silence] = []
+    /// Anomalies that a silence kept from being told.
+    public private(set) var silenced = 0
+    private var nextID = 1
+
+    /// Incidents that are remembered.
+    public static let limit = 1000
+    /// Looks between the beginnings of what belongs together.
+    static let window = 5
+    /// How near two changes are that are taken for the same: a ratio.
+    private static let likeness = 1.5
+
+    public init() {}
+
+    public subscript(id: Int) -> Incident? { incidents.last { $0.id == id } }
+
+    /// What of a series decides what it is related to.
+    public struct Relations: Sendable {
+        /// What it is of, whatever is measured of it and in which direction.
+        public var subject: String
+        /// What it touches: ends, networks, namespaces.
+        public var anchors: Set<String>
+        /// Everything has part in it: the host's CPU.
+        public var isWhole: Bool
+        /// What its values are of: only changes of the same can be alike.
+        public var unit: String
+
+        public init(subject: String, anchors: Set<String> = [], isWhole: Bool = false, unit: String) {
+            self.subject = subject
+            self.anchors = anchors
+            self.isWhole = isWhole
+            self.unit = unit
+        }
+    }
+
+    /// An anomaly began.
+    ///
+    /// - Parameters:
+    ///   - look: seconds of one.
+    ///   - relations: of a series.
+    /// - Returns: the incident that it is part of, and whether that is a new one; nil when it is silenced.
+    public mutating func begin(_ member: Incident.Member, at now: Int64, look: Int, relations: (String) -> Relations) -> (
+        id: Int, isNew: Bool
+    )? {
+        silences.removeAll { $0.until <= now }
+        guard !silences.contains(where: { $0.covers(member.key, at: now) }) else {
+            silenced += 1
+            return nil
+        }
+        let own = relations(member.key)
+        let place = incidents.lastIndex { incident in
+            let near = incident.members.contains { abs($0.start - member.start) <= Int64(Self.window * look) }
+            guard near else { return false }
+            let others = incident.members.map { ($0, relations($0.key)) }
+            // What has part in everything joins others, and does not join them to each other.
+            if own.isWhole || others.allSatisfy({ $0.1.isWhole }) { return true }
+            return others.contains { Self.belong(member, own, $0.0, $0.1) }
+        }
+        guard let place else {
+            incidents.append(Incident(id: nextID, members: [member]))
+            nextID += 1
+            if incidents.count > Self.limit { incidents.removeFirst(incidents.count - Self.limit) }
+            return (nextID - 1, true)
+        }
+        incidents[place].members.removeAll { $0.key == member.key && $0.kind == member.kind }
+        incidents[place].members.append(member)
+        incidents[place].members.sort { ($0.unlikelihood, $1.key) > ($1.unlikelihood, $0.key) }
+        return (incidents[place].id, false)
+    }
+
+    private static func belong(_ a: Incident.Member, _ own: Relations, _ b: Incident.Member, _ other: Relations) -> Bool {
+        if own.subject == other.subject { return true }
+        if !own.anchors.isDisjoint(with: other.anchors) { return true }
+        // Whatever goes missing at one time was kept from us by one thing.
+        if a.kind == b.kind, a.expected == nil || a.extreme == nil { return true }
+        guard own.unit == other.unit, let one = a.change, let two = b.change, (one < 0) == (two < 0) else { return false }
+        return abs(one) <= likeness * abs(two) && abs(two) <= likeness * abs(one)
+    }
+
+    /// An anomaly is over, or is better known now.
+    ///
+    /// - Returns: the incident that it is part of.
+    public mutating func update(_ member: Incident.Member) -> Int? {
+        for place in incidents.indices.reversed() {
+            let ofSeries = incidents[place].members.indices.filter { index in
+                incidents[place].members[index].key == member.key && incidents[place].members[index].end == nil
+            }
+            guard let index = ofSeries.first else { continue }
+            var member = member
+            // It was found later than it began; what an alert said of its beginning stands.
+            member.start = min(member.start, incidents[place].members[index].start)
+            incidents[place].members[index] = member
+            return incidents[place].id
+        }
+        return nil
+    }
+
+    public mutating func explain(_ id: Int, _ contributors: [Incident.Contributor]) {
+        guard let place = incidents.lastIndex(where: { $0.id == id }) else { return }
+        incidents[place].contributors = contributors
+    }
+
+    /// - Returns: whether there is such an incident.
+    public mutating func judge(_ id: Int, _ verdict: Incident.Verdict, at now: Int64) -> Bool {
+        guard let place = incidents.lastIndex(where: { $0.id == id }) else { return false }
+        incidents[place].verdict = verdict
+        incidents[place].verdictAt = now
+        return true
+    }
+
+    public mutating func silence(_ silence: Silence) {
+        silences.removeAll { $0.pattern == silence.pattern }
+        silences.append(silence)
+    }
+
+    /// - Returns: whether there was such a silence.
+    public mutating func unsilence(_ pattern: String) -> Bool {
+        let count = silences.count
+        silences.removeAll { $0.pattern == pattern }
+        return silences.count < count
+    }
+
+    /// An agent that ended cannot tell when what it saw was over: that is when it last looked.
+    public mutating func closeAll(at time: Int64) {
+        for place in incidents.indices {
+            for index in incidents[place].members.indices where incidents[place].members[index].end == nil {
+                incidents[place].members[index].end = max(time, incidents[place].members[index].start)
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+import Anomalies
+import Forecasting
+
+/// All that is kept of one series: its last values, the model fitted to them, how its forecasts did, and what is unusual about it.
+public struct WatchedSeries: Sendable {
+    /// Two weeks of steps, two hours of short ones, eight weeks of long ones.
+    static let capacities = (step: ForecastModel.historyLimit, short: 720, long: 1344)
+    /// Looks before the first anomaly is believed: an hour.
+    static let warmUp = 60
+    /// Steps after which a model is fitted anew, where there are enough values: an hour.
+    private static let refit = 12
+
+    /// What a second changed.
+    struct Turn {
+        var closedStep = false
+        var began: Anomaly?
+        var ended: Anomaly?
+    }
+
+    /// Where it has no value nothing was measured; otherwise it was 0.
+    let isLevel: Bool
+    /// Of the last second.
+    public private(set) var latest: Double?
+    public private(set) var values = StepValues(capacity: capacities.step)
+    public private(set) var short = StepValues(capacity: capacities.short)
+    public private(set) var long = StepValues(capacity: capacities.long)
+    public private(set) var record = ForecastRecord()
+    public private(set) var model: ForecastModel?
+    /// Why the last fit failed.
+    public private(set) var abstention: ForecastAbstention?
+    /// The last second with a value other than 0.
+    private(set) var activeAt: Int64 = 0
+    private var measuredAt: Int64?
+    private let clock: StepClock
+    private var stepMeter: StepMeter
+    private var shortMeter: StepMeter
+    private var longMeter: StepMeter
+    private var lookMeter: StepMeter
+    private var detector: SeriesDetector
+    private var looks = 0
+    /// The anomaly that goes on was told.
+    private var isTelling = false
+    private var stepsSinceFit = Int.max
+
+    init(_ clock: StepClock, isLevel: Bool, threshold: Double) {
+        self.clock = clock
+        self.isLevel = isLevel
+        stepMeter = StepMeter(length: clock.step)
+        shortMeter = StepMeter(length: clock.short)
+        longMeter = StepMeter(length: clock.long)
+        lookMeter = StepMeter(length: clock.look)
+        detector = SeriesDetector(threshold: threshold)
+    }
+
+    /// The anomaly that goes on, as far as it is known now.
+    public var anomaly: Anomaly? { isTelling ? detector.current.map(inOurTime) : nil }
+
+    /// What a step of the last hour had: the median; nil where nothing is known.
+    public var usual: Double? {
+        let known = values.all.suffix(12).filter { !$0.isNaN }.sorted()
+        return known.isEmpty ? nil : Double(known[known.count / 2])
+    }
+
+    public var bytes: Int {
+        values.bytes + short.bytes + long.bytes + record.bytes + detector.bytes + MemoryLayout<Self>.stride
+    }
+
+    // MARK: Seconds
+
+    mutating func turn(_ value: Double?, for duration: Double, at end: Int64) -> Turn {
+        var turn = Turn()
+        latest = value
+        measuredAt = end
+        if let value, value != 0 { activeAt = end }
+        measure(value, for: duration, at: end, into: &turn)
+        if let step = shortMeter.add(value, for: duration, at: end) { short.set(step.index, Float(step.value)) }
+        return turn
+    }
+
+    private mutating func measure(_ value: Double?, for duration: Double, at end: Int64, into turn: inout Turn) {
+        if let step = stepMeter.add(value, for: duration, at: end) {
+            if step.index < values.end - 1 { record.forget(after: step.index) }
+            values.set(step.index, Float(step.value))
+            record.settle(step.index, Float(step.value))
+            stepsSinceFit = stepsSinceFit == .max ? .max : stepsSinceFit + 1
+            turn.closedStep = true
+        }
+        if let step = longMeter.add(value, for: duration, at: end) { long.set(step.index, Float(step.value)) }
+        if let step = lookMeter.add(value, for: duration, at: end) {
+            looks += 1
+            let time = clock.modelTime(step.index * Int64(clock.look))
+            let found = step.value.isNaN ? detector.silence(until: time) : detector.observe(step.value, at: time)
+            if let began = found.began, looks > Self.warmUp, Self.isWorthTelling(began) {
+                isTelling = true
+                turn.began = inOurTime(began)
+            }
+            if let ended = found.ended, isTelling {
+                isTelling = false
+                turn.ended = inOurTime(ended)
+            }
+        }
+    }
+
+    /// What is unusual about values that are expected one by one, their order or spread, moves nobody to look.
+    private static func isWorthTelling(_ anomaly: Anomaly) -> Bool {
+        guard let expected = anomaly.expected, let extreme = anomaly.extreme, anomaly.kind != .flatLine else { return true }
+        return extreme < expected.low || extreme > expected.high
+    }
+
+    private func inOurTime(_ anomaly: Anomaly) -> Anomaly {
+        var anomaly = anomaly
+        anomaly.start = anomaly.start * Int64(clock.day) / Int64(StepClock.ordinaryDay)
+        anomaly.end = anomaly.end.map { $0 * Int64(clock.day) / Int64(StepClock.ordinaryDay) }
+        return anomaly
+    }
+
+    // MARK: The past
+
+    /// A stretch of the past.
+    public struct Past: Sendable {
+        /// nil: nothing was measured.
+        public var value: Double?
+        /// Seconds, at most one look.
+        public var duration: Double
+        /// Seconds since 1970.
+        public var end: Int64
+
+        public init(value: Double?, duration: Double, end: Int64) {
+            self.value = value
+            self.duration = duration
+            self.end = end
+        }
+    }
+
+    /// Takes in what was before it was watched, in order; what has been measured since the last of it counts too.
+    ///
+    /// - Parameter hours: long steps before those, oldest first, that end at `hoursEnd` (long steps since 1970).
+    mutating func replay(_ past: [Past], hours: [Float] = [], hoursEnd: Int64 = 0) {
+        var told = WatchedSeries(clock, isLevel: isLevel, threshold: detector.threshold)
+        var turn = Turn()
+        for one in past { told.measure(one.value, for: one.duration, at: one.end, into: &turn) }
+        // What is not over yet goes on from whichever has seen more of it.
+        if let seen = measuredAt, seen > past.last?.end ?? 0 { told.measure(nil, for: 0, at: seen, into: &turn) }
+        (stepMeter, longMeter) = (stepMeter.orFuller(told.stepMeter), longMeter.orFuller(told.longMeter))
+        lookMeter = lookMeter.orFuller(told.lookMeter)
+        told.values.put(after: values)
+        var joined = StepValues(capacity: Self.capacities.long)
+        for (offset, value) in hours.enumerated() { joined.set(hoursEnd - Int64(hours.count - offset), value) }
+        joined.put(after: told.long)
+        joined.put(after: long)
+        told.long = joined
+        (values, long, detector, looks, isTelling) = (told.values, told.long, told.detector, told.looks, false)
+        stepsSinceFit = .max
+    }
+
+    /// What an earlier agent knew of its forecasts.
+    mutating func restore(_ record: ForecastRecord) { self.record = record }
+
+    // MARK: Forecasts
+
+    /// Steps that are to be told of: of each width as far as the users look. See `ForecastSpan`.
+    public static let horizons = (step: 288, short: 60, long: 168)
+
+    /// Whether the model is older than it should be.
+    private var isFitDue: Bool {
+        model == nil ? values.count >= ForecastModel.historyMinimum : stepsSinceFit >= min(Self.refit, max(1, values.count / 24))
+    }
+
+    /// Fits if that is due, and tells the next steps. Costs milliseconds; `finish` takes in what became of it.
+    func forecasted() -> Forecasted {
+        var result = Forecasted(end: values.end, model: model, abstention: abstention)
+        guard values.count > 0 else { return result }
+        let all = values.all
+        if isFitDue {
+            result.isFitted = true
+            do throws(ForecastAbstention) {
+                result.model = try Self.fitted(all, stepSeconds: clock.modelSeconds(clock.step), horizon: Self.horizons.step)
+                result.abstention = nil
+            } catch { result.abstention = error }
+        }
+        guard let model = result.model else { return result }
+        let steps = min(model.horizon, ForecastRecord.steps(after: values.end - 1))
+        result.forecast = try? model.forecast(after: all, steps: steps)
+        return result
+    }
+
+    /// As far as is asked for, or as the history tells.
+    static func fitted(_ values: [Float], stepSeconds: Int, horizon: Int) throws(ForecastAbstention) -> ForecastModel {
+        do throws(ForecastAbstention) { return try ForecastModel(fitting: values, stepSeconds: stepSeconds, horizon: horizon) } catch {
+            guard case .horizonTooLong(_, let longest) = error, longest > 0 else { throw error }
+            return try ForecastModel(fitting: values, stepSeconds: stepSeconds, horizon: longest)
+        }
+    }
+
+    struct Forecasted: Sendable {
+        /// The step after the last value that it knew.
+        var end: Int64
+        var model: ForecastModel?
+        var abstention: ForecastAbstention?
+        var isFitted = false
+        var forecast: Forecast?
+    }
+
+    mutating func finish(_ result: Forecasted) {
+        if result.isFitted {
+            model = result.model
+            abstention = result.abstention
+            stepsSinceFit = 0
+        }
+        // Values that came meanwhile would make it a forecast of less than it says.
+        guard let forecast = result.forecast, result.end == values.end else { return }
+        let last = values.end - 1
+        record.keep(forecast, after: last) { target in
+            let back = (target - last + 287) / 288 * 288
+            let before = values[target - back]
+            return before.isNaN ? values[last] : before
+        }
+    }
+}
