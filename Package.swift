@@ -112,7 +112,8 @@ let tests: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "IPFIX",
+            "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "Forecasting",
+            "Foresight", "IPFIX",
             "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology", "TopologySupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),

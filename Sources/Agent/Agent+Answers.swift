@@ -131,6 +131,7 @@ extension Agent {
             warnings: warnings(interfaces))
         report.page = configuration.page.url
         guard let topology else { return report }
+        report.forecast = topology.foresight?.report
         let snapshot = topology.snapshot
         report.topology = .init(
             epoch: snapshot.epoch, nodes: snapshot.nodeCount, links: snapshot.linkCount, foldedEnds: snapshot.folded.foldedEnds,

@@ -9,12 +9,6 @@ import Topology
 
 /// What may be asked of the future, and of what was unusual.
 extension ControlRoutes {
-    /// What a series is called in a question: `total`, a gauge of the host, a key or name of the topology.
-    private static func subject(_ text: String, _ snapshot: Snapshot) throws(TopologyRefusal) -> String {
-        if text == SeriesKey.total || HostGauge(rawValue: text) != nil || EntityKey(text) != nil { return text }
-        return snapshot.key(of: try snapshot.node(named: text)).description
-    }
-
     /// The series of a subject that are watched, forward and then backward.
     private static func watched(_ subject: String, _ measure: SeriesKey.Measure, _ thread: ForesightThread) throws(TopologyRefusal) -> [(
         key: SeriesKey, series: WatchedSeries
@@ -46,7 +40,7 @@ extension ControlRoutes {
             let thread = try agent.foresight()
             let snapshot = try agent.knownTopology().snapshot
             return later {
-                let found = try watched(try subject(text, snapshot), measure, thread)
+                let found = try watched(try snapshot.seriesSubject(text), measure, thread)
                 // The widest that there is enough of.
                 let chosen =
                     span
@@ -71,18 +65,23 @@ extension ControlRoutes {
             let thread = try agent.foresight()
             let snapshot = try agent.knownTopology().snapshot
             return later {
-                let wanted = try text.map { try subject($0, snapshot) }
+                let wanted = try text.map { try snapshot.seriesSubject($0) }
                 let keys = thread.keys.compactMap(SeriesKey.init).filter { key in
                     wanted.map { $0 == key.subject } ?? true && (key.measure == measure || key.measure == .level)
                 }
                 var found: [(report: ForecastAccuracyReport.Series, count: Int)] = []
                 for key in keys {
-                    guard let scores = thread.series(key.text)?.scores(thread.clock), !scores.isEmpty else { continue }
+                    // What never moves is no forecast's merit.
+                    guard let series = thread.series(key.text), series.values.all.contains(where: { $0 != 0 && !$0.isNaN }) else {
+                        continue
+                    }
+                    let scores = series.scores(thread.clock)
+                    guard !scores.isEmpty else { continue }
                     let report = ForecastAccuracyReport.Series(
-                        key: key.subject, name: key.name, direction: key.direction, unit: key.unit, scores: scores)
+                        key: key.subject, name: key.title, isBackward: key.isBackward, unit: key.unit, scores: scores)
                     found.append((report, scores.reduce(0) { $0 + $1.count }))
                 }
-                found.sort { ($1.count, $0.report.name, $0.report.direction) < ($0.count, $1.report.name, $1.report.direction) }
+                found.sort { ($1.count, $0.report.name) < ($0.count, $1.report.name) }
                 let health = thread.health
                 return try json(
                     ForecastAccuracyReport(

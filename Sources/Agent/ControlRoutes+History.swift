@@ -127,10 +127,8 @@ extension ControlRoutes {
 
     /// With the whole key of what is called by less of it now.
     private static func named(_ subject: RateReader.Subject, _ snapshot: Snapshot) throws(TopologyRefusal) -> RateReader.Subject {
-        guard case .one(let text) = subject, text != SeriesKey.total, HostGauge(rawValue: text) == nil, EntityKey(text) == nil else {
-            return subject
-        }
-        return .one(snapshot.key(of: try snapshot.node(named: text)).description)
+        guard case .one(let text) = subject else { return subject }
+        return .one(try snapshot.seriesSubject(text))
     }
 
     static func events(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {

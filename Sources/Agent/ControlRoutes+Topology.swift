@@ -108,6 +108,17 @@ extension Snapshot {
         }
     }
 
+    /// What a series is of: `total`, a gauge of the host, a key, or the key of what has that name. An interface goes before the segment that
+    /// it alone is in, which is called the same and carries the same.
+    func seriesSubject(_ text: String) throws(TopologyRefusal) -> String {
+        if text == SeriesKey.total || HostGauge(rawValue: text) != nil || EntityKey(text) != nil { return text }
+        if case .ambiguous(let keys) = find(text) {
+            let interfaces = keys.filter { $0.kind == .interface }
+            if interfaces.count == 1 { return interfaces[0].description }
+        }
+        return key(of: try node(named: text)).description
+    }
+
     /// What a person means by a name: a key, or as much of its end as tells it apart.
     func node(named text: String) throws(TopologyRefusal) -> NodeID {
         switch find(text) {

@@ -117,6 +117,7 @@ extension Agent {
             "nilo_history_lost_seconds_total", "counter", "Seconds whose rates are in no series: the disk was full, or too slow.",
             status.history.map { Double($0.lostSeconds) })
         one("nilo_history_paused", "gauge", "1 while nothing of the past is kept.", status.history.map { $0.problem == nil ? 0 : 1 })
+        if let foresight = topology?.foresight { page.foresight(foresight) }
         one("nilo_samples_total", "counter", "Samples taken from the ring.", Double(consumer.samples))
         one("nilo_captured_packets_total", "counter", "Packets for captures taken from the ring.", Double(consumer.captured))
         one(

@@ -35,7 +35,9 @@ extension WatchedSeries {
     /// The steps after the last whole one. Of a day by the model that is kept, else by one that is fitted now: some milliseconds.
     public func forecast(_ span: ForecastSpan, steps: Int, _ clock: StepClock) throws(ForecastAbstention) -> Forecast {
         let all = values(of: span).all
-        if span == .day, let model { return try model.forecast(after: all, steps: min(steps, model.horizon)) }
+        if span == .day, let model, steps <= max(model.horizon, Self.horizons.step) {
+            return try model.forecast(after: all, steps: min(steps, model.horizon))
+        }
         return try Self.fitted(all, stepSeconds: clock.modelSeconds(Self.step(of: span, clock)), horizon: steps).forecast(after: all)
     }
 }

@@ -19,6 +19,9 @@ public struct IncidentBook: Hashable, Sendable, Codable {
 
     public init() {}
 
+    /// Incidents that ever began.
+    public var begun: Int { nextID - 1 }
+
     public subscript(id: Int) -> Incident? { incidents.last { $0.id == id } }
 
     /// What of a series decides what it is related to.

@@ -26,6 +26,8 @@ public struct WatchedSeries: Sendable {
     public private(set) var long = StepValues(capacity: capacities.long)
     public private(set) var record = ForecastRecord()
     public private(set) var model: ForecastModel?
+    /// Made when the last whole step was over; nil where it could not be.
+    public private(set) var latestForecast: Forecast?
     /// Why the last fit failed.
     public private(set) var abstention: ForecastAbstention?
     /// The last second with a value other than 0.
@@ -209,6 +211,7 @@ public struct WatchedSeries: Sendable {
         }
         // Values that came meanwhile would make it a forecast of less than it says.
         guard let forecast = result.forecast, result.end == values.end else { return }
+        latestForecast = forecast
         let last = values.end - 1
         record.keep(forecast, after: last) { target in
             let back = (target - last + 287) / 288 * 288

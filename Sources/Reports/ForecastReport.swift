@@ -126,15 +126,16 @@ public struct ForecastScoreReport: Codable, Hashable, Sendable {
 public struct ForecastAccuracyReport: Codable, Hashable, Sendable {
     public struct Series: Codable, Hashable, Sendable {
         public var key: String
+        /// With the direction.
         public var name: String
-        public var direction: String
+        public var isBackward: Bool
         public var unit: String
         public var scores: [ForecastScoreReport]
 
-        public init(key: String, name: String, direction: String, unit: String, scores: [ForecastScoreReport]) {
+        public init(key: String, name: String, isBackward: Bool, unit: String, scores: [ForecastScoreReport]) {
             self.key = key
             self.name = name
-            self.direction = direction
+            self.isBackward = isBackward
             self.unit = unit
             self.scores = scores
         }

@@ -31,8 +31,8 @@ extension ProfileReport.Direction {
     private static func recent(_ summary: ProfileSummary, _ values: [Float]) -> ([Double?], [Bool]) {
         let length = summary.calendar.stepsPerHour
         // Whole hours of the clock.
-        let end = values.count - Int((summary.end - summary.end / Int64(summary.calendar.secondsPerHour)
-            * Int64(summary.calendar.secondsPerHour)) / Int64(summary.calendar.stepSeconds))
+        let running = summary.end % Int64(summary.calendar.secondsPerHour) / Int64(summary.calendar.stepSeconds)
+        let end = values.count - Int(running)
         var (means, due): ([Double?], [Bool]) = ([], [])
         for hour in stride(from: hours, through: 1, by: -1) where end - hour * length >= 0 {
             let start = end - hour * length

@@ -18,6 +18,36 @@ extension StatusReport {
         }
     }
 
+    /// What is watched for forecasts and anomalies.
+    public struct Forecast: Codable, Hashable, Sendable {
+        public var series: Int
+        /// Series at most, and those for which there was no room lately.
+        public var limit: Int
+        public var refused: Int
+        /// Series whose new forecast is still to be made.
+        public var waiting: Int
+        /// Of the series, bytes; models beside them.
+        public var bytes: Int
+        /// Incidents that go on, and those that began, as far as they are remembered.
+        public var openIncidents: Int
+        public var incidents: Int
+        /// Incidents that the webhook did not take.
+        public var notPosted: Int
+
+        public init(
+            series: Int, limit: Int, refused: Int, waiting: Int, bytes: Int, openIncidents: Int, incidents: Int, notPosted: Int
+        ) {
+            self.series = series
+            self.limit = limit
+            self.refused = refused
+            self.waiting = waiting
+            self.bytes = bytes
+            self.openIncidents = openIncidents
+            self.incidents = incidents
+            self.notPosted = notPosted
+        }
+    }
+
     /// How the past is kept.
     public struct History: Codable, Hashable, Sendable {
         public var file: String

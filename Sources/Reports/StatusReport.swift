@@ -27,6 +27,8 @@ public struct StatusReport: Codable, Hashable, Sendable {
     public var topology: Topology?
     /// nil where nothing of the past is kept.
     public var history: History?
+    /// nil where no forecasts are made.
+    public var forecast: Forecast?
     /// Where the page is to be seen; nil where it is not served.
     public var page: String?
     public var applications: Applications?

@@ -106,7 +106,9 @@ import TopologySupport
             let snapshot = life.network.commit()
             let loads = TrafficLoads(snapshot, interfaces: [:], length: .seconds(1))
             if number % (day / step) == 125 { writer = try start() }
-            #expect(writer.append(PendingEpoch(snapshot: snapshot, second: MeasuredSecond(loads: loads, host: HostReading()))), "\(writer.health)")
+            #expect(
+                writer.append(PendingEpoch(snapshot: snapshot, second: MeasuredSecond(loads: loads, host: HostReading()))),
+                "\(writer.health)")
             pages[snapshot.time] = Page(
                 snapshot: snapshot, report: report(snapshot), bytes: loads.total.bytes)
             now = snapshot.time

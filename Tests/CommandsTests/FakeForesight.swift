@@ -73,9 +73,9 @@ enum FakeForesight {
         watched: 12, limit: 2000, refused: 3,
         series: [
             .init(
-                key: "total", name: "all traffic", direction: "to-servers", unit: "bit/s",
+                key: "total", name: "all traffic to servers", isBackward: false, unit: "bit/s",
                 scores: [score(lead: 300, share: 0.9), score(lead: 3600, share: 0.7)]),
-            .init(key: "cpu", name: "cpu", direction: "", unit: "%", scores: [score(lead: 300, share: 0.88, error: 2.5)]),
+            .init(key: "cpu", name: "cpu", isBackward: false, unit: "%", scores: [score(lead: 300, share: 0.88, error: 2.5)]),
         ], scored: 5)
 
     static let incident = IncidentReport(

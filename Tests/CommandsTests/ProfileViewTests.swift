@@ -41,7 +41,7 @@ import Testing
         let lines = ProfileView(output: Self.screen).text(Self.report(days: 35)).split(separator: "\n").map(String.init)
         #expect(lines.allSatisfy { TerminalText.width($0) <= 80 && $0.last != " " }, "\(lines.filter { $0.count > 80 || $0.last == " " })")
         #expect(lines[0].hasPrefix("eth0 received  now "))
-        #expect(lines.contains { $0.contains("Every night at 02:00 for 40 min, +80.") }, "\(lines)")
+        #expect(lines.contains { $0.contains("Every night at 02:00 for 40 min, +79.") }, "\(lines)")
         let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].map { day in lines.first { $0.hasPrefix(day + "   ") } }
         let workday = try #require(days[2])
         let weekend = try #require(days[6])

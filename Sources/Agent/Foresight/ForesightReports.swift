@@ -78,6 +78,15 @@ extension ForecastBasis {
     }
 }
 
+extension ForesightThread {
+    var report: StatusReport.Forecast {
+        let (health, book) = (health, incidents.book)
+        return .init(
+            series: health.series, limit: health.limit, refused: health.refused, waiting: health.waiting, bytes: health.bytes,
+            openIncidents: book.incidents.count { $0.end == nil }, incidents: book.begun, notPosted: incidents.notPosted)
+    }
+}
+
 extension Timestamp {
     init(second: Int64) { self.init(nanoseconds: second * 1_000_000_000) }
 }
@@ -98,7 +107,9 @@ extension IncidentReport.Member {
         self.init(
             key: member.key, name: member.title, kind: member.kind, start: Timestamp(second: member.start).description,
             end: member.end.map { Timestamp(second: $0).description }, probability: member.probability, unlikelihood: member.unlikelihood,
-            unit: series?.unit ?? "", expected: member.expected?.value, expectedLow: member.expected?.low,
+            unit: series?.unit ?? "", expected: member.expected.map { max(0, $0.value) },
+            // Nothing that is counted is ever below nothing.
+            expectedLow: member.expected.map { max(0, $0.low) },
             expectedHigh: member.expected?.high, extreme: member.extreme, evidence: member.evidence)
     }
 }

@@ -37,6 +37,7 @@ final class IncidentKeeper: Sendable {
         state = Mutex(State(book: book, memory: TrafficMemory(seconds: max(clock.look, 10))))
     }
 
+    var notPosted: Int { webhook?.lost ?? 0 }
     var book: IncidentBook { state.withLock { $0.book } }
 
     // MARK: What is found
@@ -188,7 +189,6 @@ extension Incident.Member {
 
     /// The series, for people.
     var title: String {
-        guard let series = SeriesKey(key) else { return key }
-        return series.direction.isEmpty ? series.name : "\(series.name) \(series.direction)"
+        SeriesKey(key)?.title ?? key
     }
 }

@@ -46,6 +46,15 @@ extension SeriesKey {
         }
     }
 
+    /// For people, with the direction.
+    var title: String {
+        if case .link(let link)? = EntityKey(subject) {
+            let (a, b) = (link.a.qualifiedName, link.b.qualifiedName)
+            return isBackward ? "\(b) → \(a)" : "\(a) → \(b)"
+        }
+        return direction.isEmpty ? name : "\(name) \(direction.replacing("-", with: " "))"
+    }
+
     var relations: IncidentBook.Relations {
         var anchors: Set<String> = [subject]
         if case .link(let link)? = EntityKey(subject) { anchors.formUnion([link.a.description, link.b.description]) }

@@ -150,6 +150,11 @@ extension ForecastVerb {
                     hint: "take a longer --step", code: .usage)
             }
             report = try agent.ask("/v1/forecast", query + [("steps", "\(steps)")], for: "forecast", timeout: .seconds(60))
+            let told = report.directions.compactMap(\.quantiles?.count).max() ?? steps
+            if told < steps {
+                let reach = Duration.seconds(told * report.stepSeconds).plain
+                context.complain("nilo: the history is long enough to forecast \(reach) ahead, not \(horizon.plain)\n")
+            }
         }
         switch form {
         case .json: try context.write(JSONOutput.text(report, pretty: true))

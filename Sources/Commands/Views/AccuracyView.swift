@@ -30,11 +30,10 @@ public struct AccuracyView: Sendable {
         for series in report.series {
             let unit = UnitText(unit: series.unit, numbers: numbers)
             for (number, score) in series.scores.enumerated() {
-                let name = series.direction.isEmpty ? series.name : "\(series.name) \(series.direction.replacing("-", with: " "))"
                 let isFew = score.count < Self.enough
                 let isGood = Self.good.contains(score.within90)
                 table.append([
-                    .init(number == 0 ? name : ""), .init(Duration.seconds(score.leadSeconds).plain), .init("\(score.count)"),
+                    .init(number == 0 ? series.name : ""), .init(Duration.seconds(score.leadSeconds).plain), .init("\(score.count)"),
                     .init(unit.aligned(score.meanError)),
                     .init(score.errorAgainstNaive.map(hundredths) ?? "-", score.errorAgainstNaive.map { $0 > 1 } == true ? .yellow : nil),
                     .init(percent(score.within90), isFew ? .dim : isGood ? .green : .yellow), .init(percent(score.within60)),

@@ -147,8 +147,8 @@ public struct ProfileView: Sendable {
         for burst in direction.bursts {
             let window = Duration.seconds(burst.windowSeconds).short
             table.append([
-                .init("highest \(window) to mean"), .init(Self.ratio(burst.peakToMean)),
-                .init("at most \(Self.ratio(burst.highestPeakToMean)), \(Self.minute(burst.highestAt))"),
+                .init("highest \(window) to mean"), .init(hundredths(burst.peakToMean)),
+                .init("at most \(hundredths(burst.highestPeakToMean)), \(Self.minute(burst.highestAt))"),
             ])
         }
         if let growth = direction.growth {

@@ -49,6 +49,7 @@ public struct StatusView: Sendable {
         if let policy = status.policy { lines.append(("policy", text(policy))) }
         if let topology = status.topology { lines.append(("topology", text(topology))) }
         if let history = status.history { lines.append(("history", text(history))) }
+        if let forecast = status.forecast { lines.append(("forecasts", text(forecast))) }
         if let page = status.page { lines.append(("page", page)) }
         if let applications = status.applications { lines.append(("applications", text(applications))) }
         for warning in status.warnings { lines.append(("warning", output.styled(TerminalText.printable(warning), .yellow))) }
@@ -70,6 +71,16 @@ public struct StatusView: Sendable {
         if let since = history.pausedAt {
             text += "; " + output.styled("paused since \(since): \(TerminalText.printable(history.problem ?? ""))", .yellow)
         }
+        return text
+    }
+
+    private func text(_ forecast: StatusReport.Forecast) -> String {
+        var text = "\(forecast.series) series of at most \(forecast.limit)"
+        if forecast.refused > 0 { text += ", no room for \(forecast.refused)" }
+        text += "; "
+        let incidents = "\(forecast.openIncidents) incident\(forecast.openIncidents == 1 ? "" : "s") going on"
+        text += forecast.openIncidents > 0 ? output.styled(incidents, .yellow) : "no incident"
+        if forecast.notPosted > 0 { text += ", " + output.styled("\(forecast.notPosted) not posted", .yellow) }
         return text
     }
 
