@@ -108,6 +108,7 @@ let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["CDatapath", "CLibBPF", "CLinux"], path: "Tests/TestSupport"),
     .target(name: "AnomalySupport", path: "Tests/AnomalySupport"),
     .target(name: "FlowSupport", dependencies: ["Flows", "NetworkTypes", "TestSupport"], path: "Tests/FlowSupport"),
+    .target(name: "ProfileSupport", dependencies: ["TestSupport"], path: "Tests/ProfileSupport"),
     .target(name: "TopologySupport", dependencies: ["Flows", "NetworkTypes", "Topology"], path: "Tests/TopologySupport"),
     .testTarget(
         name: "AgentTests",
@@ -117,7 +118,7 @@ let tests: [Target] = [
             "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology", "TopologySupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
-    .testTarget(name: "AnomaliesTests", dependencies: ["Anomalies", "AnomalySupport"]),
+    .testTarget(name: "AnomaliesTests", dependencies: ["Anomalies", "AnomalySupport", "TestSupport"]),
     .testTarget(
         name: "ApplicationsTests",
         dependencies: ["classifier-probe", "Applications", "CLinux", "Dissection", "Flows", "NetworkTypes", "TestSupport"]),
@@ -151,7 +152,7 @@ let tests: [Target] = [
         name: "PathComputationTests", dependencies: ["CLinux", "Flows", "NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
-    .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "TestSupport"]),
+    .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "ProfileSupport", "TestSupport"]),
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports", "Topology", "TopologySupport"]),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),

@@ -12,6 +12,8 @@ public enum AnomalyKind: String, CaseIterable, Hashable, Sendable {
     case changedSeasonality = "changed-seasonality"
     /// Values that are ordinary one by one, in an order or with a spread that the series has not had before.
     case pattern
+    /// Two series that always went together no longer do.
+    case correlatedBreak = "correlated-break"
 }
 
 /// The values that are to be expected: half of the ordinary ones are well within.

@@ -1,3 +1,5 @@
+import Anomalies
+
 /// What went wrong at one time and for one cause, as far as that can be told: the anomalies of several series.
 public struct Incident: Hashable, Sendable, Codable {
     public struct Member: Hashable, Sendable, Codable {
@@ -42,6 +44,8 @@ public struct Incident: Hashable, Sendable, Codable {
             self.extreme = extreme
             self.evidence = evidence
         }
+
+        public var isOfPair: Bool { kind == AnomalyKind.correlatedBreak.rawValue }
 
         /// How far the value was from what was expected, in the series' unit; nil where either is not known.
         public var change: Double? {

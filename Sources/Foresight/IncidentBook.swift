@@ -93,7 +93,9 @@ public struct IncidentBook: Hashable, Sendable, Codable {
     public mutating func update(_ member: Incident.Member) -> Int? {
         for place in incidents.indices.reversed() {
             let ofSeries = incidents[place].members.indices.filter { index in
-                incidents[place].members[index].key == member.key && incidents[place].members[index].end == nil
+                let one = incidents[place].members[index]
+                // A series can be unusual by itself and beside another one at a time.
+                return one.key == member.key && one.end == nil && one.isOfPair == member.isOfPair
             }
             guard let index = ofSeries.first else { continue }
             var member = member

@@ -46,6 +46,9 @@ public struct SeriesBook: Sendable {
         public var ended: Anomaly?
     }
 
+    /// The key of the other of two series that go together, and whether that is the one that explains the other.
+    public typealias Partner = @Sendable (String) -> (key: String, isFirst: Bool)?
+
     public let clock: StepClock
     /// Series at most.
     public let limit: Int
@@ -54,6 +57,12 @@ public struct SeriesBook: Sendable {
     /// Keys that were watched lately, and whose past is to be looked up.
     public private(set) var newcomers: [String] = []
     private let threshold: Double
+    private let partner: Partner
+    /// By the place of the first of two that go together.
+    private var pairs: [Int: (second: Int, detector: PairDetector)] = [:]
+    /// Those that were over with this second, and whether there is one.
+    private var looks: [StepMeter.Step?] = []
+    private var isLook = false
     private var places: [String: Int] = [:]
     private var keys: [String] = []
     private var series: [WatchedSeries] = []
@@ -67,9 +76,12 @@ public struct SeriesBook: Sendable {
     private var isDue: Set<String> = []
     private var turns: Int64 = 0
 
-    /// - Parameter threshold: of anomalies; see `SeriesDetector`.
-    public init(_ clock: StepClock, limit: Int, threshold: Double) {
+    /// - Parameters:
+    ///   - threshold: of anomalies; see `SeriesDetector`.
+    ///   - partner: what goes together with a series.
+    public init(_ clock: StepClock, limit: Int, threshold: Double, partner: @escaping Partner = { _ in nil }) {
         self.clock = clock
+        self.partner = partner
         self.limit = limit
         self.threshold = threshold
     }
@@ -96,11 +108,33 @@ public struct SeriesBook: Sendable {
         for place in series.indices where touched[place] != turns {
             turn(place, series[place].isLevel ? nil : 0, second, &findings)
         }
+        if isLook { comparePairs(&findings) }
+        isLook = false
         return findings
+    }
+
+    /// Of those whose look is over: whether the second still follows the first.
+    private mutating func comparePairs(_ findings: inout [Finding]) {
+        for first in Array(pairs.keys).sorted() {
+            guard let pair = pairs[first], let x = looks[first], let y = looks[pair.second], x.index == y.index else { continue }
+            let time = x.index * Int64(clock.look)
+            let found = pairs[first]!.detector.observe(x.value, y.value, at: time)
+            guard found.began != nil || found.ended != nil else { continue }
+            findings.append(Finding(key: keys[pair.second], began: found.began, ended: found.ended))
+        }
+    }
+
+    /// Finds what goes together with a series that has just come.
+    private mutating func pair(_ place: Int) {
+        pairs = pairs.filter { $0.key != place && $0.value.second != place }
+        guard let partner = partner(keys[place]), let other = places[partner.key] else { return }
+        pairs[partner.isFirst ? other : place] = (partner.isFirst ? place : other, PairDetector())
     }
 
     private mutating func turn(_ place: Int, _ value: Double?, _ second: Second, _ findings: inout [Finding]) {
         let turn = series[place].turn(value, for: second.duration, at: second.end)
+        looks[place] = turn.look
+        if turn.look != nil { isLook = true }
         if turn.began != nil || turn.ended != nil { findings.append(Finding(key: keys[place], began: turn.began, ended: turn.ended)) }
         if turn.closedStep, isDue.insert(keys[place]).inserted { due.append(keys[place]) }
     }
@@ -128,6 +162,8 @@ public struct SeriesBook: Sendable {
             keys.append(sample.key)
             series.append(new)
             touched.append(0)
+            looks.append(nil)
+            pair(series.count - 1)
             return series.count - 1
         }
         // The one that has been quiet longest makes room, once that is a day. Looked for once a step for each key.
@@ -144,6 +180,8 @@ public struct SeriesBook: Sendable {
         keys[quietest] = sample.key
         series[quietest] = new
         touched[quietest] = 0
+        looks[quietest] = nil
+        pair(quietest)
         return quietest
     }
 

@@ -13,6 +13,8 @@ public struct WatchedSeries: Sendable {
     /// What a second changed.
     struct Turn {
         var closedStep = false
+        /// The look that is over; nil while one goes on, or where too little was measured.
+        var look: StepMeter.Step?
         var began: Anomaly?
         var ended: Anomaly?
     }
@@ -90,6 +92,7 @@ public struct WatchedSeries: Sendable {
         if let step = longMeter.add(value, for: duration, at: end) { long.set(step.index, Float(step.value)) }
         if let step = lookMeter.add(value, for: duration, at: end) {
             looks += 1
+            turn.look = step.value.isNaN ? nil : step
             let time = clock.modelTime(step.index * Int64(clock.look))
             let found = step.value.isNaN ? detector.silence(until: time) : detector.observe(step.value, at: time)
             if let began = found.began, looks > Self.warmUp, Self.isWorthTelling(began) {

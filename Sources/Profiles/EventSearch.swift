@@ -3,7 +3,7 @@ struct EventSearch {
     /// Evidence that a rise and a fall need each, in standard deviations.
     private static let evidence = 4.0
     /// The fewest times that something was seen, and the share of those that it was due. Periods that do not divide a day are rarer and ask
-    /// for more.
+    /// for more, as do events whose size varies.
     private static let fewest = (usual: 4, weekly: 3)
     private static let share = (usual: 0.65, weekly: 0.75, unusual: 0.8)
     /// The share on its weekdays, and at most on the others, of what comes on some weekdays only.
@@ -67,32 +67,42 @@ struct EventSearch {
             if let occurrence = occurrence(start, width, reach: reach, period) { due.append(occurrence) }
             start += period
         }
-        let isWeekly = period == 7 * stepsPerDay
-        let fewest = isWeekly ? Self.fewest.weekly : Self.fewest.usual
-        guard due.count >= fewest else { return nil }
-        // What the larger ones are like: it may be missing a few times, or on some weekdays.
-        let typical = due.map(\.excess).quantile(0.85)
-        guard typical > smallest else { return nil }
+        // What the larger ones are like: it may have been missing, or come on some weekdays only; or all of them, if its size varies.
+        for (quantile, least) in [(0.85, 0), (0.5, Self.share.unusual)] {
+            let typical = due.map(\.excess).quantile(quantile)
+            guard typical > smallest, let found = seen(due, typical, period), Double(found.seen) >= least * Double(found.expected) else {
+                continue
+            }
+            for occurrence in due {
+                for scale in contrasts.indices { contrasts[scale].remove((occurrence.step - 1)..<(occurrence.step + width + 1)) }
+            }
+            return RecurringEvent(
+                periodSeconds: period * stepSeconds, weekdays: found.weekdays,
+                nextDue: nextDue(period, phase: phase, found.weekdays, end),
+                lastSeen: (first + Int64(found.last)) * Int64(stepSeconds), durationSeconds: width * stepSeconds, size: found.size,
+                seen: found.seen, expected: found.expected)
+        }
+        return nil
+    }
+
+    /// How often it was seen, if that is often enough, at a size that matters and with edges that are steep.
+    private func seen(
+        _ due: [Occurrence], _ typical: Double, _ period: Int
+    ) -> (weekdays: [Int]?, seen: Int, expected: Int, size: Double, last: Int)? {
+        var due = due
         var seen = due.filter { $0.excess > Self.enough * typical }
-        var weekdays: [Int]?
-        if period == stepsPerDay {
-            weekdays = self.weekdays(due, seen)
-            if let weekdays { due.removeAll { !weekdays.contains(weekday($0.step)) } }
-            seen = due.filter { $0.excess > Self.enough * typical }
+        let weekdays = period == stepsPerDay ? self.weekdays(due, seen) : nil
+        if let weekdays {
+            due.removeAll { !weekdays.contains(weekday($0.step)) }
+            seen.removeAll { !weekdays.contains(weekday($0.step)) }
         }
+        let isWeekly = period == 7 * stepsPerDay
+        let share = stepsPerDay % period == 0 ? Self.share.usual : isWeekly ? Self.share.weekly : Self.share.unusual
         let size = seen.map(\.excess).median
-        let share =
-            stepsPerDay % period == 0 ? Self.share.usual : isWeekly ? Self.share.weekly : Self.share.unusual
-        guard seen.count >= fewest, Double(seen.count) >= share * Double(due.count), size > smallest,
-            seen.map(\.edge).median >= Self.sharpness * size, let last = seen.last
+        guard seen.count >= (isWeekly ? Self.fewest.weekly : Self.fewest.usual), Double(seen.count) >= share * Double(due.count),
+            size > smallest, seen.map(\.edge).median >= Self.sharpness * size, let last = seen.last
         else { return nil }
-        for occurrence in due {
-            for scale in contrasts.indices { contrasts[scale].remove((occurrence.step - 1)..<(occurrence.step + width + 1)) }
-        }
-        return RecurringEvent(
-            periodSeconds: period * stepSeconds, weekdays: weekdays, nextDue: nextDue(period, phase: phase, weekdays, end),
-            lastSeen: (first + Int64(last.step)) * Int64(stepSeconds), durationSeconds: width * stepSeconds, size: size,
-            seen: seen.count, expected: due.count)
+        return (weekdays, seen.count, due.count, size, last.step)
     }
 
     /// nil if too little is known around it.

@@ -97,17 +97,20 @@ public struct QuantileSketch: Hashable, Sendable {
         var before = min(count - 1, max(0, Int(share * Double(count - 1)))) - zeros
         if before < 0 { return 0 }
         before -= tiny
-        if before < 0 { return Double(Self.lowerEnd(first)) }
+        if before < 0 { return Self.lowerEnd(first) }
         for (index, number) in buckets.enumerated() {
             before -= Int(number)
             if before < 0 {
-                let (low, high) = (Double(Self.lowerEnd(first + index)), Double(Self.lowerEnd(first + index + 1)))
+                let (low, high) = (Self.lowerEnd(first + index), Self.lowerEnd(first + index + 1))
                 // As far from both ends, in parts of them.
                 return 2 * low * high / (low + high)
             }
         }
-        return Double(Self.lowerEnd(first + buckets.count))
+        return Self.lowerEnd(first + buckets.count)
     }
 
-    private static func lowerEnd(_ bucket: Int) -> Float { Float(bitPattern: UInt32(bucket) << UInt32(shift)) }
+    /// Not as a `Float`: the end of the last bucket is none.
+    private static func lowerEnd(_ bucket: Int) -> Double {
+        Double(sign: .plus, exponent: bucket / octave - 127, significand: 1 + Double(bucket % octave) / Double(octave))
+    }
 }

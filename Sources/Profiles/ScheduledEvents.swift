@@ -7,7 +7,8 @@
 public enum ScheduledEvents {
     /// The periods that are tried, in parts of a day: from 20 minutes to 2 days.
     private static let periods: [(numerator: Int, denominator: Int)] = [
-        (1, 72), (1, 48), (1, 24), (1, 16), (1, 12), (1, 8), (1, 6), (5, 24), (1, 4), (7, 24), (1, 3), (3, 8), (10, 24), (1, 2), (1, 1), (2, 1),
+        (1, 72), (1, 48), (1, 24), (1, 16), (1, 12), (1, 8), (1, 6), (5, 24), (1, 4), (7, 24), (1, 3), (3, 8), (10, 24), (1, 2), (1, 1),
+        (2, 1),
     ]
     /// The most events of a series.
     private static let limit = 8

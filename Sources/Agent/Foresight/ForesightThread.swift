@@ -25,13 +25,15 @@ final class ForesightThread: Sendable {
         let loop = try EventLoop()
         self.loop = loop
         jobs = loop.jobs
-        book = Mutex(SeriesBook(clock, limit: configuration.forecast.series, threshold: configuration.anomalies.threshold))
+        book = Mutex(
+            SeriesBook(
+                clock, limit: configuration.forecast.series, threshold: configuration.anomalies.threshold, partner: SeriesKey.partner))
         var folder: ForesightFolder?
         do { folder = try configuration.forecast.state.map { try ForesightFolder(path: $0) } } catch {
             log.warning("forecasts and incidents are forgotten when the agent ends", ["reason": LogValue("\(error)")])
         }
         incidents = IncidentKeeper(configuration.anomalies, clock, folder, log)
-        worker = ForesightWorker(clock, folder, past.map { PastReader(reader: $0, clock: clock) }, log)
+        worker = ForesightWorker(clock, folder, past.map { PastReader($0, clock) }, log)
         worker.timer = try loop.timer { [unowned self] in work() }
         let isStarted = DetachedThread.start { [self] in
             do { try self.loop.run() } catch { log.error("forecasts are made no longer", ["reason": LogValue("\(error)")]) }

@@ -79,7 +79,9 @@ final class IncidentKeeper: Sendable {
         for incident in book.incidents.reversed() where incident.end == nil {
             for member in incident.members where member.end == nil && SeriesKey(member.key) != nil {
                 var newer = member
-                if let anomaly = series(member.key)?.anomaly {
+                let watched = series(member.key)
+                if member.isOfPair, watched != nil { continue }
+                if let anomaly = watched?.anomaly, !member.isOfPair {
                     newer = Incident.Member(member.key, anomaly)
                     newer.start = min(newer.start, member.start)
                 } else {

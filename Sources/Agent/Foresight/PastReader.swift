@@ -3,9 +3,18 @@ import NetworkTypes
 import Storage
 
 /// What the history has of a series, in the form in which it is watched.
-struct PastReader: Sendable {
-    let reader: HistoryReader
-    let clock: StepClock
+final class PastReader {
+    private let reader: HistoryReader
+    private let clock: StepClock
+    /// Of all communication, which every series is held against: read once for many.
+    private var wholes: [SeriesResolution: (from: Int64, to: Int64, points: [SeriesPoint])] = [:]
+    /// Seconds that it may be old.
+    private static let patience: Int64 = 30
+
+    init(_ reader: HistoryReader, _ clock: StepClock) {
+        self.reader = reader
+        self.clock = clock
+    }
 
     struct Past: Sendable {
         var looks: [WatchedSeries.Past] = []
@@ -44,30 +53,35 @@ struct PastReader: Sendable {
         var end: Int64
     }
 
-    private func points(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [Point] {
-        let (start, end) = (Timestamp(nanoseconds: max(0, from) * 1_000_000_000), Timestamp(nanoseconds: to * 1_000_000_000))
-        func read(_ key: SeriesKey) throws -> [SeriesPoint] {
-            try reader.ask { (reading) throws(StorageError) in
-                try reading.points(of: key.text, from: start, to: end, resolution: resolution)
-            }
+    private func read(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [SeriesPoint] {
+        try reader.ask { (reading) throws(StorageError) in
+            try reading.points(
+                of: key.text, from: Timestamp(second: max(0, from)), to: Timestamp(second: to), resolution: resolution)
         }
+    }
+
+    private func whole(_ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [SeriesPoint] {
+        if let known = wholes[resolution], known.from <= from, known.to >= to - Self.patience { return known.points }
+        let points = try read(SeriesKey(SeriesKey.total, .bits, isBackward: false), from, to, resolution)
+        wholes[resolution] = (from, to, points)
+        return points
+    }
+
+    private func points(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [Point] {
         let width = resolution.seconds
-        let own = try read(key)
+        let own = try read(key, from, to, resolution)
+        func end(_ point: SeriesPoint) -> Int64 { point.start.nanoseconds / 1_000_000_000 + width }
         if key.measure == .level {
-            return own.map {
-                Point(value: $0.mean, duration: Double(min(Int64($0.count), width)), end: $0.start.nanoseconds / 1_000_000_000 + width)
-            }
+            return own.map { Point(value: $0.mean, duration: Double(min(Int64($0.count), width)), end: end($0)) }
         }
         guard let first = own.first else { return [] }
         var sums: [Timestamp: Double] = [:]
         for point in own { sums[point.start] = point.total }
         // All communication is told of every second: where it is and this is not, nothing came.
-        return try read(SeriesKey(SeriesKey.total, .bits, isBackward: false)).compactMap { point in
+        return try whole(from, to, resolution).compactMap { point in
             guard point.start >= first.start else { return nil }
             let seconds = Double(min(Int64(point.count), width))
-            return Point(
-                value: (sums[point.start] ?? 0) * key.factor / seconds, duration: seconds,
-                end: point.start.nanoseconds / 1_000_000_000 + width)
+            return Point(value: (sums[point.start] ?? 0) * key.factor / seconds, duration: seconds, end: end(point))
         }
     }
 }

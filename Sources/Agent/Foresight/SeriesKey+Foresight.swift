@@ -61,6 +61,13 @@ extension SeriesKey {
         return .init(subject: subject, anchors: anchors, isWhole: hostGauge != nil, unit: unit)
     }
 
+    /// The two directions of one thing go together, most of the time.
+    @Sendable static func partner(_ text: String) -> (key: String, isFirst: Bool)? {
+        guard var other = SeriesKey(text), other.measure == .bits, other.hostGauge == nil else { return nil }
+        other.isBackward.toggle()
+        return (other.text, !other.isBackward)
+    }
+
     /// What comes and goes has to earn its place.
     var standing: SeriesBook.Standing {
         if measure == .level { return .level }
