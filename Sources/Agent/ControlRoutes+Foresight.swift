@@ -20,7 +20,7 @@ extension ControlRoutes {
                 ? [SeriesKey(subject, .bits, isBackward: false), SeriesKey(subject, .bits, isBackward: true)]
                 : [SeriesKey(subject, .level, isBackward: false)]
         }
-        let found = keys.compactMap { key in thread.series(key.text).map { (key: key, series: $0) } }
+        let found = keys.map(\.watched).compactMap { key in thread.series(key.text).map { (key: key, series: $0) } }
         guard !found.isEmpty else {
             throw TopologyRefusal(
                 status: 404, error: "\(keys[0].name) is not watched",

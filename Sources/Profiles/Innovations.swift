@@ -34,7 +34,8 @@ struct Innovations {
         values = zeros + rest + [Float](repeating: 0, count: filled - count) + zeros + [0, 0, 0, 0]
     }
 
-    /// nan where a change is not known. With three days or more, less the mean at that time of the day; in units of the spread in that hour.
+    /// nan where a change is not known. With three days or more, less the mean at that time of the day; in units of the spread of the hours
+    /// around.
     private static func changes(_ series: [Float], stepsPerDay: Int) -> [Float] {
         let middle = series.filter { $0 > 0 }.median
         let offset = middle > 0 ? 0.2 * middle : 1
@@ -46,9 +47,8 @@ struct Innovations {
             earlier = value
         }
         let isDaily = stepsPerDay > 1 && series.count >= 3 * stepsPerDay
-        let hour = max(6, stepsPerDay / 24)
         let typical = max(Float(changes.deviation(from: 0)), 1e-9)
-        for index in changes.indices { changes[index] = min(2 * limit, max(-2 * limit, changes[index] / typical)) }
+        for index in changes.indices { changes[index] = clipped(changes[index] / typical, 2 * limit) }
         if isDaily {
             for phase in 0..<stepsPerDay {
                 // Not the median: medians of changes do not add up to a change, and what is left of them would return every day.
@@ -57,28 +57,32 @@ struct Innovations {
                 for place in places { changes[place] -= mean }
             }
         }
+        let hour = max(6, stepsPerDay / 24)
         changes = withoutSlope(changes, reach: hour)
-        // Some hours are more nervous than others.
-        let width = isDaily ? max(1, stepsPerDay / 24) : changes.count
-        let day = isDaily ? stepsPerDay : changes.count
-        for start in Swift.stride(from: 0, to: day, by: width) {
-            let places = Swift.stride(from: start, to: changes.count, by: day).flatMap { $0..<min($0 + width, changes.count) }
-            let spread = max(Float(places.map { changes[$0] }.deviation(from: 0)), 0.2)
-            for place in places { changes[place] = min(limit, max(-limit, changes[place] / (spread.isNaN ? 1 : spread))) }
-        }
-        return changes
+        // Some hours, and some days, are more nervous than others.
+        let spreads = movingMean(changes.map { abs($0) }, reach: 3 * hour)
+        return changes.indices.map { clipped(changes[$0] / max(Float(1.2533 * spreads[$0]), 0.1), limit) }
     }
+
+    /// What is not a number stays so.
+    private static func clipped(_ value: Float, _ limit: Float) -> Float { value.isNaN ? value : min(limit, max(-limit, value)) }
 
     /// Less the mean change of the time around: what a weekend or a holiday does to the pattern is slow, and common to many series.
     private static func withoutSlope(_ changes: [Float], reach: Int) -> [Float] {
+        let slopes = movingMean(changes, reach: reach)
+        return changes.indices.map { changes[$0] - Float(slopes[$0]) }
+    }
+
+    /// Of those known of the values up to `reach` away on both sides; 0 without any.
+    private static func movingMean(_ values: [Float], reach: Int) -> [Double] {
         var (sums, counts) = ([0.0], [0.0])
-        for change in changes {
-            sums.append(sums.last! + (change.isNaN ? 0 : Double(change)))
-            counts.append(counts.last! + (change.isNaN ? 0 : 1))
+        for value in values {
+            sums.append(sums.last! + (value.isNaN ? 0 : Double(value)))
+            counts.append(counts.last! + (value.isNaN ? 0 : 1))
         }
-        return changes.indices.map { index in
-            let (from, to) = (max(0, index - reach), min(changes.count, index + reach + 1))
-            return changes[index] - Float((sums[to] - sums[from]) / max(1, counts[to] - counts[from]))
+        return values.indices.map { index in
+            let (from, to) = (max(0, index - reach), min(values.count, index + reach + 1))
+            return (sums[to] - sums[from]) / max(1, counts[to] - counts[from])
         }
     }
 

@@ -49,7 +49,9 @@ import Testing
         var gaps = series.daily(4_032)
         for step in 1_000..<3_000 { gaps[step] = .nan }
         let nothing = [Float](repeating: .nan, count: 4_032)
-        let set = [gaps, nothing, [Float](repeating: 5, count: 4_032), series.daily(4_032)]
+        // Another one with the same gap, a step later.
+        let later = [series.daily(1)[0]] + zip(gaps.dropLast(), series.daily(4_031)).map { $0.isNaN ? $0 : $1 }
+        let set = [gaps, later, nothing, [Float](repeating: 5, count: 4_032), series.daily(4_032)]
         #expect(LeadingCorrelations.find(set, stepsPerDay: 288).isEmpty)
         #expect(LeadingCorrelations.find([[1, 2], [2, 1]], stepsPerDay: 288).isEmpty)
         #expect(LeadingCorrelations.find([], stepsPerDay: 288).isEmpty)

@@ -16,6 +16,7 @@ final class ForesightThread: Sendable {
     private nonisolated(unsafe) let loop: EventLoop
     private nonisolated(unsafe) let worker: ForesightWorker
     private let book: Mutex<SeriesBook>
+    private let hasBegun = Atomic(false)
     let incidents: IncidentKeeper
 
     init(_ configuration: AgentConfiguration, _ log: Log, past: HistoryReader?) throws {
@@ -43,6 +44,8 @@ final class ForesightThread: Sendable {
 
     /// What a second brought.
     func add(_ snapshot: Snapshot, _ second: MeasuredSecond) {
+        // The first one also has what the kernel counted while nobody looked.
+        guard hasBegun.exchange(true, ordering: .relaxed) else { return }
         let end = snapshot.time.nanoseconds / 1_000_000_000
         _ = jobs.add { [self] in
             let samples = SeriesBook.Second(end: end, duration: second.loads.length / .seconds(1), samples: second.watched(snapshot))

@@ -8,7 +8,10 @@ final class PastReader {
     private let clock: StepClock
     /// Of all communication, which every series is held against: read once for many.
     private var wholes: [SeriesResolution: (from: Int64, to: Int64, points: [SeriesPoint])] = [:]
-    /// Seconds that it may be old.
+    /// Keys that stand for a series besides its own.
+    private var names: [SeriesKey: [SeriesKey]] = [:]
+    private var namesAt: Int64 = .min
+    /// Seconds that they may be old.
     private static let patience: Int64 = 30
 
     init(_ reader: HistoryReader, _ clock: StepClock) {
@@ -53,6 +56,16 @@ final class PastReader {
         var end: Int64
     }
 
+    /// What the store has of a series under all the keys that it was told of by.
+    private func told(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [SeriesPoint] {
+        if namesAt < to - Self.patience {
+            namesAt = to
+            let kept = try reader.ask { (reading) throws(StorageError) in try reading.series() }.compactMap { SeriesKey($0.key) }
+            names = Dictionary(grouping: kept.filter { $0.watched != $0 }, by: \.watched)
+        }
+        return try ([key] + (names[key] ?? [])).flatMap { try read($0, from, to, resolution) }.sorted { $0.start < $1.start }
+    }
+
     private func read(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [SeriesPoint] {
         try reader.ask { (reading) throws(StorageError) in
             try reading.points(
@@ -69,14 +82,14 @@ final class PastReader {
 
     private func points(_ key: SeriesKey, _ from: Int64, _ to: Int64, _ resolution: SeriesResolution) throws -> [Point] {
         let width = resolution.seconds
-        let own = try read(key, from, to, resolution)
+        let own = try told(key, from, to, resolution)
         func end(_ point: SeriesPoint) -> Int64 { point.start.nanoseconds / 1_000_000_000 + width }
         if key.measure == .level {
             return own.map { Point(value: $0.mean, duration: Double(min(Int64($0.count), width)), end: end($0)) }
         }
         guard let first = own.first else { return [] }
         var sums: [Timestamp: Double] = [:]
-        for point in own { sums[point.start] = point.total }
+        for point in own { sums[point.start, default: 0] += point.total }
         // All communication is told of every second: where it is and this is not, nothing came.
         return try whole(from, to, resolution).compactMap { point in
             guard point.start >= first.start else { return nil }

@@ -50,7 +50,11 @@ extension SeriesKey {
     var title: String {
         if case .link(let link)? = EntityKey(subject) {
             let (a, b) = (link.a.qualifiedName, link.b.qualifiedName)
-            return isBackward ? "\(b) → \(a)" : "\(a) → \(b)"
+            var port = ""
+            if case .flow(let transport, let number, _) = link.qualifier {
+                port = number == 0 ? " \(transport)" : " \(transport)/\(number)"
+            }
+            return (isBackward ? "\(b) → \(a)" : "\(a) → \(b)") + port
         }
         return direction.isEmpty ? name : "\(name) \(direction.replacing("-", with: " "))"
     }
@@ -61,18 +65,27 @@ extension SeriesKey {
         return .init(subject: subject, anchors: anchors, isWhole: hostGauge != nil, unit: unit)
     }
 
+    /// The key that a series is watched under.
+    var watched: SeriesKey {
+        guard case .link(let link)? = EntityKey(subject) else { return self }
+        return SeriesKey(link.withoutApplication.description, measure, isBackward: isBackward)
+    }
+
     /// The two directions of one thing go together, most of the time.
     @Sendable static func partner(_ text: String) -> (key: String, isFirst: Bool)? {
         guard var other = SeriesKey(text), other.measure == .bits, other.hostGauge == nil else { return nil }
         other.isBackward.toggle()
         return (other.text, !other.isBackward)
     }
+}
 
-    /// What comes and goes has to earn its place.
-    var standing: SeriesBook.Standing {
-        if measure == .level { return .level }
-        if case .link(let link)? = EntityKey(subject), link.kind == .talks { return .earned }
-        return .always
+extension LinkKey {
+    /// Without the application: who talks is the same, whether that is known yet or not.
+    var withoutApplication: LinkKey {
+        guard case .flow(let transport, let port, .some) = qualifier else { return self }
+        var key = self
+        key.qualifier = .flow(transport, port: port, application: nil)
+        return key
     }
 }
 
@@ -81,14 +94,29 @@ extension MeasuredSecond {
     func watched(_ snapshot: Snapshot) -> [SeriesBook.Sample] {
         let seconds = max(0.1, loads.length / .seconds(1))
         var samples: [SeriesBook.Sample] = []
-        loads.forEachSeries(snapshot) { key, count in
-            samples.append(.init(key: key.text, value: Double(count) * key.factor / seconds, standing: key.standing))
+        func tell(_ key: SeriesKey, _ value: Double, _ standing: SeriesBook.Standing) {
+            samples.append(.init(key: key.text, value: value * key.factor, standing: standing))
         }
+        func tell(_ subject: String, _ load: Load, _ standing: SeriesBook.Standing = .always) {
+            tell(SeriesKey(subject, .bits, isBackward: false), Double(load.forwardBytes) / seconds, standing)
+            tell(SeriesKey(subject, .bits, isBackward: true), Double(load.backwardBytes) / seconds, standing)
+            tell(SeriesKey(subject, .packets, isBackward: false), Double(load.forwardPackets) / seconds, standing)
+            tell(SeriesKey(subject, .packets, isBackward: true), Double(load.backwardPackets) / seconds, standing)
+        }
+        tell(SeriesKey.total, loads.total)
+        for (key, load) in loads.interfaces { tell(key.description, load) }
+        for (node, load) in loads.networks { tell(snapshot.key(of: node).description, load) }
+        for (node, load) in loads.applications { tell(snapshot.key(of: node).description, load) }
+        var links: [LinkKey: Load] = [:]
+        for (link, load) in loads.busiestLinks(TrafficLoads.seriesLinks) {
+            links[snapshot.key(of: link).withoutApplication, default: Load()] += load
+        }
+        // What comes and goes has to earn its place.
+        for (key, load) in links { tell(key.description, load, key.kind == .talks ? .earned : .always) }
         host.forEachSeries { key, value in
             switch value {
-            case .count(let count):
-                samples.append(.init(key: key.text, value: Double(count) * key.factor / seconds, standing: key.standing))
-            case .level(let level): samples.append(.init(key: key.text, value: level, standing: key.standing))
+            case .count(let count): tell(key, Double(count) / seconds, .always)
+            case .level(let level): tell(key, level, .level)
             }
         }
         return samples

@@ -26,7 +26,7 @@ struct TrafficMemory {
     mutating func add(_ loads: TrafficLoads, _ snapshot: Snapshot) {
         var second = Second(length: loads.length / .seconds(1))
         for (link, load) in loads.busiestLinks(Self.talks) where snapshot.kind(of: link) == .talks {
-            second.talks[snapshot.key(of: link)] = load.bytes
+            second.talks[snapshot.key(of: link).withoutApplication, default: 0] += load.bytes
         }
         for (node, load) in loads.applications { second.applications[snapshot.key(of: node)] = load.bytes }
         seconds.append(second)
