@@ -49,7 +49,7 @@ let intent: [Target] = [  // 3
 ]
 
 let computation: [Target] = [  // 4
-    .target(name: "Foresight", dependencies: ["Anomalies", "Forecasting"]),
+    .target(name: "Foresight", dependencies: ["Anomalies", "Forecasting", "Profiles"]),
     .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"]),
 ]
 
@@ -74,8 +74,9 @@ let agent: [Target] = [  // 6
         name: "Agent",
         dependencies: [
             "API", "Anomalies", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Dissection", "Flows",
-            "Forecasting", "Foresight", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges", "Reports", "SFlow", "Sampling", "Storage",
-            "Topology",
+            "Forecasting", "Foresight", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges",
+            "Profiles", "Reports", "SFlow", "Sampling",
+            "Storage", "Topology",
         ])
 ]
 
@@ -97,6 +98,7 @@ let commands: [Target] = [  // 7
     .executableTarget(name: "anomaly-probe", dependencies: ["Anomalies", "AnomalySupport"], path: "Tests/AnomalyProbe"),
     .executableTarget(name: "classifier-probe", dependencies: ["Applications", "Privileges"], path: "Tests/ClassifierProbe"),
     .executableTarget(name: "privileges-probe", dependencies: ["Privileges"], path: "Tests/PrivilegesProbe"),
+    .executableTarget(name: "profile-probe", dependencies: ["Profiles", "ProfileSupport"], path: "Tests/ProfileProbe"),
     .executableTarget(name: "storage-probe", dependencies: ["NetworkTypes", "Storage", "Topology"], path: "Tests/StorageProbe"),
 ]
 
@@ -113,9 +115,11 @@ let tests: [Target] = [
     .testTarget(
         name: "AgentTests",
         dependencies: [
-            "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows", "Forecasting",
+            "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows",
+            "Forecasting",
             "Foresight", "IPFIX",
-            "Logging", "Netlink", "NetworkTypes", "Policy", "Reports", "Storage", "TestSupport", "Topology", "TopologySupport",
+            "Logging", "Netlink", "NetworkTypes", "Policy", "Profiles", "Reports", "Storage", "TestSupport", "Topology",
+            "TopologySupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),
     .testTarget(name: "AnomaliesTests", dependencies: ["Anomalies", "AnomalySupport", "TestSupport"]),
@@ -125,7 +129,8 @@ let tests: [Target] = [
     .testTarget(
         name: "CommandsTests",
         dependencies: [
-            "API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Reports", "Terminal", "Topology", "TopologySupport",
+            "API", "Agent", "Commands", "Configuration", "Flows", "NetworkTypes", "Profiles", "Reports", "Terminal", "Topology",
+            "TopologySupport",
         ]),
     .testTarget(
         name: "ConfigurationTests", dependencies: ["Configuration", "Flows", "FlowSupport", "NetworkTypes", "Policy", "TestSupport"]),
@@ -138,7 +143,7 @@ let tests: [Target] = [
     .testTarget(name: "DissectionTests", dependencies: ["Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "ForecastingTests", dependencies: ["Forecasting", "TestSupport"]),
-    .testTarget(name: "ForesightTests", dependencies: ["Anomalies", "Forecasting", "Foresight", "TestSupport"]),
+    .testTarget(name: "ForesightTests", dependencies: ["Anomalies", "Forecasting", "Foresight", "Profiles", "TestSupport"]),
     .testTarget(name: "IPFIXTests", dependencies: ["Flows", "IPFIX", "NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "IntegrationTests",

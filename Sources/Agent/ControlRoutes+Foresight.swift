@@ -10,7 +10,7 @@ import Topology
 /// What may be asked of the future, and of what was unusual.
 extension ControlRoutes {
     /// The series of a subject that are watched, forward and then backward.
-    private static func watched(_ subject: String, _ measure: SeriesKey.Measure, _ thread: ForesightThread) throws(TopologyRefusal) -> [(
+    static func watched(_ subject: String, _ measure: SeriesKey.Measure, _ thread: ForesightThread) throws(TopologyRefusal) -> [(
         key: SeriesKey, series: WatchedSeries
     )] {
         var keys = [SeriesKey(subject, measure, isBackward: false), SeriesKey(subject, measure, isBackward: true)]

@@ -56,6 +56,7 @@ enum ControlRoutes {
         "/v1/forecast/accuracy": Route(method: "GET", fields: ["key", "measure", "top"]) { query, _ throws(ControlQuery.Fault) in
             try forecastAccuracy(query)
         },
+        "/v1/profile": Route(method: "GET", fields: ["key", "measure"]) { query, _ throws(ControlQuery.Fault) in try profile(query) },
         "/v1/anomalies": Route(method: "GET", fields: ["since"]) { query, _ throws(ControlQuery.Fault) in try anomalies(query) },
         "/v1/anomalies/events": Route(method: "GET") { _, _ in { try anomalyEvents($0) } },
         "/v1/anomalies/judge": Route(method: "POST", fields: ["id", "verdict"]) { query, request throws(ControlQuery.Fault) in

@@ -22,6 +22,8 @@ public struct SeriesDetector: Sendable {
     public static let defaultThreshold = 2.5
     /// After an alert others wait for this part of the values so far, at least and at most this many.
     static let repose = (part: 0.05, fewest: 20, most: 150)
+    /// Times the strength of the last alert.
+    static let much = 4.0
     private static let largest = 1e100
 
     public let threshold: Double
@@ -33,6 +35,7 @@ public struct SeriesDetector: Sendable {
     private var runs = Runs()
     private var episode: Episode?
     private var sinceAlert = Int.max / 2
+    private var lastStrength = 0.0
     /// The first of the values outside what is expected that reach to the last one.
     private var outsideSince: Int64?
 
@@ -98,8 +101,10 @@ public struct SeriesDetector: Sendable {
         sinceAlert += 1
         guard strength >= threshold else { return }
         let repose = min(max(Int(Self.repose.part * Double(unusualness.count)), Self.repose.fewest), Self.repose.most)
-        guard sinceAlert > repose else { return }
+        // What is much stronger than the last one is something else, however soon it comes.
+        guard sinceAlert > repose || (episode == nil && strength > Self.much * lastStrength) else { return }
         sinceAlert = 0
+        lastStrength = strength
         assessment.score = max(0.5, probability(strength))
         guard episode == nil else { return }
         let (view, unlikelihood) = unusualness.strongest

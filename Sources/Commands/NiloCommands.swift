@@ -6,7 +6,8 @@ public enum NiloCommands {
     public static let table = CommandTable(
         version: AgentProcess.version,
         commands: [
-            TopVerb.command, FlowsVerb.command, InterfacesVerb.command, TopologyVerb.command, ForecastVerb.command, AnomaliesVerb.command,
+            TopVerb.command, FlowsVerb.command, InterfacesVerb.command, TopologyVerb.command, ForecastVerb.command, ProfileVerb.command,
+            AnomaliesVerb.command,
             StatusVerb.command,
             RuleVerb.mirror, RuleVerb.sample, RuleVerb.shape, CaptureVerb.command, ApplyVerb.plan, ApplyVerb.apply, ApplyVerb.confirm,
             // Here also: doctor and cleanup.

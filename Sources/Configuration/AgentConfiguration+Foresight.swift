@@ -5,6 +5,8 @@ extension AgentConfiguration {
     public struct Forecast: Sendable, Equatable {
         public static let seriesBounds = 16...100_000
         public static let dayBounds = Duration.seconds(288)...Duration.seconds(86400)
+        /// Seconds.
+        static let dayGrain: Int64 = 288
         public var isOn = true
         /// Series at most.
         public var series = 2000
@@ -30,6 +32,9 @@ extension AgentConfiguration.Forecast {
         decoder.flag(values["enabled"], "forecast.enabled", into: &isOn)
         decoder.integer(values["series"], "forecast.series", in: Self.seriesBounds, into: &series)
         decoder.duration(values["day"], "forecast.day", in: Self.dayBounds, into: &day)
+        if let node = values["day"], day != .seconds(day.components.seconds) || day.components.seconds % Self.dayGrain != 0 {
+            decoder.report(node, "forecast.day", "expected a multiple of \(Self.dayGrain)s, so that an hour has whole steps")
+        }
         decoder.optionalPath(values["state"], "forecast.state", into: &state)
     }
 }

@@ -1,5 +1,6 @@
 import Anomalies
 import Forecasting
+import Profiles
 
 /// All that is kept of one series: its last values, the model fitted to them, how its forecasts did, and what is unusual about it.
 public struct WatchedSeries: Sendable {
@@ -27,6 +28,8 @@ public struct WatchedSeries: Sendable {
     public private(set) var short = StepValues(capacity: capacities.short)
     public private(set) var long = StepValues(capacity: capacities.long)
     public private(set) var record = ForecastRecord()
+    /// What it is usually like.
+    public private(set) var profile: SeriesProfile
     public private(set) var model: ForecastModel?
     /// Made when the last whole step was over; nil where it could not be.
     public private(set) var latestForecast: Forecast?
@@ -49,6 +52,7 @@ public struct WatchedSeries: Sendable {
     init(_ clock: StepClock, isLevel: Bool, threshold: Double) {
         self.clock = clock
         self.isLevel = isLevel
+        profile = SeriesProfile(calendar: clock.calendar)
         stepMeter = StepMeter(length: clock.step)
         shortMeter = StepMeter(length: clock.short)
         longMeter = StepMeter(length: clock.long)
@@ -66,7 +70,7 @@ public struct WatchedSeries: Sendable {
     }
 
     public var bytes: Int {
-        values.bytes + short.bytes + long.bytes + record.bytes + detector.bytes + MemoryLayout<Self>.stride
+        values.bytes + short.bytes + long.bytes + record.bytes + profile.bytes + detector.bytes + MemoryLayout<Self>.stride
     }
 
     // MARK: Seconds
@@ -75,6 +79,7 @@ public struct WatchedSeries: Sendable {
         var turn = Turn()
         latest = value
         measuredAt = end
+        if let value { profile.observe(second: Float(value), at: end) }
         if let value, value != 0 { activeAt = end }
         measure(value, for: duration, at: end, into: &turn)
         if let step = shortMeter.add(value, for: duration, at: end) { short.set(step.index, Float(step.value)) }
@@ -86,6 +91,7 @@ public struct WatchedSeries: Sendable {
             if step.index < values.end - 1 { record.forget(after: step.index) }
             values.set(step.index, Float(step.value))
             record.settle(step.index, Float(step.value))
+            profile.append(Float(step.value), at: step.index * Int64(clock.step))
             stepsSinceFit = stepsSinceFit == .max ? .max : stepsSinceFit + 1
             turn.closedStep = true
         }
@@ -143,6 +149,14 @@ public struct WatchedSeries: Sendable {
     mutating func replay(_ past: [Past], hours: [Float] = [], hoursEnd: Int64 = 0) {
         var told = WatchedSeries(clock, isLevel: isLevel, threshold: detector.threshold)
         var turn = Turn()
+        let first = (past.first?.end ?? .max) / Int64(clock.long)
+        for (offset, value) in hours.enumerated() {
+            let hour = hoursEnd - Int64(hours.count - offset)
+            guard hour < first else { break }
+            for step in 0..<Int64(clock.long / clock.step) {
+                told.profile.append(value, at: hour * Int64(clock.long) + step * Int64(clock.step))
+            }
+        }
         for one in past { told.measure(one.value, for: one.duration, at: one.end, into: &turn) }
         // What is not over yet goes on from whichever has seen more of it.
         if let seen = measuredAt, seen > past.last?.end ?? 0 { told.measure(nil, for: 0, at: seen, into: &turn) }
@@ -154,7 +168,7 @@ public struct WatchedSeries: Sendable {
         joined.put(after: told.long)
         joined.put(after: long)
         told.long = joined
-        (values, long, detector, looks, isTelling) = (told.values, told.long, told.detector, told.looks, false)
+        (values, long, profile, detector, looks, isTelling) = (told.values, told.long, told.profile, told.detector, told.looks, false)
         stepsSinceFit = .max
     }
 

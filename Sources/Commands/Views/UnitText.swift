@@ -1,34 +1,19 @@
 import NetworkTypes
+import Reports
 
 /// A value of a series in the unit that the agent tells.
 struct UnitText: Sendable {
     var unit: String
     var numbers: NumberForm
 
-    /// With its unit, aligned in a column.
-    func aligned(_ value: Double) -> String {
-        let amount = max(0, value)
-        switch unit {
-        case "bit/s": return numbers.rate(amount)
-        case "packet/s": return numbers.packetRate(amount)
-        case "B": return numbers.bytes(UInt64(min(amount, 1e18)))
-        case "B/s": return numbers.bytes(UInt64(min(amount, 1e18))) + "/s"
-        case "%": return numbers == .exact ? "\(amount)" : "\(Self.tenths(amount)) %"
-        default: return numbers.count(UInt64(min(amount, 1e18)))
-        }
-    }
+    /// Aligned in a column.
+    func aligned(_ value: Double) -> String { numbers == .exact ? exact(value) : AmountText(unit: unit).aligned(value) }
 
-    func text(_ value: Double) -> String {
-        let all = aligned(value)
-        let start = all.firstIndex { $0 != " " } ?? all.startIndex
-        let end = all.lastIndex { $0 != " " } ?? all.startIndex
-        return all.isEmpty ? all : String(all[start...end])
-    }
+    /// Amid text.
+    func text(_ value: Double) -> String { numbers == .exact ? "\(exact(value)) \(unit)" : AmountText(unit: unit).text(value) }
 
-    private static func tenths(_ value: Double) -> String {
-        let whole = Int((min(value, 1e6) * 10).rounded())
-        return "\(whole / 10).\(whole % 10)"
-    }
+    /// Percents with their parts, all else whole.
+    private func exact(_ value: Double) -> String { unit == "%" ? "\(max(0, value))" : "\(UInt64(min(max(0, value), 1e18).rounded()))" }
 }
 
 /// Two places after the point.
