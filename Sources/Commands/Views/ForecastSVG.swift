@@ -21,8 +21,11 @@ struct ForecastSVG {
 
     var text: String {
         let panel = Self.top + Self.plotHeight + Self.bottom
-        let height = panel * Double(report.directions.count)
-        let panels = report.directions.enumerated().map { drawn($0.element, at: panel * Double($0.offset)) }.joined()
+        // Of two directions one may have nothing at all.
+        let busy = report.directions.filter { ($0.past.compactMap { $0 } + ($0.quantiles ?? []).map { $0[10] }).contains { $0 > 0 } }
+        let shown = busy.isEmpty ? report.directions : busy
+        let height = panel * Double(shown.count)
+        let panels = shown.enumerated().map { drawn($0.element, at: panel * Double($0.offset)) }.joined()
         return """
             <?xml version="1.0" encoding="UTF-8"?>
             <svg xmlns="http://www.w3.org/2000/svg" width="\(number(Self.width))" height="\(number(height))" \
@@ -63,7 +66,7 @@ struct ForecastSVG {
             let told = "\(Duration.seconds(score.leadSeconds).plain) ahead lately: \(percent(score.within90)) within 5 to 95 %"
             text += words(Self.width - Self.right, y + 24, told, "text-anchor=\"end\" fill=\"#4a5560\"")
         }
-        text += grid(scale, unit)
+        text += legend(direction.earlier, y + 38) + grid(scale, unit)
         for one in direction.earlier.sorted(by: { $0.leadSeconds > $1.leadSeconds }) { text += band(one, scale) }
         text += fan(quantiles, scale) + line(direction.past, scale)
         let now = number(scale.x(0))
@@ -71,6 +74,18 @@ struct ForecastSVG {
             "<path d=\"M\(now) \(number(y + Self.top))V\(number(y + Self.top + Self.plotHeight))\" stroke=\"#8a929b\" stroke-dasharray=\"3 3\"/>\n"
         text += words(scale.x(0), y + Self.top + Self.plotHeight + 16, clock(0), "text-anchor=\"middle\" fill=\"#1d2329\"")
         return text
+    }
+
+    private func legend(_ earlier: [ForecastReport.Earlier], _ y: Double) -> String {
+        earlier.filter { $0.bands.count > 1 }.enumerated().map { place, one in
+            words(
+                Self.width - Self.right - Double(place) * 150, y, "■ forecast \(Duration.seconds(one.leadSeconds).plain) before",
+                "text-anchor=\"end\" fill=\"\(colour(one))\"")
+        }.joined()
+    }
+
+    private func colour(_ earlier: ForecastReport.Earlier) -> String {
+        earlier.leadSeconds > 12 * report.stepSeconds ? "#cc79a7" : "#e69f00"
     }
 
     private func grid(_ scale: Scale, _ unit: UnitText) -> String {
@@ -128,7 +143,7 @@ struct ForecastSVG {
         let bands = earlier.bands.filter { $0.stepsAgo <= scale.past }.sorted { $0.stepsAgo > $1.stepsAgo }
         guard bands.count > 1 else { return "" }
         func x(_ band: ForecastReport.Earlier.Band) -> String { number(scale.x(1 - band.stepsAgo)) }
-        let colour = earlier.leadSeconds > 12 * report.stepSeconds ? "#cc79a7" : "#e69f00"
+        let colour = colour(earlier)
         let up = bands.map { "\(x($0)) \(number(scale.y($0.high)))" }
         let down = bands.reversed().map { "\(x($0)) \(number(scale.y($0.low)))" }
         let title = "what was forecast \(Duration.seconds(earlier.leadSeconds).plain) before: 5 to 95 %"
