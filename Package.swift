@@ -91,7 +91,7 @@ let commands: [Target] = [  // 7
         name: "nilo-bench",
         dependencies: [
             "API", "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows",
-            "Netlink", "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
+            "Foresight", "Netlink", "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),

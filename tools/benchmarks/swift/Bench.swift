@@ -7,7 +7,7 @@ import Glibc
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
     static let suites: [String: [Measurement]] = [
         "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "storage": storage, "applications": applications,
-        "topology": topology,
+        "topology": topology, "series": series,
     ]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
@@ -21,6 +21,7 @@ import Glibc
 
     static let applications: [Measurement] = [("captures", measureApplications)]
     static let topology: [Measurement] = [("scale", measureTopologyScale), ("events", measureTopologyEvents)]
+    static let series: [Measurement] = [("watched", measureWatchedSeries)]
     static let shape: [Measurement] = [
         ("rates", measureRates), ("fairness", measureFairness), ("classes", measureClasses), ("unrelated", measureUnrelated),
         ("updates", measureUpdates),

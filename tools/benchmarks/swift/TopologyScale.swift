@@ -108,7 +108,7 @@ private struct TopologyLoad {
 }
 
 /// Bytes of this process in memory (proc_pid_statm(5)).
-private func residentMemory() throws -> Int {
+func residentMemory() throws -> Int {
     guard let words = text(of: "/proc/self/statm")?.split(separator: " "), words.count > 1, let pages = Int(words[1]) else {
         throw BenchError("cannot read /proc/self/statm")
     }
