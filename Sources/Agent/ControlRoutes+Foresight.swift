@@ -113,11 +113,16 @@ extension ControlRoutes {
         guard id > 0 else { throw ControlQuery.Fault(field: "id", value: nil, reason: "it has to be given") }
         let verdict = try query.choice("verdict", standard: Incident.Verdict.seen)
         return { agent in
-            guard try agent.foresight().incidents.judge(id, verdict) else {
+            let incidents = try agent.foresight().incidents
+            guard incidents.book[id] != nil else {
                 throw TopologyRefusal(status: 404, error: "there is no incident \(id)", hint: "nilo anomalies --since 30d lists them")
             }
             agent.note("incident judged", by: actor(peer), ["incident": LogValue(id), "verdict": LogValue(verdict.rawValue)])
-            return try json(["id": "\(id)", "verdict": verdict.rawValue])
+            // The disk is not waited for here.
+            return later {
+                _ = incidents.judge(id, verdict)
+                return try json(["id": "\(id)", "verdict": verdict.rawValue])
+            }
         }
     }
 
@@ -133,14 +138,17 @@ extension ControlRoutes {
             let incidents = try agent.foresight().incidents
             agent.note(
                 "silence", by: actor(peer), ["pattern": LogValue(pattern), "seconds": LogValue(seconds)])
-            if seconds == 0 {
-                guard incidents.unsilence(pattern) else {
-                    throw TopologyRefusal(status: 404, error: "\(pattern) is not silenced", hint: "nilo anomalies lists what is")
-                }
-                return try json(["pattern": pattern])
+            guard seconds > 0 || incidents.book.silences.contains(where: { $0.pattern == pattern }) else {
+                throw TopologyRefusal(status: 404, error: "\(pattern) is not silenced", hint: "nilo anomalies lists what is")
             }
-            let silence = incidents.silence(pattern, for: .seconds(seconds))
-            return try json(["pattern": pattern, "until": Timestamp(second: silence.until).description])
+            return later {
+                guard seconds > 0 else {
+                    _ = incidents.unsilence(pattern)
+                    return try json(["pattern": pattern])
+                }
+                let silence = incidents.silence(pattern, for: .seconds(seconds))
+                return try json(["pattern": pattern, "until": Timestamp(second: silence.until).description])
+            }
         }
     }
 

@@ -105,7 +105,7 @@ final class IncidentKeeper: Sendable {
         }
     }
 
-    /// What the packets themselves gave away, as an incident's member.
+    /// What the packets themselves gave away, as an incident's member. Waits for the disk.
     func report(_ member: Incident.Member, relations: IncidentBook.Relations, at now: Int64) {
         guard isOn else { return }
         let told = state.withLock { state -> (event: IncidentEvent.Kind, incident: Incident)? in

@@ -61,7 +61,13 @@ extension SeriesKey {
 
     var relations: IncidentBook.Relations {
         var anchors: Set<String> = [subject]
-        if case .link(let link)? = EntityKey(subject) { anchors.formUnion([link.a.description, link.b.description]) }
+        if case .link(let link)? = EntityKey(subject) {
+            for end in [link.a, link.b] {
+                anchors.insert(end.description)
+                // As packets alone tell of it.
+                if case .endpoint(_, let address) = end { anchors.insert("\(address)") }
+            }
+        }
         return .init(subject: subject, anchors: anchors, isWhole: hostGauge != nil, unit: unit)
     }
 
