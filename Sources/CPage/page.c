@@ -28,6 +28,9 @@ static const unsigned char dom_js[] = {
 static const unsigned char events_js[] = {
 #embed "../Page/events.js"
 };
+static const unsigned char fan_js[] = {
+#embed "../Page/fan.js"
+};
 static const unsigned char filter_js[] = {
 #embed "../Page/filter.js"
 };
@@ -39,6 +42,12 @@ static const unsigned char flows_js[] = {
 };
 static const unsigned char force_worker_js[] = {
 #embed "../Page/force-worker.js"
+};
+static const unsigned char forecast_js[] = {
+#embed "../Page/forecast.js"
+};
+static const unsigned char foresight_css[] = {
+#embed "../Page/foresight.css"
 };
 static const unsigned char format_js[] = {
 #embed "../Page/format.js"
@@ -54,6 +63,9 @@ static const unsigned char glyphs_js[] = {
 };
 static const unsigned char index_html[] = {
 #embed "../Page/index.html"
+};
+static const unsigned char incidents_js[] = {
+#embed "../Page/incidents.js"
 };
 static const unsigned char keyboard_js[] = {
 #embed "../Page/keyboard.js"
@@ -79,11 +91,17 @@ static const unsigned char mark_svg[] = {
 static const unsigned char model_js[] = {
 #embed "../Page/model.js"
 };
+static const unsigned char outlook_js[] = {
+#embed "../Page/outlook.js"
+};
 static const unsigned char painter_js[] = {
 #embed "../Page/painter.js"
 };
 static const unsigned char panel_js[] = {
 #embed "../Page/panel.js"
+};
+static const unsigned char profile_js[] = {
+#embed "../Page/profile.js"
 };
 static const unsigned char rows_js[] = {
 #embed "../Page/rows.js"
@@ -134,15 +152,19 @@ static const struct page_file files[] = {
     { "divide.js", "text/javascript; charset=utf-8", divide_js, sizeof(divide_js) },
     { "dom.js", "text/javascript; charset=utf-8", dom_js, sizeof(dom_js) },
     { "events.js", "text/javascript; charset=utf-8", events_js, sizeof(events_js) },
+    { "fan.js", "text/javascript; charset=utf-8", fan_js, sizeof(fan_js) },
     { "filter.js", "text/javascript; charset=utf-8", filter_js, sizeof(filter_js) },
     { "find.js", "text/javascript; charset=utf-8", find_js, sizeof(find_js) },
     { "flows.js", "text/javascript; charset=utf-8", flows_js, sizeof(flows_js) },
     { "force-worker.js", "text/javascript; charset=utf-8", force_worker_js, sizeof(force_worker_js) },
+    { "forecast.js", "text/javascript; charset=utf-8", forecast_js, sizeof(forecast_js) },
+    { "foresight.css", "text/css; charset=utf-8", foresight_css, sizeof(foresight_css) },
     { "format.js", "text/javascript; charset=utf-8", format_js, sizeof(format_js) },
     { "free.js", "text/javascript; charset=utf-8", free_js, sizeof(free_js) },
     { "gauge.js", "text/javascript; charset=utf-8", gauge_js, sizeof(gauge_js) },
     { "glyphs.js", "text/javascript; charset=utf-8", glyphs_js, sizeof(glyphs_js) },
     { "index.html", "text/html; charset=utf-8", index_html, sizeof(index_html) },
+    { "incidents.js", "text/javascript; charset=utf-8", incidents_js, sizeof(incidents_js) },
     { "keyboard.js", "text/javascript; charset=utf-8", keyboard_js, sizeof(keyboard_js) },
     { "labels.js", "text/javascript; charset=utf-8", labels_js, sizeof(labels_js) },
     { "layers.js", "text/javascript; charset=utf-8", layers_js, sizeof(layers_js) },
@@ -151,8 +173,10 @@ static const struct page_file files[] = {
     { "map.js", "text/javascript; charset=utf-8", map_js, sizeof(map_js) },
     { "mark.svg", "image/svg+xml", mark_svg, sizeof(mark_svg) },
     { "model.js", "text/javascript; charset=utf-8", model_js, sizeof(model_js) },
+    { "outlook.js", "text/javascript; charset=utf-8", outlook_js, sizeof(outlook_js) },
     { "painter.js", "text/javascript; charset=utf-8", painter_js, sizeof(painter_js) },
     { "panel.js", "text/javascript; charset=utf-8", panel_js, sizeof(panel_js) },
+    { "profile.js", "text/javascript; charset=utf-8", profile_js, sizeof(profile_js) },
     { "rows.js", "text/javascript; charset=utf-8", rows_js, sizeof(rows_js) },
     { "scene.js", "text/javascript; charset=utf-8", scene_js, sizeof(scene_js) },
     { "sections.js", "text/javascript; charset=utf-8", sections_js, sizeof(sections_js) },

@@ -5,11 +5,13 @@ import { follow } from './events.js';
 import { startFind } from './find.js';
 import { FlowTable } from './flows.js';
 import { layerNames, moment, stamp, when } from './format.js';
+import { goOn, Incidents, IncidentView } from './incidents.js';
 import { pageKeys } from './keyboard.js';
 import { layers } from './layers.js';
 import { colourNames } from './level.js';
 import { MapView } from './map.js';
 import { Model } from './model.js';
+import { OutlookView } from './outlook.js';
 import { Panel } from './panel.js';
 import { SeriesView } from './series.js';
 import { Status } from './status.js';
@@ -28,9 +30,10 @@ const timeline = new Timeline();
 const panel = new Panel(model, map, timeline);
 const flows = new FlowTable();
 const series = new SeriesView();
-const views = { map: null, flows, series };
+const incidents = new Incidents();
+const views = { map: null, flows, series, forecast: new OutlookView(), incidents: new IncidentView(incidents, goTo, showThen) };
 
-// MARK: views, by the address's fragment: #map, #flows&filter=…, #series
+// MARK: views, by the address's fragment: #map, #flows&filter=…, #series, #forecast&key=…, #incidents
 
 function show() {
     const fields = new URLSearchParams(location.hash.slice(1));
@@ -44,9 +47,32 @@ function show() {
     }
     document.body.dataset.view = name;
     document.title = name === 'map' ? 'Nilometer' : `${name[0].toUpperCase()}${name.slice(1)} · Nilometer`;
-    views[name]?.start(fields.get('filter'));
+    views[name]?.start(fields.get('filter') ?? fields.get('key'));
 }
 addEventListener('hashchange', show);
+
+/** From a list elsewhere to a thing on the map. @returns whether it is there. */
+function goTo(key) {
+    if (!model.get(key)) return false;
+    location.hash = '#map';
+    // It has its size when it is shown.
+    addEventListener('hashchange', () => requestAnimationFrame(() => map.reveal(key)), { once: true });
+    return true;
+}
+
+function showThen(at) {
+    location.hash = '#map';
+    timeline.goTo(at);
+}
+
+incidents.addEventListener('change', () => {
+    const [badge, count] = [byId('incident-badge'), incidents.going.length];
+    badge.hidden = !count;
+    badge.replaceChildren(h('span', { 'aria-hidden': 'true' }, count), h('span', { class: 'unseen' }, ` ${goOn(count)}`));
+    badge.title = goOn(count);
+    timeline.setIncidents(incidents.list);
+    panel.setIncidents(incidents.list);
+});
 
 // MARK: the map's controls
 

@@ -59,10 +59,10 @@ export function drawChart(canvas, series, { scale: { top, bottom }, hover = null
         if (isTopFirst || line - highest > 26) mark(context, colour, left, right, highest, -4, format(top));
         if (hasReverse && (!isTopFirst || lowest - line > 24)) mark(context, colour, left, right, lowest, -3, format(bottom));
     }
-    if (hover !== null && hover >= series.from && hover <= series.to) rule2(context, colour.ink, x(hover), upper, lower);
+    if (hover !== null && hover >= series.from && hover <= series.to) upright(context, colour.ink, x(hover), upper, lower);
 }
 
-function rule(context, style, x1, x2, y, dash) {
+export function rule(context, style, x1, x2, y, dash) {
     context.beginPath();
     context.setLineDash(dash);
     context.moveTo(x1, y);
@@ -73,7 +73,7 @@ function rule(context, style, x1, x2, y, dash) {
     context.setLineDash([]);
 }
 
-function rule2(context, style, x, y1, y2) {
+export function upright(context, style, x, y1, y2) {
     context.beginPath();
     context.moveTo(x, y1);
     context.lineTo(x, y2);
@@ -83,7 +83,7 @@ function rule2(context, style, x, y1, y2) {
 }
 
 /** A line of the scale with its number. */
-function mark(context, colour, left, right, y, above, text) {
+export function mark(context, colour, left, right, y, above, text) {
     rule(context, colour.rule, left, right, y, [1, 3]);
     context.textAlign = 'left';
     outlined(context, colour.surface, colour.muted, text, left + 1, y + above);
@@ -117,7 +117,7 @@ function area(context, values, from, step, x, y, line, fill, stroke) {
     flush(values.length);
 }
 
-function axis(context, colour, series, x, left, right, h) {
+export function axis(context, colour, series, x, left, right, h) {
     context.fillStyle = colour.muted;
     context.strokeStyle = colour.rule;
     context.font = face(10);

@@ -19,6 +19,23 @@ export const byteParts = value => scaled(value ?? 0, ['B', 'kB', 'MB', 'GB', 'TB
 export const microsecondParts = value => scaled(value ?? 0, ['µs', 'ms', 's']);
 export const bitRate = value => text(bitRateParts(value));
 export const packetRate = value => text(packetRateParts(value));
+const flowParts = value => scaled(value ?? 0, ['flows', 'k flows', 'M flows']);
+const byteRateParts = value => {
+    const { number, unit } = byteParts(value);
+    return { number, unit: `${unit}/s` };
+};
+const unitParts = {
+    'bit/s': bitRateParts, 'packet/s': packetRateParts, 'B/s': byteRateParts, B: byteParts, flows: flowParts,
+    '%': value => ({ number: (value ?? 0).toFixed(value < 99.95 ? 1 : 0), unit: '%' }),
+};
+/** A value of a series, in the unit that the agent tells. */
+export const partsIn = (unit, value) => (unitParts[unit] ?? (number => scaled(number ?? 0, [unit])))(value);
+export const textIn = (unit, value) => text(partsIn(unit, value));
+/** From one value to another, with the unit once where that is the same. */
+export function rangeIn(unit, low, high) {
+    const [from, to] = [partsIn(unit, Math.max(0, low)), partsIn(unit, high)];
+    return from.unit === to.unit ? `${from.number} – ${text(to)}` : `${text(from)} – ${text(to)}`;
+}
 export const percent = share => `${(share * 100).toFixed(share < 0.0995 ? 1 : 0)} %`;
 /** A count with thin spaces between thousands. */
 export const count = value => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, '\u2009');
@@ -47,6 +64,9 @@ export function span(milliseconds) {
     if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${two(Math.floor(seconds / 60) % 60)} min`;
     return `${Math.floor(seconds / 86400)} d ${Math.floor(seconds / 3600) % 24} h`;
 }
+
+/** A span without parts that are nothing: `1 h`, `2 h 30 min`. */
+export const plainSpan = milliseconds => span(milliseconds).replace(/(?<=[dh]) 0+ (h|min)$/, '').replace(/ 0(\d)/, ' $1');
 
 export const layerNames = {
     physical: 'Hosts', layer2: 'Layer 2', layer3: 'Layer 3', tunnel: 'Tunnels', communication: 'Traffic',

@@ -1,6 +1,7 @@
 // The panel beside the map: what is chosen, in full; the busiest links and latest changes while nothing is; or what a comparison found.
 import { byId, h, measured } from './dom.js';
-import { bitRate, bitRateParts, when } from './format.js';
+import { bitRate, bitRateParts, moment, when } from './format.js';
+import { headline, lasted } from './incidents.js';
 import { busier, utilisation } from './level.js';
 import { changeRow, linkRow, list, name, pressRow, quiet, sign } from './rows.js';
 import { onTheme } from './theme.js';
@@ -9,6 +10,9 @@ import { Thing } from './thing.js';
 const remembered = 40;
 const shownChanges = 14;
 const shownLinks = 8;
+const shownIncidents = 3;
+/** Milliseconds after its end for which an incident is shown here. */
+const lately = 3600000;
 /** These carry what the links beside them carry. */
 const repeating = new Set(['attachment', 'port', 'stack']);
 
@@ -17,6 +21,7 @@ export class Panel {
     #key = null;
     #comparison = null;
     #changes = [];
+    #incidents = [];
     #thing = null;
     /** The lists that are shown while nothing is chosen. */
     #now = null;
@@ -53,6 +58,11 @@ export class Panel {
         this.#fillChanges();
     }
 
+    setIncidents(incidents) {
+        this.#incidents = incidents;
+        this.#fillIncidents();
+    }
+
     #modelChanged(what) {
         if (this.#thing) {
             // What has vanished stays open as it was last known.
@@ -65,21 +75,35 @@ export class Panel {
 
     #fill() {
         const { model } = this.parts;
+        const forecast = this.#thing?.key === this.#key ? this.#thing.forecast : null;
         this.#thing = this.#now = null;
         const isChosen = Boolean(this.#key && model.get(this.#key));
         this.#place.classList.toggle('chosen', isChosen);
         if (isChosen) {
-            this.#thing = new Thing(this.#key, this.parts);
+            this.#thing = new Thing(this.#key, this.parts, forecast);
             this.#place.replaceChildren(...this.#thing.elements);
         } else if (this.#comparison) this.#fillComparison(this.#comparison);
         else this.#fillNow();
     }
 
     #fillNow() {
-        this.#now = { busiest: list([]), changes: list([]) };
-        this.#place.replaceChildren(h('h2', {}, 'Busiest links'), this.#now.busiest, h('h2', {}, 'Latest changes'), this.#now.changes);
+        this.#now = { incidents: h('div', { class: 'unusual' }), busiest: list([]), changes: list([]) };
+        this.#place.replaceChildren(
+            this.#now.incidents, h('h2', {}, 'Busiest links'), this.#now.busiest, h('h2', {}, 'Latest changes'), this.#now.changes);
+        this.#fillIncidents();
         this.#fillBusiest();
         this.#fillChanges();
+    }
+
+    /** Those that go on, else the latest of the last hour. */
+    #fillIncidents() {
+        if (!this.#now || this.#now.incidents.contains(document.activeElement)) return;
+        const recent = this.#incidents.filter(({ end, verdict }) => !verdict && (!end || Date.now() - moment(end) < lately));
+        const going = recent.filter(incident => !incident.end);
+        const shown = (going.length ? going : recent).slice(0, shownIncidents);
+        const rows = shown.map(incident => h('li', {}, h('a', { class: `row ${incident.end ? '' : 'going'}`, href: '#incidents' },
+            name(headline(incident)), quiet(lasted(incident), 'wide'))));
+        this.#now.incidents.replaceChildren(...(rows.length ? [h('h2', {}, going.length ? 'Unusual now' : 'Unusual lately'), list(rows)] : []));
     }
 
     #fillBusiest() {

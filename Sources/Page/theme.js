@@ -43,7 +43,11 @@ export function colours() {
     return cached;
 }
 
-export const onTheme = listener => listeners.add(listener);
+/** @returns what ends it. */
+export function onTheme(listener) {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+}
 
 export function startTheme() {
     byId('theme').addEventListener('click', () => choose(order[(order.indexOf(chosen()) + 1) % order.length]));

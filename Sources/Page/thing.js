@@ -1,16 +1,20 @@
 // One entity or link in full: load, ends, attributes, what is in it, links, flows and changes. The latter are asked for when it is opened.
 import { get } from './api.js';
 import { drawChart, scaleOf } from './chart.js';
-import { byId, h, measured } from './dom.js';
+import { Forecast } from './forecast.js';
+import { byId, h, measured, toggles } from './dom.js';
 import {
     attribute, bitRate, bitRateParts, microsecondParts, moment, packetRateParts, percent, place, span, stamp, when,
 } from './format.js';
 import { busier, flood, silt, utilisation } from './level.js';
+import { gauges } from './outlook.js';
 import { changedWords, linkRow, list, name, pressRow, quiet, sign } from './rows.js';
 import { describe } from './words.js';
 
 const charted = 15 * 60000;
 const remembered = 86400000;
+/** Kinds of entities that are watched, whose series are forecast. */
+const watched = new Set(['interface', 'network', 'application']);
 
 export class Thing {
     #load = h('dl', { class: 'facts' });
@@ -19,14 +23,15 @@ export class Thing {
     #history = h('div', {});
     #draw = null;
 
-    constructor(key, { model, map, timeline }) {
+    /** @param forecast of the same thing, from before it changed; null for none. */
+    constructor(key, { model, map, timeline }, forecast = null) {
         Object.assign(this, { key, model, map, timeline });
         const thing = model.get(key);
         const isLink = model.isLink(key);
         this.signature = this.#state();
         this.elements = [
             this.#head(thing), thing.load ? this.#load : null, this.#chart, isLink ? this.#ends(thing) : null, this.#facts(thing),
-            isLink ? null : this.#inside(), isLink ? null : this.#links(), this.#flows, this.#history,
+            isLink ? null : this.#inside(), isLink ? null : this.#links(), this.#ahead(thing, isLink, forecast), this.#flows, this.#history,
             h('p', { class: 'key quiet', title: 'key' }, key),
         ].filter(Boolean);
         this.updateLoad();
@@ -124,6 +129,24 @@ export class Thing {
         const other = link => this.model.qualified(own.has(link.from) ? link.to : link.from);
         const rows = links.slice(0, 12).map(link => linkRow(this.map, link, other(link)));
         return h('div', {}, h('h3', {}, `Links (${links.length})`), list(rows));
+    }
+
+    /** What it is expected to do; of the agent's own host also how busy that will be. */
+    #ahead(thing, isLink, forecast) {
+        const isHost = thing.kind === 'host' && thing.attributes.kernel !== undefined;
+        if (!isHost && !(isLink ? thing.load : watched.has(thing.kind))) return null;
+        this.forecast = forecast ?? new Forecast(isHost ? 'total' : this.key);
+        const larger = h('a', {}, 'Larger, and how such forecasts did');
+        const point = () => { larger.href = `#forecast&key=${encodeURIComponent(this.forecast.key)}`; };
+        point();
+        const choice = h('div', { class: 'choice gauges', role: 'group', 'aria-label': 'Forecast of' });
+        if (isHost) {
+            toggles(choice, gauges, value => value === this.forecast.key, value => {
+                this.forecast.show(value);
+                point();
+            });
+        }
+        return h('div', {}, h('h3', {}, 'Forecast'), isHost ? choice : null, this.forecast.element, h('p', {}, larger));
     }
 
     async #chartOf(capacity) {

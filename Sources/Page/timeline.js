@@ -1,5 +1,5 @@
 // The history: all traffic as a river's hydrograph, the changes as marks above it, and a slider over both that chooses the moment the map
-// shows; a second slider for the moment it is compared with.
+// shows; a second slider for the moment it is compared with. Incidents are as long as they took.
 import { get } from './api.js';
 import { marks } from './chart.js';
 import { byId, face, fitted, h } from './dom.js';
@@ -18,6 +18,7 @@ export class Timeline extends EventTarget {
     since = null;
     #values = [];
     #changes = [];
+    #incidents = [];
     #playing = false;
     #busy = false;
 
@@ -46,8 +47,8 @@ export class Timeline extends EventTarget {
             ...windows.map(([seconds, text]) => h('option', { value: seconds, selected: seconds === this.#length }, text)));
         this.track = h('div', { class: 'track', onpointerdown: event => this.#pressed(event) }, this.canvas, this.sinceSlider, this.slider);
         byId('timeline').replaceChildren(
-            h('div', { class: 'buttons' }, button('‹', 'To the change before', () => this.#step(-1)), this.play,
-                button('›', 'To the change after', () => this.#step(1))),
+            h('div', { class: 'buttons' }, button('‹', 'To the change or incident before', () => this.#step(-1)), this.play,
+                button('›', 'To the change or incident after', () => this.#step(1))),
             this.track, h('div', { class: 'buttons' }, this.text, this.now, this.compareButton, choice));
         this.#show();
     }
@@ -68,6 +69,12 @@ export class Timeline extends EventTarget {
             this.#changes = history.value.changes.map(change => ({ at: moment(change.at), change: change.change }));
             this.dispatchEvent(new CustomEvent('history', { detail: history.value.changes }));
         }
+        this.#draw();
+    }
+
+    /** @param incidents of the API. */
+    setIncidents(incidents) {
+        this.#incidents = incidents.map(({ start, end, verdict }) => ({ start: moment(start), end: end ? moment(end) : null, verdict }));
         this.#draw();
     }
 
@@ -136,7 +143,7 @@ export class Timeline extends EventTarget {
 
     #step(by) {
         const at = this.at ?? Date.now();
-        const moments = this.#changes.map(change => change.at);
+        const moments = [...this.#changes.map(change => change.at), ...this.#incidents.map(incident => incident.start)].sort((a, b) => a - b);
         const found = by < 0 ? moments.filter(m => m < at - 1500).at(-1) : moments.find(m => m > at + 1500);
         this.goTo(found ? found + 500 : by < 0 ? this.#window.from : null);
     }
@@ -201,6 +208,7 @@ export class Timeline extends EventTarget {
             context.fillStyle = colour[change.change];
             context.fillRect(Math.round(x(change.at)), 3, 1.5, 7);
         }
+        this.#drawIncidents(context, colour, x, upper, lower, w);
         this.#drawHands(context, colour, x, lower, w);
     }
 
@@ -225,6 +233,20 @@ export class Timeline extends EventTarget {
         context.globalAlpha = 0.5;
         context.fill();
         context.globalAlpha = 1;
+    }
+
+    /** As long as they took; what people called no incident is faint. */
+    #drawIncidents(context, colour, x, upper, lower, w) {
+        for (const { start, end, verdict } of this.#incidents) {
+            const [left, right] = [x(start), Math.min(w, x(end ?? Date.now()))];
+            if (right < 0 || left > w) continue;
+            const width = Math.max(3, right - left);
+            context.fillStyle = verdict === 'false-alarm' ? colour.faint : colour.flood;
+            context.globalAlpha = 0.16;
+            context.fillRect(left, upper, width, lower - upper);
+            context.globalAlpha = 1;
+            context.fillRect(left, lower, width, 3);
+        }
     }
 
     /** Where the map stands, and what it is compared with. */

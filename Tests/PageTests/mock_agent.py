@@ -17,13 +17,14 @@ import argparse
 import datetime
 import json
 import pathlib
-import re
 import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from flows import MEASURES, Filter, FilterError, flow_rows
+from foresight import Foresight
 from network import LAYERS, Network
+from query import FIELDS, Fault, Query
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "Sources/Page"
 LIBRARY = {f"d3-{name}.js": pathlib.Path(f"/usr/share/nodejs/d3-{name}/dist/d3-{name}.min.js")
@@ -41,16 +42,11 @@ def stamp(moment):
     return whole.strftime("%Y-%m-%dT%H:%M:%S.") + f"{whole.microsecond:06d}Z"
 
 
-class Fault(Exception):
-    def __init__(self, status, error, **members):
-        super().__init__(error)
-        self.status, self.body = status, dict(error=error, **members)
-
-
 class Agent:
     def __init__(self, large, token, library):
         self.started = time.time() - 3 * 3600
         self.network = Network(large, born=self.started - PAST)
+        self.foresight = Foresight(self.network, stamp)
         self.token, self.library = token, library
 
     def epoch(self, moment):
@@ -203,55 +199,6 @@ def mixed_gap(name):
     return len(name) % 7 == 3
 
 
-FIELDS = {
-    "/v1/topology": ("at", "network", "layer", "top"), "/v1/topology/diff": ("from", "to", "network", "layer"),
-    "/v1/topology/history": ("from", "to", "key", "top"), "/v1/networks": (), "/v1/events": ("network",), "/v1/status": (),
-    "/v1/series": ("key", "kind", "from", "to", "step", "top", "network", "measure"), "/v1/flows": ("filter", "sort", "reverse", "top"),
-}
-
-
-class Query:
-    def __init__(self, path, text):
-        pairs = urllib.parse.parse_qsl(text, keep_blank_values=True)
-        self.values = dict(pairs)
-        for name in self.values:
-            if name not in FIELDS[path]:
-                raise Fault(400, f"{name}: there is no such field", field=name, reason="there is no such field")
-        if len(pairs) > len(self.values):
-            raise Fault(400, "query: a field is given more than once", field="query", reason="a field is given more than once")
-
-    def text(self, name):
-        return self.values.get(name)
-
-    def bad(self, name, reason):
-        value = self.values[name]
-        return Fault(400, f"{name} \"{value}\": {reason}", field=name, value=value, reason=reason)
-
-    def moment(self, name, standard=None):
-        if name not in self.values:
-            return standard
-        text = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z", self.values[name])
-        try:
-            moment = datetime.datetime.fromisoformat(text[1] + "+00:00").timestamp() + float(text[2] or 0) if text else None
-        except ValueError:
-            moment = None
-        if moment is None:
-            raise self.bad(name, "it is a time as 2026-01-31T12:00:00Z")
-        return moment
-
-    def number(self, name, low, high, standard):
-        if name not in self.values:
-            return standard
-        if not self.values[name].isascii() or not self.values[name].isdigit() or not low <= int(self.values[name]) <= high:
-            raise self.bad(name, f"it is a number from {low} to {high}")
-        return int(self.values[name])
-
-    def choice(self, name, choices, standard=None):
-        if name in self.values and self.values[name] not in choices:
-            raise self.bad(name, "it is one of " + ", ".join(choices))
-        return self.values.get(name, standard)
-
-
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -311,6 +258,15 @@ class Handler(BaseHTTPRequestHandler):
                 raise Fault(400, "step: more than 5000 points", field="step", reason="more than 5000 points")
             answer = agent.series(start, end, step, query.text("key"), kind, query.number("top", 1, 100, 12), network,
                                   query.choice("measure", ("bits", "packets"), "bits"))
+        elif path == "/v1/forecast":
+            answer = agent.foresight.forecast(now, query.text("key") or "total", query.choice("measure", ("bits", "packets"), "bits"),
+                                              query.choice("span", ("minutes", "day", "week"), "day"))
+        elif path == "/v1/forecast/accuracy":
+            answer = agent.foresight.accuracy(query.number("top", 1, 100000, 20))
+        elif path == "/v1/profile":
+            answer = agent.foresight.profile(now, query.text("key") or "total", query.choice("measure", ("bits", "packets"), "bits"))
+        elif path == "/v1/anomalies":
+            answer = agent.foresight.anomalies(now, query.moment("since", now - 3600))
         else:
             answer = agent.flows(query.text("filter") or "", query.choice("sort", tuple(MEASURES), "rate"),
                                  query.choice("reverse", ("0", "1"), "0") == "1", query.number("top", 1, 1000000, 20))

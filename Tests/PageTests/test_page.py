@@ -14,63 +14,23 @@ Exit status 0: nothing failed.
 """
 import argparse
 import os
-import contextlib
 import pathlib
 import sys
-import threading
 import time
 
 try:
-    from browser import Browser, PageError, find_browser
+    from browser import PageError, find_browser
 except ModuleNotFoundError as missing:
     print(f"skipped: {missing.name} is not installed")
     sys.exit(0)
-from mock_agent import LIBRARY, Server
+import foresight_checks
+import page
+from mock_agent import LIBRARY
+from page import expect, press, shown, view
 
-VIEWS = ("map", "flows", "series")
+VIEWS = ("map", "flows", "series", "forecast", "incidents")
 FRAME_LIMIT = 100  # milliseconds
 options = None
-
-
-@contextlib.contextmanager
-def serving(**what):
-    server = Server(**what)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@contextlib.contextmanager
-def shown(width=1280, height=800, phone=False, path="", **what):
-    """A browser with the page open, and its server; the map is drawn when it begins."""
-    with serving(**what) as server, Browser(width, height) as browser:
-        browser.resize(width, height, phone)
-        browser.open((options.address or server.address) + path)
-        if not what.get("token"):
-            browser.wait_for("document.querySelector('#status').dataset.state === 'live'", what="the agent to be live")
-        browser.server = server
-        yield browser
-
-
-def view(browser, name):
-    browser.evaluate(f"location.hash = '#{name}'")
-    browser.wait_for(f"!document.getElementById('{name}').hidden")
-    time.sleep(0.8)
-
-
-def expect(condition, words):
-    if not condition:
-        raise AssertionError(words)
-
-
-def press(browser, selector):
-    """A click where a person would, in the middle of an element."""
-    box = browser.evaluate(f"(e => {{ e.scrollIntoView({{block: 'nearest', inline: 'nearest'}}); const b = e.getBoundingClientRect();"
-                           f"return [b.x + b.width / 2, b.y + b.height / 2]; }})(document.querySelector({selector!r}))")
-    browser.click(*box)
 
 
 # MARK: checks
@@ -103,6 +63,7 @@ def check_strict_policy():
 def check_keyboard_order():
     """Tab comes to every control once, in the order of reading, and each shows that it has the focus."""
     with shown() as browser:
+        browser.wait_for("document.querySelectorAll('.panel .rows li').length > 5 && document.querySelector('.panel .unusual .row')")
         wanted = browser.evaluate("""[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
             .filter(e => e.offsetParent && !e.disabled && e.tabIndex >= 0).length""")
         reached, unseen = set(), []
@@ -202,8 +163,9 @@ def check_hostile_names():
         browser.key("Enter")
         browser.wait_for("document.querySelector('.panel.chosen h2')", 5)
         time.sleep(0.7)
-        for name in ("flows", "series"):
+        for name in ("flows", "series", "forecast", "incidents"):
             view(browser, name)
+        expect(browser.evaluate("document.querySelector('.incident h3').textContent").startswith(f"level: {hostile}"), "the incident is not called so")
         expect(browser.evaluate("window.broken") is None, "a name was run")
         expect(browser.evaluate("document.images.length") == images, "a name became an image")
         expect(browser.evaluate("document.querySelector('.panel h2').textContent") == hostile, "the name is not shown as it is")
@@ -362,25 +324,28 @@ def take_screenshots(folder):
         press(browser, '#arrangement [data-value="free"]')
         time.sleep(6)
         browser.screenshot(f"{folder}/free.png")
-        for name in ("flows", "series"):
+        for name in VIEWS[1:]:
             view(browser, name)
             time.sleep(1)
             browser.screenshot(f"{folder}/{name}.png")
         browser.prefer("dark")
         time.sleep(0.5)
-        browser.screenshot(f"{folder}/series-dark.png")
+        for name in VIEWS[2:]:
+            view(browser, name)
+            browser.screenshot(f"{folder}/{name}-dark.png")
     with shown(360, 740, phone=True) as browser:
         time.sleep(3)
         browser.screenshot(f"{folder}/phone-map.png")
-        for name in ("flows", "series"):
+        for name in VIEWS[1:]:
             view(browser, name)
             browser.screenshot(f"{folder}/phone-{name}.png")
 
 
-NEED_MOCK = (check_hostile_names, check_token, check_without_library, check_agent_gone, check_frame_times, check_history, check_filter, check_keys_on_the_map)
+NEED_MOCK = (check_hostile_names, check_token, check_without_library, check_agent_gone, check_frame_times, check_history, check_filter, check_keys_on_the_map,
+             *foresight_checks.CHECKS)
 CHECKS = (check_no_complaints, check_strict_policy, check_keyboard_order, check_keys_on_the_map, check_everything_has_a_name, check_contrast,
           check_phone, check_hostile_names, check_token, check_without_library, check_agent_gone, check_filter, check_history,
-          check_frame_times)
+          *foresight_checks.CHECKS, check_frame_times)
 
 
 def main():
@@ -390,6 +355,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--address")
     options = parser.parse_args()
+    page.address = options.address
     if not find_browser():
         print("skipped: neither chromium-headless-shell nor chromium is installed")
         return 0
