@@ -40,7 +40,10 @@ extension ControlRoutes {
             let thread = try agent.foresight()
             let snapshot = try agent.knownTopology().snapshot
             return later {
-                let found = try watched(try snapshot.seriesSubject(text), measure, thread)
+                let subject = try snapshot.seriesSubject(text)
+                guard let found = try? watched(subject, measure, thread) else {
+                    return try json(try unwatched(SeriesKey(subject, measure, isBackward: false), snapshot, thread))
+                }
                 // The widest that there is enough of.
                 let chosen =
                     span
@@ -55,6 +58,25 @@ extension ControlRoutes {
                         directions: found.map { $0.series.report($0.key, chosen, steps: steps, thread.clock) }))
             }
         }
+    }
+
+    /// Of what has just come, or does not last, there is nothing to say; of what is not there that is an error.
+    private static func unwatched(_ key: SeriesKey, _ snapshot: Snapshot, _ thread: ForesightThread) throws -> ForecastReport {
+        let isThere =
+            switch EntityKey(key.subject) {
+            case .node(let node)?: snapshot.id(of: node) != nil
+            case .link(let link)?: snapshot.id(of: link) != nil
+            case nil: false
+            }
+        guard isThere else {
+            _ = try watched(key.subject, key.measure, thread)
+            throw TopologyRefusal.notYet
+        }
+        var direction = ForecastReport.Direction(direction: key.direction, steps: 0, measured: 0, latest: nil, past: [])
+        direction.abstention = "it is not watched: it has no traffic, has just come, or does not last"
+        return ForecastReport(
+            from: Timestamp.now.description, stepSeconds: thread.clock.step, key: key.subject, name: key.name, unit: key.unit,
+            levels: Forecast.levels, directions: [direction])
     }
 
     static func forecastAccuracy(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {

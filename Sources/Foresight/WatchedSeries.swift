@@ -64,8 +64,12 @@ public struct WatchedSeries: Sendable {
     public var anomaly: Anomaly? { isTelling ? detector.current.map(inOurTime) : nil }
 
     /// What a step of the last hour had: the median; nil where nothing is known.
-    public var usual: Double? {
-        let known = values.all.suffix(12).filter { !$0.isNaN }.sorted()
+    public var usual: Double? { usual(before: .max) }
+
+    /// The same of the hour before a second.
+    public func usual(before second: Int64) -> Double? {
+        let end = min(values.end, second / Int64(clock.step))
+        let known = (end - 12..<end).map { values[$0] }.filter { !$0.isNaN }.sorted()
         return known.isEmpty ? nil : Double(known[known.count / 2])
     }
 

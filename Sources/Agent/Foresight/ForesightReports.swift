@@ -37,8 +37,8 @@ extension WatchedSeries {
         do throws(ForecastAbstention) {
             let forecast = try forecast(span, steps: steps ?? Self.horizon(of: span), clock)
             report.quantiles = (1...forecast.steps).map { step in
-                // Nothing that is counted is ever below nothing, whatever a model makes of noise.
-                Forecast.levels.indices.map { max(0, Double(forecast[step, $0])) }
+                // Nothing that is counted is ever below nothing, and no share above all, whatever a model makes of noise.
+                Forecast.levels.indices.map { min(max(0, Double(forecast[step, $0])), key.unit == "%" ? 100 : .infinity) }
             }
             report.basis = forecast.basis.words
             report.errorAgainstNaive = forecast.basis.errorAgainstNaive.isFinite ? forecast.basis.errorAgainstNaive : nil

@@ -95,10 +95,13 @@ final class IncidentKeeper: Sendable {
 
     private func explain(_ ids: [Int], _ state: inout State, at now: Int64, _ series: (String) -> WatchedSeries?) {
         for id in ids {
-            guard let incident = state.book[id], incident.end == nil else { continue }
+            // What became of disks says nothing about who talks.
+            guard let incident = state.book[id], incident.end == nil,
+                incident.members.contains(where: { SeriesKey($0.key)?.hostGauge == nil })
+            else { continue }
             let contributors = state.memory.contributors(over: Int(max(1, now - incident.start))) { key in
                 [false, true].reduce(0) { sum, isBackward in
-                    sum + (series(SeriesKey(key, .bits, isBackward: isBackward).text)?.usual ?? 0)
+                    sum + (series(SeriesKey(key, .bits, isBackward: isBackward).text)?.usual(before: incident.start) ?? 0)
                 }
             }
             state.book.explain(id, contributors)
@@ -185,7 +188,8 @@ extension Incident.Member {
     init(_ key: String, _ anomaly: Anomaly) {
         self.init(
             key: key, kind: anomaly.kind.rawValue, start: anomaly.start, end: anomaly.end, probability: anomaly.probability,
-            unlikelihood: anomaly.unlikelihood,
+            // A tail that was fitted to calm values says absurd things of others.
+            unlikelihood: min(anomaly.unlikelihood, 99),
             expected: anomaly.expected.map { .init(value: $0.value, low: $0.low, high: $0.high) }, extreme: anomaly.extreme)
     }
 
