@@ -20,9 +20,12 @@ struct BacktestRows {
     let totalWeight: Double
     /// The place of each target in the series.
     let targets: [Int]
-    /// Each row's block of time, 0 ..< `blocks`.
+    /// Each row's block of time.
     let blockOf: [Int]
-    let blocks: Int
+    /// Blocks of time that a regression is tested on without having seen them.
+    static let blocks = 6
+    /// Errors that are as good as independent: targets closer than the horizon share what surprised them, and old ones count less.
+    let independentCount: Double
 
     /// - Parameter isMissing: per value of the series; empty if none is.
     /// - Returns: nil if there are fewer than 8 origins.
@@ -53,17 +56,18 @@ struct BacktestRows {
                 recency *= decay
             }
         }
-        let blocks = view.day > 0 ? max(4, min(12, available / view.day)) : 6
         self.horizon = horizon
         self.count = count
         self.available = available
         self.x = x
         self.y = y
         self.weights = weights
-        self.totalWeight = max(weights.reduce(0, +), 1e-12)
+        let totalWeight = max(weights.reduce(0, +), 1e-12)
+        self.totalWeight = totalWeight
+        let squares = weights.reduce(1e-30) { $0 + $1 * $1 }
+        independentCount = totalWeight * totalWeight / squares * min(1, Double(available) / Double(count) / Double(horizon))
         self.targets = targets
-        self.blocks = blocks
-        self.blockOf = (0..<count).map { $0 * blocks / count }
+        self.blockOf = (0..<count).map { $0 * Self.blocks / count }
     }
 
     /// What is left of the targets after a linear combination of the features.

@@ -41,7 +41,8 @@ struct HorizonModel: Hashable, Sendable {
         var losses = [rows.loss(errors[0]) * (1 - 0.15 * doubt)]
         if view.day > 0 {
             let strength = view.spread * view.spread * doubt * doubt / 0.06
-            let first = NormalEquations(rows, weights: robustWeights(rows, rows.y, spread: view.spread))
+            // The start only has to tell which errors are large: every other row does.
+            let first = NormalEquations(rows, weights: robustWeights(rows, rows.y, spread: view.spread), stride: 2)
             let start = first.solution(penalty: 0.1 * strength * first.weight, prior: prior)
             var left = errors[0]
             rows.errors(of: start, into: &left)
@@ -100,27 +101,25 @@ struct HorizonModel: Hashable, Sendable {
 
     /// Weights that make least squares least absolute deviations, where the error is not tiny.
     private static func robustWeights(_ rows: BacktestRows, _ errors: [Double], spread: Double) -> [Double] {
-        var sizes = errors.map(abs)
+        var sizes = stride(from: 0, to: errors.count, by: max(1, errors.count / 100)).map { abs(errors[$0]) }
         let least = 0.3 * max(sizes.quantile(0.5), 0.05 * spread)
         return (0..<rows.count).map { rows.weights[$0] * least / max(abs(errors[$0]), least) }
     }
 }
 
 extension NormalEquations {
-    init(_ rows: BacktestRows, weights: [Double]) {
-        self.init(x: rows.x, y: rows.y, weights: weights, blockOf: rows.blockOf, blocks: rows.blocks)
+    init(_ rows: BacktestRows, weights: [Double], stride: Int = 1) {
+        self.init(x: rows.x, y: rows.y, weights: weights, blockOf: rows.blockOf, blocks: BacktestRows.blocks, every: stride)
     }
 }
 
 extension BacktestRows {
-    /// The errors of each block by the regression without it, and without its neighbours where the horizon reaches over most of a block.
+    /// The errors of each block by the regression without it.
     func crossValidate(_ equations: NormalEquations, penalty: Double, prior: [Double], into errors: inout [Double]) {
-        let margin = blocks >= 5 && Double(horizon * blocks) > 0.7 * Double(available) ? 1 : 0
-        for block in 0..<blocks {
-            let left = equations.solution(
-                penalty: penalty, prior: prior, without: max(0, block - margin)...min(blocks - 1, block + margin))
-            let first = (block * count + blocks - 1) / blocks
-            self.errors(of: left, rows: first..<max(first, ((block + 1) * count + blocks - 1) / blocks), into: &errors)
+        for block in 0..<Self.blocks {
+            let left = equations.solution(penalty: penalty, prior: prior, without: block)
+            let first = (block * count + Self.blocks - 1) / Self.blocks
+            self.errors(of: left, rows: first..<max(first, ((block + 1) * count + Self.blocks - 1) / Self.blocks), into: &errors)
         }
     }
 }

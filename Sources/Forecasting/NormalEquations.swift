@@ -15,7 +15,8 @@ struct NormalEquations {
     ///   - y: one target per row.
     ///   - weights: one per row, not negative.
     ///   - blockOf: the block of each row, 0 ..< `blocks`.
-    init(x: [Double], y: [Double], weights: [Double], blockOf: [Int], blocks: Int) {
+    ///   - step: 1 to take every row, 2 for every other.
+    init(x: [Double], y: [Double], weights: [Double], blockOf: [Int], blocks: Int, every step: Int = 1) {
         self.blocks = blocks
         let size = Self.size
         let stride = Self.stride
@@ -23,7 +24,7 @@ struct NormalEquations {
         var weight = 0.0
         sums.withUnsafeMutableBufferPointer { sums in
             x.withUnsafeBufferPointer { x in
-                for row in y.indices where weights[row] > 0 {
+                for row in Swift.stride(from: 0, to: y.count, by: step) where weights[row] > 0 {
                     let part = sums.baseAddress! + blockOf[row] * stride
                     let values = x.baseAddress! + row * size
                     weight += weights[row]
@@ -44,15 +45,13 @@ struct NormalEquations {
     }
 
     /// The coefficients that minimise the squared error plus `penalty` times their squared distance from `prior` (ridge regression;
-    /// Hoerl and Kennard 1970), without the rows of the blocks `without`.
-    func solution(penalty: Double, prior: [Double], without: ClosedRange<Int>? = nil) -> [Double] {
+    /// Hoerl and Kennard 1970), without the rows of the block `without`.
+    func solution(penalty: Double, prior: [Double], without: Int? = nil) -> [Double] {
         let size = Self.size
         let stride = Self.stride
         var system = Array(sums[(blocks * stride)...])
         if let without {
-            for block in without {
-                for k in 0..<stride { system[k] -= sums[block * stride + k] }
-            }
+            for k in 0..<stride { system[k] -= sums[without * stride + k] }
         }
         for k in 0..<size {
             system[k * size + k] += penalty
@@ -65,8 +64,10 @@ struct NormalEquations {
     private static func solve(_ a: UnsafeMutablePointer<Double>, _ b: UnsafeMutablePointer<Double>) -> [Double] {
         for j in 0..<size {
             var pivot = a[j * size + j]
+            let least = 1e-13 * pivot
             for k in 0..<j { pivot -= a[j * size + k] * a[j * size + k] }
-            pivot = max(pivot, 1e-14).squareRoot()
+            // What is left of a column that depends on others is rounding: an infinite pivot makes its coefficient 0.
+            pivot = pivot > least ? pivot.squareRoot() : .infinity
             a[j * size + j] = pivot
             for i in (j + 1)..<max(size, j + 1) {
                 var sum = a[i * size + j]

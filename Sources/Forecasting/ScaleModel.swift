@@ -31,7 +31,7 @@ struct ScaleModel: Hashable, Sendable {
             models.append(fit.model)
             backtests.append((rows, fit.errors))
         }
-        let shape = ErrorShape(backtests, day: season.day)
+        let shape = ErrorShape(backtests, day: season.day, count: view.count)
         let model = ScaleModel(
             season: season, transform: transform, stretch: stretch, weeklyShare: view.weeklyShare, models: models, shape: shape)
         return (model, model.loss(backtests, view))
@@ -50,21 +50,24 @@ struct ScaleModel: Hashable, Sendable {
     private func loss(_ backtests: [(rows: BacktestRows, errors: [Double])], _ view: SeriesView) -> Double {
         var loss = 0.0
         for (index, backtest) in backtests.enumerated() {
+            let (errors, weights, targets, horizon) = (
+                backtest.errors, backtest.rows.weights, backtest.rows.targets, backtest.rows.horizon
+            )
             var sum = 0.0
             var weight = 0.0
-            for row in stride(from: backtest.rows.count - 1, through: 0, by: -4) where backtest.rows.weights[row] > 0 {
-                let target = backtest.rows.targets[row]
-                let known = view.z[target] + view.weeklyPart(target - backtest.rows.horizon, backtest.rows.horizon)
+            for row in stride(from: weights.count - 1, through: 0, by: -4) where weights[row] > 0 {
+                let target = targets[row]
+                let known = view.z[target] + view.weeklyPart(target - horizon, horizon)
                 let actual = transform.backward(known)
-                let quantiles = shape.quantiles(target: target)
+                let center = known - errors[row]
                 var cost = 0.0
-                for level in [1, 5, 9] {
-                    let error = known - backtest.errors[row] + Double(quantiles[quantiles.startIndex + level]) * shape.sizes[index]
-                    let over = actual - transform.backward(error)
+                shape.quantiles(target: target, lower: index, upper: index, share: 0) { level, error in
+                    guard level == 1 || level == 5 || level == 9 else { return }
+                    let over = actual - transform.backward(center + error)
                     cost += max(Forecast.levels[level] * over, (Forecast.levels[level] - 1) * over)
                 }
-                sum += backtest.rows.weights[row] * cost
-                weight += backtest.rows.weights[row]
+                sum += weights[row] * cost
+                weight += weights[row]
             }
             loss += weight > 0 ? sum / weight : 0
         }
@@ -108,12 +111,7 @@ struct ScaleModel: Hashable, Sendable {
             for k in 0..<SeriesView.featureCount {
                 center += (share * models[upper].coefficients[k] + (1 - share) * models[lower].coefficients[k]) * x[k]
             }
-            let size = share * shape.sizes[upper] + (1 - share) * shape.sizes[lower]
-            var level = 0
-            for error in shape.quantiles(target: origin + step) {
-                quantiles[level] = center + Double(error) * size
-                level += 1
-            }
+            shape.quantiles(target: origin + step, lower: lower, upper: upper, share: share) { quantiles[$0] = center + $1 }
         }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// Traffic is multiplicative: a busy hour varies by more bytes than a quiet one. So values that are never negative go through
 /// ln(1 + y / offset): a logarithm for large values, and as good as linear for those below the offset, which keeps near-zero values from
-/// counting for too much. Others are only divided by their mean size.
+/// counting for too much. Others are only divided by their median size.
 struct Transform: Hashable, Sendable {
     var isLogarithmic: Bool
     var offset: Double
@@ -13,6 +13,8 @@ struct Transform: Hashable, Sendable {
 
     /// Offsets in medians of the values above 0: nearly a pure logarithm, a gentle one, and as good as linear.
     static let offsets = [0.05, 0.5, 10]
+    /// Where a linear scale ends, in medians: squares of what is farther out would drown everything else in rounding.
+    private static let farthest = 1e6
 
     /// The scales that a series may be modelled on. Without a full day it cannot be told which is right, and the linear one is taken.
     static func candidates(_ values: [Double], season: Season) -> [Transform] {
@@ -23,30 +25,26 @@ struct Transform: Hashable, Sendable {
 
     /// - Parameters:
     ///   - values: finite.
-    ///   - share: the offset in medians of the values above 0.
+    ///   - share: the offset in medians of the values above 0, where it is a logarithm.
     private init(_ values: [Double], offset share: Double) {
         var low = Double.infinity
         var high = -Double.infinity
-        var size = 0.0
         for value in values {
             low = min(low, value)
             high = max(high, value)
-            size += abs(value) / Double(values.count)
         }
         isLogarithmic = low >= 0
-        if isLogarithmic {
-            var positive = values.filter { $0 > 0 }
-            offset = positive.isEmpty ? 1 : positive.quantile(0.5) * share
-        } else {
-            offset = max(size, 1e-30)
-        }
+        var sizes = values.map(abs).filter { $0 > 0 }
+        offset = sizes.isEmpty ? 1 : sizes.quantile(0.5) * (isLogarithmic ? share : 1)
         let room = 0.25 * (high - low)
         let largest = Double(Float.greatestFiniteMagnitude)
         floor = low >= 0 ? max(0, low - room) : max(-largest, low - room)
         ceiling = min(largest, high + room)
     }
 
-    func forward(_ value: Double) -> Double { isLogarithmic ? logarithmOfOnePlus(value / offset) : value / offset }
+    func forward(_ value: Double) -> Double {
+        isLogarithmic ? logarithmOfOnePlus(value / offset) : min(max(value / offset, -Self.farthest), Self.farthest)
+    }
 
     func backward(_ value: Double) -> Double {
         let plain = isLogarithmic ? exponentialMinusOne(min(value, 600)) * offset : value * offset

@@ -116,6 +116,31 @@ import Testing
         #expect(throws: ForecastAbstention.horizonTooLong(steps: 288, longest: 31)) { try forecast(values, horizon: 288) }
     }
 
+    @Test func `Seven days of hours are told with their weekend, and held`() throws {
+        var inside = 0.0
+        for seed in 1...6 as ClosedRange<UInt64> {
+            var series = GeneratedSeries(seed: 20 + seed)
+            let values = series.daily(24 * 56, day: 24, noise: 5, weekend: 0.3)
+            let actual = values[(24 * 48)..<(24 * 55)]
+            let forecast = try forecast(Array(values[..<(24 * 48)]), step: 3_600, horizon: 168)
+            #expect(error(forecast, actual) < 9)
+            inside += coverage(forecast, actual)
+        }
+        #expect((0.84...0.97).contains(inside / 6))
+    }
+
+    @Test func `Steps of 10 s know no day, as their history is one of 11 hours`() throws {
+        var inside = 0.0
+        for seed in 1...24 as ClosedRange<UInt64> {
+            var series = GeneratedSeries(seed: 30 + seed)
+            let values = series.autoregressive(ForecastModel.historyLimit + 60, memory: 0.8, mean: 50)
+            let forecast = try forecast(Array(values.dropLast(60)), step: 10, horizon: 60)
+            #expect(forecast.basis.samplesPerDay == 0)
+            inside += coverage(forecast, values.suffix(60))
+        }
+        #expect((0.84...0.97).contains(inside / 24))
+    }
+
     @Test func `It abstains with the reason`() {
         #expect(throws: ForecastAbstention.tooFewValues(have: 0, need: 24)) { try forecast([], horizon: 1) }
         #expect(throws: ForecastAbstention.tooFewValues(have: 23, need: 24)) { try forecast([Float](repeating: 1, count: 23), horizon: 1) }
