@@ -50,6 +50,7 @@ let intent: [Target] = [  // 3
 
 let computation: [Target] = [  // 4
     .target(name: "Foresight", dependencies: ["Anomalies", "Forecasting", "Profiles"]),
+    .target(name: "Planning", dependencies: ["NetworkTypes", "Policy"]),
     .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"]),
 ]
 
@@ -74,9 +75,8 @@ let agent: [Target] = [  // 6
         name: "Agent",
         dependencies: [
             "API", "Anomalies", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Dissection", "Flows",
-            "Forecasting", "Foresight", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Policy", "Privileges",
-            "Profiles", "Reports", "SFlow", "Sampling",
-            "Storage", "Topology",
+            "Forecasting", "Foresight", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Planning", "Policy",
+            "Privileges", "Profiles", "Reports", "SFlow", "Sampling", "Storage", "Topology",
         ])
 ]
 
@@ -155,6 +155,7 @@ let tests: [Target] = [
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "PathComputationTests", dependencies: ["CLinux", "Flows", "NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
+    .testTarget(name: "PlanningTests", dependencies: ["NetworkTypes", "Planning", "Policy", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "ProfileSupport", "TestSupport"]),

@@ -28,6 +28,7 @@ final class Agent {
     private(set) var keeper: PolicyKeeper!
     private(set) var reporter: PolicyReporter!
     private(set) var consumer: SampleConsumer!
+    private(set) var planning: PlanningKeeper!
     /// nil until the agent runs.
     private(set) var topology: TopologyThread?
     private(set) var historyPlace: HistoryPlace?
@@ -166,6 +167,8 @@ final class Agent {
         }
         keeper.onPending = { [unowned self] in confirmTimer.fire(after: $0) }
         reporter = PolicyReporter(keeper, follower)
+        planning = PlanningKeeper(configuration, keeper, log, elsewhere: fitElsewhere)
+        planning.takeOver()
         consumer = try SampleConsumer(loop, keeper, datapath, follower, log)
         consumer.onEnd = { [unowned self] name, progress in
             note(
@@ -249,6 +252,7 @@ final class Agent {
         let began = ContinuousClock.now
         let length = turnedAt.map { began - $0 } ?? .seconds(1)
         turnedAt = began
+        planning.turn(reporter.latest, at: .now)
         // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
         if configuration.flows.interval <= .seconds(1) {
             let due = try collector.collect()
@@ -336,11 +340,13 @@ final class Agent {
         for target in targets { target.finish(now: .now) }
         consumer?.finish()
         applications?.finish()
+        planning?.keep()
         if keepsCounting {
             if !targets.isEmpty { try datapath.reader.handOver(to: handover) }
             log.info("stopped; the kernel side goes on counting", ["interfaces": LogValue(datapath.interfaces.count)])
         } else {
             keeper?.withdraw()
+            planning?.withdraw()
             for trace in traces() {
                 log.warning("left in the kernel", ["what": LogValue(trace), "hint": "nilo cleanup takes it away"])
             }

@@ -72,6 +72,7 @@ enum ControlRoutes {
         "/v1/policy/rule": Route(method: "GET", fields: ["name"]) { query, _ throws(ControlQuery.Fault) in try rule(query) },
         "/v1/policy/apply": Route(method: "POST") { _, request throws(ControlQuery.Fault) in try applyPolicy(request) },
         "/v1/policy/confirm": Route(method: "POST") { _, request in { try confirmPolicy($0, request.peer) } },
+        "/v1/planning": Route(method: "GET", fields: ["top"]) { query, _ throws(ControlQuery.Fault) in try planning(query) },
         "/v1/capture": Route(method: "POST", fields: captureFields) { query, request throws(ControlQuery.Fault) in
             try capture(query, request)
         },

@@ -10,6 +10,7 @@ public enum NiloCommands {
             AnomaliesVerb.command,
             StatusVerb.command,
             RuleVerb.mirror, RuleVerb.sample, RuleVerb.shape, CaptureVerb.command, ApplyVerb.plan, ApplyVerb.apply, ApplyVerb.confirm,
+            PlanningVerb.command,
             // Here also: doctor and cleanup.
             AgentVerb.command, StopVerb.command,
             DoctorVerb.command, CleanupVerb.command,

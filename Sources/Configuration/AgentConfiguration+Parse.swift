@@ -48,7 +48,7 @@ extension AgentConfiguration {
     private mutating func decode(_ root: YAMLNode, _ decoder: inout ConfigurationDecoder) {
         let keys = [
             "interfaces", "exclude", "namespaces", "attach", "datapath", "flows", "control", "metrics", "export", "sflow", "applications",
-            "log", "bpffs", "policy", "topology", "history", "forecast", "anomalies", "page",
+            "log", "bpffs", "policy", "planning", "topology", "history", "forecast", "anomalies", "page",
         ]
         let values = decoder.mapping(root, "", keys: keys)
         if let node = values["interfaces"] {
@@ -87,6 +87,7 @@ extension AgentConfiguration {
         if let node = values["forecast"] { forecast.decode(node, &decoder) }
         if let node = values["anomalies"] { anomalies.decode(node, &decoder) }
         if let node = values["page"] { page.decode(node, &decoder) }
+        if let node = values["planning"] { planning.decode(node, &decoder) }
         decoder.path(values["policy"], "policy", limit: 1024, into: &policy)
         if let node = values["bpffs"], let text = decoder.text(node, "bpffs") {
             var path = ""

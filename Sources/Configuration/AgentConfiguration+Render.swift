@@ -89,6 +89,13 @@ extension AgentConfiguration {
         # The folder of policy files: what is mirrored, sampled and shaped.
         policy: \(scalar(policy))
 
+        # Whether the rates of classes follow what is expected of their traffic, where policy files have it planned.
+        planning:
+          # off; observe: tells what it would do, and how that would have fared; auto: does it.
+          mode: \(planning.mode.rawValue)
+          # The folder of what is remembered of demand and allocations, or off.
+          state: \(planning.state.map(scalar) ?? "off")
+
         topology:
           # What is there and who talks to whom: false costs nothing and answers nothing.
           kept: \(topology.isKept)

@@ -142,6 +142,7 @@ public struct AgentConfiguration: Sendable, Equatable {
     public var forecast = Forecast()
     public var anomalies = Anomalies()
     public var page = Page()
+    public var planning = Planning()
     /// The folder of policy files.
     public var policy = "/etc/nilo/policy.d"
 

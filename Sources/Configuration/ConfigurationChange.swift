@@ -36,6 +36,8 @@ public struct ConfigurationChange: Sendable, Equatable {
         leave("log.format", new, \.log.format)
         leave("bpffs", new, \.bpffs)
         leave("policy", new, \.policy)
+        leave("planning.mode", new, \.planning.mode)
+        leave("planning.state", new, \.planning.state)
         leave("topology.kept", new, \.topology.isKept)
         leave("topology.nodes", new, \.topology.nodes)
         leave("topology.communications", new, \.topology.communications)

@@ -17,6 +17,7 @@ extension PolicyFile {
         text += section(RuleKind.mirror.rawValue, policy.mirrors.map(\.written))
         text += section(RuleKind.sampler.rawValue, policy.samplers.map(\.written))
         text += section(RuleKind.shaper.rawValue, policy.shapers.map(\.written))
+        text += section("plan", policy.plans.map(\.entries))
         return text
     }
 
@@ -53,6 +54,25 @@ extension LinkDeclaration {
         if let capacity { entries.append(("capacity", capacity.policyText)) }
         if let criticality { entries.append(("criticality", "\(criticality)")) }
         if !alternatives.isEmpty { entries.append(("alternatives", list(alternatives))) }
+        return entries
+    }
+}
+
+extension PlanDeclaration {
+    /// What has its default is left out.
+    fileprivate var entries: [PolicyFile.Entry] {
+        let usual = PlanDeclaration(rule: "")
+        var entries: [PolicyFile.Entry] = [("class", scalar(rule))]
+        if quantile != usual.quantile { entries.append(("quantile", Percentage.text(quantile))) }
+        if lead != usual.lead { entries.append(("lead", Configuration.render(lead))) }
+        if headroom != usual.headroom { entries.append(("headroom", Percentage.text(headroom))) }
+        if let floor { entries.append(("floor", floor.policyText)) }
+        if let ceiling { entries.append(("ceiling", ceiling.policyText)) }
+        if criticality != usual.criticality { entries.append(("criticality", "\(criticality)")) }
+        if weight != usual.weight { entries.append(("weight", "\(weight)")) }
+        if change != usual.change { entries.append(("change", Percentage.text(change))) }
+        if hold != usual.hold { entries.append(("hold", Configuration.render(hold))) }
+        if !freeze.isEmpty { entries.append(("freeze", list(freeze.map(\.description)))) }
         return entries
     }
 }

@@ -94,7 +94,7 @@ struct PolicyReading {
         var decoder = ConfigurationDecoder()
     }
 
-    static let sections = ["sets", "links"] + RuleKind.allCases.map(\.rawValue)
+    static let sections = ["sets", "links"] + RuleKind.allCases.map(\.rawValue) + ["plan"]
 
     let readList: PrefixListReader
     var files: [File] = []
@@ -165,6 +165,10 @@ struct PolicyReading {
             for (node, path) in items(RuleKind.shaper.rawValue, file) {
                 let rule = read(.rule(.shaper, policy.shapers.count), file, node, path) { $0.shaper(node, path, sets) }
                 policy.shapers.append(rule)
+            }
+            for (node, path) in items("plan", file) {
+                let plan = read(.plan(policy.plans.count), file, node, path) { $0.plan(node, path) }
+                policy.plans.append(plan)
             }
         }
     }

@@ -80,6 +80,15 @@ private func exact(_ value: Double, _ unit: String) -> String {
     return "\(whole / prefix.factor) \(prefix.name)\(unit)"
 }
 
+/// A share, in thousandths of a percent.
+enum Percentage {
+    static let written = "a percentage such as 90 %"
+
+    static func share(_ text: String) -> Double? { parseQuantity(text, units: ["%": 1000]).map { Double($0) / 100_000 } }
+
+    static func text(_ share: Double) -> String { thousandths(share * 100_000) + " %" }
+}
+
 /// Thousandths of samples a second, or of a percent.
 enum SampleBudget {
     static let written = "a budget such as 500 samples/s, or 1 % of a CPU"
@@ -88,15 +97,15 @@ enum SampleBudget {
         parseQuantity(text, units: ["samples/s": 1000, "ksamples/s": 1_000_000]).map { Double($0) / 1000 }
     }
 
-    static func cpu(_ text: String) -> Double? { parseQuantity(text, units: ["%": 1000]).map { Double($0) / 100_000 } }
+    static func cpu(_ text: String) -> Double? { Percentage.share(text) }
 
     static func text(samplesPerSecond: Double) -> String { thousandths(samplesPerSecond * 1000) + " samples/s" }
-    static func text(cpu: Double) -> String { thousandths(cpu * 100_000) + " %" }
+    static func text(cpu: Double) -> String { Percentage.text(cpu) }
+}
 
-    private static func thousandths(_ value: Double) -> String {
-        let whole = UInt64(max(0, min(value, 0x1p53)).rounded())
-        guard whole % 1000 != 0 else { return "\(whole / 1000)" }
-        let digits = String(whole % 1000)
-        return "\(whole / 1000)." + String(repeating: "0", count: 3 - digits.count) + digits
-    }
+private func thousandths(_ value: Double) -> String {
+    let whole = UInt64(max(0, min(value, 0x1p53)).rounded())
+    guard whole % 1000 != 0 else { return "\(whole / 1000)" }
+    let digits = String(whole % 1000)
+    return "\(whole / 1000)." + String(repeating: "0", count: 3 - digits.count) + digits
 }

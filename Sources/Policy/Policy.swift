@@ -15,6 +15,8 @@ public struct Policy: Hashable, Sendable {
     public var prefixSets: [String: [IPPrefix]] = [:]
     /// What is known of links beyond what the kernel says.
     public var links: [LinkDeclaration] = []
+    /// Shaping rules whose rates follow what is expected of their traffic.
+    public var plans: [PlanDeclaration] = []
 
     public init() {}
 

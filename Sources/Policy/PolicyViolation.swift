@@ -9,6 +9,8 @@ public struct PolicyViolation: Hashable, Sendable {
         case link(Int)
         /// By place in the list of its kind.
         case rule(RuleKind, Int)
+        /// By place in `plan`.
+        case plan(Int)
     }
 
     public var subject: Subject
@@ -61,7 +63,7 @@ extension Policy {
         let mirrored = mirrors.enumerated().flatMap { $1.violations(.rule(.mirror, $0)) } + fileViolations()
         return nameViolations() + setViolations() + linkViolations() + mirrored
             + samplers.enumerated().flatMap { $1.violations(.rule(.sampler, $0)) }
-            + shapers.enumerated().flatMap { $1.violations(.rule(.shaper, $0)) } + shareViolations()
+            + shapers.enumerated().flatMap { $1.violations(.rule(.shaper, $0)) } + shareViolations() + planViolations()
     }
 
     private func nameViolations() -> [PolicyViolation] {

@@ -30,7 +30,25 @@ struct RandomPolicies {
         for _ in 0..<number(0...3) { policy.mirrors.append(mirror(names.removeLast())) }
         for _ in 0..<number(0...3) { policy.samplers.append(sampler(names.removeLast())) }
         for _ in 0..<number(0...2) { policy.shapers.append(contentsOf: family(names.removeLast(), names.removeLast())) }
+        let parents = Set(policy.shapers.compactMap(\.parent))
+        for rule in policy.shapers where rule.aggregation == .aggregate && rule.allocation != nil && !parents.contains(rule.name) {
+            if flows.chance(50) { policy.plans.append(plan(rule.name)) }
+        }
         return policy
+    }
+
+    private mutating func plan(_ rule: String) -> PlanDeclaration {
+        var plan = PlanDeclaration(rule: rule)
+        plan.quantile = Double(number(50_000...95_000)) / 100_000
+        plan.lead = .seconds(number(1...86_400))
+        plan.headroom = Double(number(0...300_000)) / 100_000
+        plan.ceiling = maybe { $0.rate() }
+        plan.criticality = number(0...100)
+        plan.weight = number(1...1000)
+        plan.change = Double(number(1_000...1_000_000)) / 100_000
+        plan.hold = .milliseconds(number(0...86_400_000))
+        plan.freeze = maybe { [DailyWindow(from: $0.number(0...700), until: $0.number(701...1440))] } ?? []
+        return plan
     }
 
     private mutating func scope(_ direction: Direction?) -> RuleScope {

@@ -184,7 +184,9 @@ extension PolicyKeeper {
     private func isAlone(_ rules: Int, in name: String, _ all: PolicyFile, _ files: [String: [UInt8]]) -> Bool {
         guard all.places.count(where: { $0.value.file == name }) == rules else { return false }
         let rest = try? parseAll(files.filter { $0.key != name })
-        return rest.map { $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets } ?? false
+        return rest.map {
+            $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets && $0.policy.plans == all.policy.plans
+        } ?? false
     }
 
     /// The file that holds a rule and no other.

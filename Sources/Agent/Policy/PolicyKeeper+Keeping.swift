@@ -10,6 +10,7 @@ extension PolicyKeeper {
     func turn(now: Timestamp) {
         // Its timer stands still while the machine sleeps.
         takeBack()
+        takeAllocationsBack()
         // Netlink tells of most changes at once; looking is for what it lost, and costs some dumps.
         turns += 1
         if turns % 5 == 0 {

@@ -69,6 +69,8 @@ final class PolicyKeeper {
     var onPending: (Duration) -> Void = { _ in }
     /// Mirror sessions that no file says, in force beside the policy for as long as somebody wants them.
     var guests: [MirrorRule] = []
+    /// What planning allocates classes beside what the files say.
+    var allocations = PlannedAllocations()
     /// Something may have been installed or removed.
     var onChange: () -> Void = {}
 
@@ -132,7 +134,7 @@ final class PolicyKeeper {
 
     /// Compares a policy with what the kernel shows. Changes nothing.
     func plan(_ wanted: Policy, mayReplace: Bool) throws -> PolicyPlan {
-        var policy = wanted
+        var policy = allocations.applied(to: wanted)
         policy.mirrors += guests
         var plan = PolicyPlan()
         let interfaces = interfaces

@@ -100,8 +100,9 @@ extension PolicyReporter {
         report.lostHits = counters.lostHits
     }
 
-    func shapers(_ rule: ShapeRule, _ names: InterfaceNames, _ leaves: LeafCounters) -> [ShapeReport] {
-        decisions(of: rule).map { name, decision in
+    func shapers(_ declared: ShapeRule, _ names: InterfaceNames, _ leaves: LeafCounters) -> [ShapeReport] {
+        let rule = keeper.allocations.applied(to: declared)
+        return decisions(of: rule).map { name, decision in
             var report = ShapeReport(
                 name: rule.name, namespace: follower.place(of: name.interface)?.namespace.owner,
                 interfaces: [names.name(name.interface)], direction: "\(name.direction)", filter: "\(rule.scope.filter)",

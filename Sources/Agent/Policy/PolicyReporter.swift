@@ -13,6 +13,8 @@ final class PolicyReporter {
     private var last: [String: (packets: UInt64, bytes: UInt64)] = [:]
     private(set) var rates: [String: (packets: Double, bits: Double)] = [:]
     private var lastTurn: Timestamp?
+    /// Of the last turn.
+    private(set) var latest: PolicyReport?
     /// Of sessions whose packets the agent writes.
     var captures: Captures?
     /// Why samples do not get to the sFlow collectors.
@@ -65,6 +67,7 @@ final class PolicyReporter {
             rates[key] = (Double(now.packets - before.packets) / elapsed, Double(now.bytes - before.bytes) * 8 / elapsed)
         }
         last = counts
+        latest = report
     }
 
     static func key(_ kind: String, _ name: String, _ part: String?) -> String { "\(kind) \(name) \(part ?? "")" }

@@ -35,6 +35,8 @@ public enum AgentVerb {
                 "log-format", value: "FORMAT", choices: AgentConfiguration.LogFormat.allCases.map(\.rawValue), help: "form of log lines"),
             OptionSpecification(
                 "log-level", value: "LEVEL", choices: AgentConfiguration.LogLevel.allCases.map(\.rawValue), help: "least level to log"),
+            OptionSpecification("observe", help: "planning tells what it would do (the default)"),
+            OptionSpecification("auto", help: "planning changes the rates of classes by itself"),
             OptionSpecification("print-config", help: "print the configuration in effect and do nothing"),
         ],
         examples: [
@@ -108,6 +110,11 @@ public enum AgentVerb {
         if !exports.isEmpty { configuration.export = exports }
         let listen = try parsed("metrics", "a loopback address with its port, as 127.0.0.1:9411, or off", metrics)
         if let listen = listen.last { configuration.metricsListen = listen }
+        if arguments.has("auto") && arguments.has("observe") {
+            throw CommandFailure("agent", "--auto and --observe are both given", hint: "choose one", code: .usage)
+        }
+        if arguments.has("auto") { configuration.planning.mode = .auto }
+        if arguments.has("observe") { configuration.planning.mode = .observe }
         if let format = arguments.value("log-format").flatMap(AgentConfiguration.LogFormat.init) { configuration.log.format = format }
         if let level = arguments.value("log-level").flatMap(AgentConfiguration.LogLevel.init) { configuration.log.level = level }
     }

@@ -109,7 +109,8 @@ public enum ApplyVerb {
         }
         return files
     }
-    private static func text(of path: String) throws(CommandFailure) -> String {
+
+    static func text(of path: String) throws(CommandFailure) -> String {
         let what = "read \(path)"
         var status = stat()
         guard stat(path, &status) == 0 else { throw CommandFailure(what, String(cString: strerror(errno))) }

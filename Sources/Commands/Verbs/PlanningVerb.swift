@@ -1,0 +1,72 @@
+import Agent
+import Configuration
+import NetworkTypes
+import Policy
+import Reports
+
+/// `nilo planning`: what the closed loop does, or would do. The answer is a `PlanningReport`, shown by `PlanningView`.
+public enum PlanningVerb {
+    public static let specification = CommandSpecification(
+        "planning", summary: "Show how rates follow what is expected, and how that fares",
+        discussion: """
+            For each class that policy files have planned: what it is asked to carry, what
+            is expected of it, what planning allocates it (or would, in mode observe) and
+            what the files say, and the score of both: seconds in which more was asked for
+            than allocated, and mean allocations. Then the last changes: why, what was
+            expected of them, and what was measured.
+
+            With --replay no agent is asked: what was recorded is planned once more, to see
+            how a declaration would have fared. The file has a column for each class of
+            --policy and a line for each interval, means in bits a second; lines before
+            --from are history.
+            """,
+        options: [
+            OptionSpecification("replay", value: "CSV", help: "plan recorded demand instead"),
+            OptionSpecification("policy", value: "FILE", help: "for --replay: the policy file with its plan"),
+            OptionSpecification("from", value: "LINE", help: "for --replay: the first line to plan, counted from 0"),
+            OptionSpecification("interval", value: "TIME", help: "for --replay: of a line (5m)"),
+            OptionSpecification("top", value: "N", help: "changes that are shown (10, at most 500)"), NumberForm.option, .json,
+            AgentConnection.option,
+        ],
+        examples: [
+            .init("nilo planning", "one screen"), .init("nilo planning --top 100 --json", "the journal, for scripts"),
+            .init("sudo nilo agent --auto", "an agent that carries out what it plans"),
+        ])
+
+    public static let command = Command(specification) { arguments, context in
+        let top = try arguments.number("top", in: 0...500) ?? 10
+        let report =
+            try arguments.value("replay").map { try replay($0, arguments, top) }
+            ?? AgentConnection(arguments, context: context).ask("/v1/planning", [("top", "\(top)")], for: "ask for what is planned")
+        try context.write(
+            arguments.has("json")
+                ? JSONOutput.text(report, pretty: context.output.isTerminal)
+                : PlanningView(output: context.output, numbers: NumberForm(arguments)).text(report))
+    }
+
+    private static func replay(_ path: String, _ arguments: ParsedArguments, _ top: Int) throws(CommandFailure) -> PlanningReport {
+        let what = "replay \(path)"
+        guard let file = arguments.value("policy") else {
+            throw CommandFailure(what, "no policy is given", hint: "--policy FILE with shape: and plan:", code: .usage)
+        }
+        let policy: Policy
+        let text = try ApplyVerb.text(of: file)
+        do throws(PolicyFile.Failure) { policy = try PolicyFile.parse(Array(text.utf8), file: file).policy } catch {
+            throw CommandFailure(what, "\(error)")
+        }
+        let table = try SeriesFile(path, for: what).table(for: what)
+        let names = policy.plans.map(\.rule)
+        if let missing = names.first(where: { table[$0] == nil }) {
+            throw CommandFailure(what, "there is no column for the class \(missing)", hint: "a header line names the columns")
+        }
+        guard !names.isEmpty else { throw CommandFailure(what, "\(file) plans no class", hint: "docs/planning.md") }
+        let demand = table.filter { names.contains($0.key) }
+        let lines = demand.values.map(\.count).min() ?? 0
+        let first = try arguments.number("from", in: 0...max(0, lines - 1)) ?? 0
+        let interval = try arguments.duration("interval", in: .seconds(1)...Duration.seconds(3600)) ?? .seconds(300)
+        return PlanningReplay(
+            policy, demand: demand.mapValues { Array($0.prefix(lines)) }, intervalSeconds: Int(interval.components.seconds)
+        )
+        .report(from: first, changes: top)
+    }
+}

@@ -1,0 +1,50 @@
+/// Who gets how much of a capacity that is too small for all.
+enum CapacityShare {
+    struct Claim: Hashable, Sendable {
+        /// Bits a second, not negative.
+        var want: Double
+        /// Granted before any class is given more.
+        var floor: Double
+        var criticality: Int
+        var weight: Int
+    }
+
+    /// Floors first, those of the most critical before others'; then wants by criticality, and within one by weighted max-min fairness
+    /// (Bertsekas and Gallager, Data Networks, 6.5.2). The grants are within the claims and not above the capacity together.
+    static func grants(_ claims: [Claim], capacity: Double) -> [Double] {
+        var grants = [Double](repeating: 0, count: claims.count)
+        var left = max(0, capacity)
+        for isFloor in [true, false] {
+            for level in Set(claims.map(\.criticality)).sorted(by: >) {
+                let members = claims.indices.filter { claims[$0].criticality == level }
+                let needs = members.map { max(0, (isFloor ? min(claims[$0].floor, claims[$0].want) : claims[$0].want) - grants[$0]) }
+                let given = maxMin(needs, weights: members.map { Double(claims[$0].weight) }, capacity: left)
+                for (member, amount) in zip(members, given) {
+                    grants[member] += amount
+                    left -= amount
+                }
+                left = max(0, left)
+            }
+        }
+        return grants
+    }
+
+    /// Weighted max-min fair shares: who needs less than a fair part gets what it needs, and the rest is shared by the others.
+    static func maxMin(_ needs: [Double], weights: [Double], capacity: Double) -> [Double] {
+        guard needs.reduce(0, +) > capacity else { return needs }
+        var shares = [Double](repeating: 0, count: needs.count)
+        var left = capacity
+        var open = needs.indices.sorted { needs[$0] / weights[$0] < needs[$1] / weights[$1] }
+        while let next = open.first {
+            let part = left / open.reduce(0) { $0 + weights[$1] }
+            guard needs[next] <= part * weights[next] else {
+                for index in open { shares[index] = part * weights[index] }
+                break
+            }
+            shares[next] = needs[next]
+            left -= needs[next]
+            open.removeFirst()
+        }
+        return shares
+    }
+}
