@@ -118,7 +118,7 @@ let tests: [Target] = [
             "agent-probe", "API", "Agent", "Applications", "CLibBPF", "CLinux", "Configuration", "Datapath", "Dissection", "Flows",
             "Forecasting",
             "Foresight", "IPFIX",
-            "Logging", "Netlink", "NetworkTypes", "Policy", "Profiles", "Reports", "Storage", "TestSupport", "Topology",
+            "Logging", "Netlink", "NetworkTypes", "Planning", "Policy", "Profiles", "Reports", "Storage", "TestSupport", "Topology",
             "TopologySupport",
         ]),
     .testTarget(name: "APITests", dependencies: ["API"]),

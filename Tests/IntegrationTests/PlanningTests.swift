@@ -16,7 +16,9 @@ import Testing
         """
 
     /// A site whose agent plans in a mode, and packets of some 4 Mbit/s on their way.
-    private func start(_ mode: String, _ lab: PolicyLab) async throws -> (site: AgentSite, agent: BackgroundProcess, sender: BackgroundProcess) {
+    private func start(_ mode: String, _ lab: PolicyLab) async throws
+        -> (site: AgentSite, agent: BackgroundProcess, sender: BackgroundProcess)
+    {
         let site = try AgentSite(in: lab.a)
         try site.configure(
             interfaces: "eth0",
@@ -63,8 +65,7 @@ import Testing
         #expect(try await site.nilo("plan").contains("nothing to change"))
         #expect(try await site.policy().repaired == 0)
 
-        kill(agent.pid, SIGKILL)
-        _ = try agent.stop()
+        try agent.stop(signal: SIGKILL)
         let left = try await lab.a.sh("tc class show dev eth0 | grep -c 'ceil [45]'")
         #expect(Int(left.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 > 0)
         agent = try await site.start()
@@ -78,7 +79,10 @@ import Testing
     @Test func anObserverChangesNothingAndKeepsTheScore() async throws {
         let lab = try await PolicyLab()
         let (site, agent, sender) = try await start("observe", lab)
-        #expect(try await eventually(within: .seconds(20)) { try await report(site).classes.first?.score?.overloadSecondsDeclared ?? 0 >= 5 })
+        #expect(
+            try await eventually(within: .seconds(20)) {
+                try await report(site).classes.first?.score?.overloadSecondsDeclared ?? 0 >= 5
+            })
         let row = try #require(try await report(site).classes.first)
         let score = try #require(row.score)
         #expect(row.allocationBitsPerSecond > 4e6 && score.overloadSeconds < score.overloadSecondsDeclared, "\(row)")

@@ -64,7 +64,8 @@ extension PolicyKeeper {
 
     /// Nobody has found in time that the last allocations do no harm: planning stands still, or cannot measure.
     func takeAllocationsBack() {
-        guard let until = allocations.until, ContinuousClock.now >= until else { return }
+        // Nor can it measure while a change of the policy waits to be confirmed: that one is looked at first.
+        guard let until = allocations.until, ContinuousClock.now >= until, pending == nil else { return }
         allocations = PlannedAllocations(applied: allocations.confirmed, confirmed: allocations.confirmed, until: nil)
         log.warning("allocations not confirmed; taken back", ["rules": LogValue(allocations.applied.keys.sorted().joined(separator: " "))])
         do { try carryOutAllocations() } catch { log.error("allocations not taken back", ["reason": LogValue("\(error)")]) }

@@ -15,22 +15,15 @@ struct PlanningFolder {
         var values: [Float?]
     }
 
-    /// What classes are allocated by planning.
-    struct Standing: Codable, Equatable {
-        /// Bits a second, by rule: what was applied last.
-        var applied: [String: Double] = [:]
-        /// The last that was found to do no harm.
-        var confirmed: [String: Double] = [:]
-    }
-
     let path: String
     private var demandPath: String { "\(path)/demand.json" }
     private var standingPath: String { "\(path)/standing.json" }
 
     func readDemand() throws -> [String: Demand] { try read(demandPath) ?? [:] }
-    func readStanding() throws -> Standing { try read(standingPath) ?? Standing() }
+    /// What planning applied last: bits a second, by rule.
+    func readStanding() throws -> [String: Double] { try read(standingPath) ?? [:] }
     func write(_ demand: [String: Demand]) throws { try write(demand, to: demandPath) }
-    func write(_ standing: Standing) throws { try write(standing, to: standingPath) }
+    func write(_ standing: [String: Double]) throws { try write(standing, to: standingPath) }
 
     func removeStanding() throws {
         guard unlink(standingPath) == 0 || errno == ENOENT || errno == ENOTDIR else { throw failure("remove", standingPath) }

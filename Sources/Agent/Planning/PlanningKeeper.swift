@@ -64,11 +64,8 @@ final class PlanningKeeper {
         guard let folder else { return }
         do {
             guard mode == .auto else { return try folder.removeStanding() }
-            let standing = try folder.readStanding()
-            func rates(_ values: [String: Double]) -> [String: BitRate] { values.mapValues { BitRate(bitsPerSecond: $0) } }
-            keeper.allocations = PlannedAllocations(
-                applied: rates(standing.applied), confirmed: rates(standing.confirmed), until: .now + .seconds(2 * 288 * forecasts.interval)
-            )
+            let rates = try folder.readStanding().mapValues { BitRate(bitsPerSecond: $0) }
+            keeper.allocations = PlannedAllocations(applied: rates, confirmed: rates, until: nil)
         } catch { complain(error) }
     }
 
@@ -202,13 +199,7 @@ final class PlanningKeeper {
     }
 
     private func keepStanding() {
-        guard let folder else { return }
-        let allocations = keeper.allocations
-        do {
-            try folder.write(
-                PlanningFolder.Standing(
-                    applied: allocations.applied.mapValues(\.bitsPerSecond), confirmed: allocations.confirmed.mapValues(\.bitsPerSecond)))
-        } catch { complain(error) }
+        do { try folder?.write(keeper.allocations.applied.mapValues(\.bitsPerSecond)) } catch { complain(error) }
     }
 
     /// Says what went wrong, once.
