@@ -25,7 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_FLOWS = 16, PAYLOAD = 1200, FRAME = PAYLOAD + 8 + 20 + 14 };
+enum {
+	MAX_FLOWS = 16,
+	PAYLOAD = 1200,
+	FRAME = PAYLOAD + 8 + 20 + 14
+};
 
 static void fail(const char *what)
 {
@@ -89,7 +93,12 @@ static void send_all(char **argv, int flows)
 {
 	FILE *schedule = fopen(argv[0], "r");
 	int64_t start = (int64_t)(atof(argv[1]) * 1e9), step = (int64_t)(atof(argv[2]) * 1e9);
-	struct { int socket; double rate; double due; uint64_t sent; } flow[MAX_FLOWS] = { 0 };
+	struct {
+		int socket;
+		double rate;
+		double due;
+		uint64_t sent;
+	} flow[MAX_FLOWS] = { 0 };
 	char packet[PAYLOAD] = { 0 };
 	uint64_t refused = 0;
 
@@ -149,7 +158,10 @@ end:
 		fprintf(stderr, "diurnal_traffic: %llu packets were refused\n", (unsigned long long)refused);
 }
 
-struct record { uint32_t flow, delay; uint64_t sent; };
+struct record {
+	uint32_t flow, delay;
+	uint64_t sent;
+};
 
 static void take(int s, FILE *out)
 {
@@ -172,7 +184,8 @@ static void take(int s, FILE *out)
 			memcpy(&sent, packet, sizeof(sent));
 			int64_t way = t.tv_sec * 1000000000LL + t.tv_nsec - sent;
 
-			r = (struct record){ (uint32_t)packet[8], (uint32_t)(way > 0 ? way / 1000 : 0), (uint64_t)sent / 1000 };
+			r = (struct record){ (uint32_t)packet[8], (uint32_t)(way > 0 ? way / 1000 : 0),
+					     (uint64_t)sent / 1000 };
 			if (fwrite(&r, sizeof(r), 1, out) != 1)
 				fail("write");
 		}
@@ -215,7 +228,8 @@ int main(int argc, char **argv)
 	int flows = argc - (sends ? 5 : 4);
 
 	if ((!sends && !receives) || flows > MAX_FLOWS) {
-		fprintf(stderr, "usage: diurnal_traffic send SCHEDULE START STEP ADDRESS:PORT... | receive FILE END ADDRESS:PORT...\n");
+		fprintf(stderr,
+			"usage: diurnal_traffic send SCHEDULE START STEP ADDRESS:PORT... | receive FILE END ADDRESS:PORT...\n");
 		return 2;
 	}
 	if (sends)
