@@ -35,7 +35,8 @@ let types: [Target] = [  // 1
 ]
 
 let observations: [Target] = [  // 2
-    .target(name: "Flows", dependencies: ["NetworkTypes"])
+    .target(name: "Flows", dependencies: ["NetworkTypes"]),
+    .target(name: "Sketches", dependencies: ["NetworkTypes"]),
 ]
 
 let intent: [Target] = [  // 3
@@ -45,6 +46,7 @@ let intent: [Target] = [  // 3
     .target(name: "Policy", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Profiles"),
     .target(name: "Sampling"),
+    .target(name: "Suspicions", dependencies: ["Flows", "NetworkTypes", "Sketches"]),
     .target(name: "Topology", dependencies: ["Flows", "NetworkTypes"]),
 ]
 
@@ -58,7 +60,7 @@ let edges: [Target] = [  // 5
     .target(name: "API", dependencies: ["CCurl", "CLinux", "CMicrohttpd", "NetworkTypes"]),
     .target(name: "Applications", dependencies: ["CLinux", "CNDPI", "Dissection", "Flows", "NetworkTypes"]),
     .target(name: "Configuration", dependencies: ["CYAML", "Flows", "NetworkTypes", "Policy"]),
-    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy"]),
+    .target(name: "Datapath", dependencies: ["CDatapath", "CLibBPF", "CLinux", "Flows", "NetworkTypes", "Policy", "Sketches"]),
     .target(name: "IPFIX", dependencies: ["Flows", "NetworkTypes"]),
     .target(name: "Logging"),
     .target(name: "Netlink", dependencies: ["CLinux", "CNetlink", "CNftables", "NetworkTypes", "PathComputation", "Policy", "Topology"]),
@@ -76,7 +78,7 @@ let agent: [Target] = [  // 6
         dependencies: [
             "API", "Anomalies", "Applications", "CDatapath", "CLinux", "CPage", "Configuration", "Datapath", "Dissection", "Flows",
             "Forecasting", "Foresight", "IPFIX", "Logging", "Netlink", "NetworkTypes", "PCAPNG", "PathComputation", "Planning", "Policy",
-            "Privileges", "Profiles", "Reports", "SFlow", "Sampling", "Storage", "Topology",
+            "Privileges", "Profiles", "Reports", "SFlow", "Sampling", "Sketches", "Storage", "Suspicions", "Topology",
         ])
 ]
 
@@ -91,7 +93,7 @@ let commands: [Target] = [  // 7
         name: "nilo-bench",
         dependencies: [
             "API", "Applications", "CBench", "CDatapath", "CLibBPF", "CLinux", "CPostgres", "CSQLite", "Datapath", "Dissection", "Flows",
-            "Foresight", "Netlink", "NetworkTypes", "Policy", "Sampling", "Storage", "Topology",
+            "Foresight", "Netlink", "NetworkTypes", "Policy", "Sampling", "Sketches", "Storage", "Topology",
         ],
         path: "tools/benchmarks/swift"),
     .executableTarget(name: "agent-probe", dependencies: ["Agent", "Configuration"], path: "Tests/AgentProbe"),
@@ -138,7 +140,7 @@ let tests: [Target] = [
         name: "DatapathTests",
         dependencies: [
             "CDatapath", "CLibBPF", "CLinux", "Datapath", "Flows", "FlowSupport", "Netlink", "NetworkTypes", "Policy", "SFlow", "Sampling",
-            "TestSupport",
+            "Sketches", "TestSupport",
         ]),
     .testTarget(name: "DissectionTests", dependencies: ["Dissection", "Flows", "NetworkTypes", "TestSupport"]),
     .testTarget(name: "FlowsTests", dependencies: ["Flows", "FlowSupport", "NetworkTypes", "TestSupport"]),
@@ -162,6 +164,8 @@ let tests: [Target] = [
     .testTarget(name: "PrivilegesTests", dependencies: ["privileges-probe"]),
     .testTarget(name: "ReportsTests", dependencies: ["Flows", "NetworkTypes", "Reports", "Topology", "TopologySupport"]),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling", "TestSupport"]),
+    .testTarget(name: "SketchesTests", dependencies: ["NetworkTypes", "Sketches", "TestSupport"]),
+    .testTarget(name: "SuspicionsTests", dependencies: ["Flows", "NetworkTypes", "Sketches", "Suspicions", "TestSupport"]),
     .testTarget(name: "SFlowTests", dependencies: ["NetworkTypes", "SFlow", "TestSupport"]),
     .testTarget(
         name: "StorageTests",

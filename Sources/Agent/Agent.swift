@@ -37,6 +37,8 @@ final class Agent {
     /// nil where applications are switched off, or the classifier could not be started.
     var applications: ApplicationKeeper?
     var applicationsProblem: String?
+    /// nil where it is switched off.
+    private(set) var suspicions: SuspicionKeeper?
     /// nil where the kernel cannot name its drops.
     let drops: DropLedger?
     private let ring: WakeupRing
@@ -67,7 +69,9 @@ final class Agent {
         options.geometry = TableGeometry(
             flows: configuration.datapath.flows, logRecordsPerCPU: configuration.datapath.logRecords,
             ledgers: configuration.datapath.interfaces)
-        options.features = configuration.datapath.tcpAnalysis ? .all : [.vxlan]
+        options.features = [.vxlan]
+        if configuration.datapath.tcpAnalysis { options.features.insert(.tcp) }
+        if configuration.looksForSuspicions && configuration.anomalies.suspicions.sketches { options.features.insert(.sketches) }
         options.vxlanPorts = (configuration.datapath.vxlanPorts.first ?? 0, configuration.datapath.vxlanPorts.dropFirst().first ?? 0)
         options.mode = AttachMode(rawValue: configuration.attach.mode.rawValue) ?? .auto
         options.samplesFirst = configuration.applications.isOn
@@ -178,6 +182,9 @@ final class Agent {
         reporter.captures = consumer.captures
         reporter.collectorProblem = { [unowned self] in consumer.collectorProblem }
         try startApplications()
+        if configuration.looksForSuspicions {
+            suspicions = try SuspicionKeeper(configuration.anomalies.suspicions, datapath, log)
+        }
         applyPolicy(because: "start")
         try loop.watch(ring.descriptor) { [unowned self] in
             try ring.drain()
@@ -224,8 +231,8 @@ final class Agent {
                 foresight: configuration.forecast.isOn ? try ForesightThread(configuration, log, past: historyReader) : nil)
             for followed in follower.namespaces.values { follow(followed) }
             topology?.tell { $0.begin() }
-            collector.keepsGains = true
         }
+        collector.keepsGains = topology != nil || suspicions != nil
         try loop.run()
         topology?.stop()
     }
@@ -266,7 +273,7 @@ final class Agent {
         applications?.turn()
         measureRates()
         collector.turn(now: .now, length: length)
-        tellTopology()
+        tellGains()
         export()
         memory.giveBack()
         log.flushSuppressed()
@@ -283,13 +290,21 @@ final class Agent {
         for target in targets { target.send(due, interfaces: interfaces, overflow: overflow, now: .now) }
     }
 
-    /// What flows did since the last turn, and where they were counted.
-    private func tellTopology() {
-        guard let topology else { return }
+    /// What flows did since the last turn.
+    private func tellGains() {
         var gains: [FlowDelta] = []
+        let now = Timestamp.now
         collector.takeGains { record, totals, transport in
+            suspicions?.observe(record, totals, now: now)
+            guard topology != nil else { return }
             gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
         }
+        _ = suspicions?.turn(now: now)
+        if let topology { tell(topology, gains) }
+    }
+
+    /// What flows did, and where they were counted.
+    private func tell(_ topology: TopologyThread, _ gains: [FlowDelta]) {
         var second = TopologyKeeper.Second(length: collector.turnLength, flows: gains, places: [:], interfaces: [:])
         for interface in datapath.interfaces {
             second.places[interface.id] = .init(index: Int32(interface.ifindex), cookie: interface.namespaceCookie)

@@ -76,6 +76,7 @@ extension Agent {
             })
         try agentMetrics(&page, interfaces)
         if let applications { page.applications(applications.report()) }
+        if let suspicions { page.suspicions(suspicions) }
         if let reporter { page.policy(reporter.report(at: .now, withClasses: true)) }
         return page.text
     }

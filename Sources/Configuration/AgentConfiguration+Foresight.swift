@@ -23,6 +23,7 @@ extension AgentConfiguration {
         public var sensitivity = Sensitivity.normal
         /// Incidents are posted there as JSON; nil: nowhere.
         public var webhook: String?
+        public var suspicions = Suspicions()
     }
 }
 
@@ -41,9 +42,10 @@ extension AgentConfiguration.Forecast {
 
 extension AgentConfiguration.Anomalies {
     mutating func decode(_ node: YAMLNode, _ decoder: inout ConfigurationDecoder) {
-        let values = decoder.mapping(node, "anomalies", keys: ["enabled", "sensitivity", "webhook"])
+        let values = decoder.mapping(node, "anomalies", keys: ["enabled", "sensitivity", "webhook", "suspicions"])
         decoder.flag(values["enabled"], "anomalies.enabled", into: &isOn)
         decoder.choice(values["sensitivity"], "anomalies.sensitivity", into: &sensitivity)
+        if let node = values["suspicions"] { suspicions.decode(node, &decoder) }
         guard let node = values["webhook"], let text = decoder.text(node, "anomalies.webhook") else { return }
         let isURL = ["http://", "https://"].contains { text.hasPrefix($0) && text.utf8.count > $0.utf8.count }
         if text == "off" {

@@ -140,6 +140,17 @@ extension AgentConfiguration {
           sensitivity: \(anomalies.sensitivity.rawValue)
           # Incidents are posted there as JSON: https://alerts.example/nilo, or off.
           webhook: \(anomalies.webhook.map(scalar) ?? "off")
+          # Scans, floods and sudden heavy hitters; "suspicions: off" alone will do.
+          suspicions:
+            enabled: \(anomalies.suspicions.isOn)
+            # Estimates of packets that find no room in the kernel's flow table.
+            sketches: \(anomalies.suspicions.sketches)
+            # Distinct ports or addresses that a source has tried in vain, \(bounds(Suspicions.scanBounds)).
+            scan-targets: \(anomalies.suspicions.scanTargets)
+            # Openings a second to one destination that are not completed, \(bounds(Suspicions.floodBounds)).
+            flood-openings: \(anomalies.suspicions.floodOpenings)
+            # Of the traffic of an interface, \(bounds(Suspicions.heavyBounds)).
+            heavy-percent: \(anomalies.suspicions.heavyPercent)
 
         page:
           # The page to look at, http://127.0.0.1:8643/, or off. An address other than of the loopback needs the three files below.

@@ -147,4 +147,7 @@ public struct AgentConfiguration: Sendable, Equatable {
     public var policy = "/etc/nilo/policy.d"
 
     public init() {}
+
+    /// Suspicions are part of what is unusual.
+    public var looksForSuspicions: Bool { anomalies.isOn && anomalies.suspicions.isOn }
 }

@@ -85,12 +85,18 @@ package final class FlowObject {
         for name in SharedMaps.names { try check(bpf_map__reuse_fd(map(name), maps.descriptor(name)), "reuse map \(name)") }
     }
 
-    /// Leaves the programs out: loading then makes the maps alone.
-    func skipPrograms() {
+    /// Leaves the programs out, and all maps but these: loading then makes the latter alone.
+    func skipPrograms(andMapsBut names: [String]) throws(BPFError) {
         var next = bpf_object__next_program(object, nil)
         while let program = next {
             bpf_program__set_autoload(program, false)
             next = bpf_object__next_program(object, program)
+        }
+        var nextMap = bpf_object__next_map(object, nil)
+        while let map = nextMap {
+            let isWanted = names.contains(String(cString: bpf_map__name(map)))
+            try check(bpf_map__set_autocreate(map, isWanted), "leave maps out")
+            nextMap = bpf_object__next_map(object, map)
         }
     }
 

@@ -14,8 +14,10 @@ public final class SharedMaps {
         "nilo_samplers", "nilo_sample_heads", "nilo_sample_tails", "nilo_samples",
         "nilo_shapers", "nilo_rates", "nilo_buckets", "nilo_hashed", "nilo_shape_nets", "nilo_net_scratch", "nilo_chosens", "nilo_leaves",
         "nilo_shaped",
-        "nilo_mirrors", "nilo_copies", "nilo_mirror_cap", "nilo_mirror_now", "nilo_meta",
+        "nilo_mirrors", "nilo_copies", "nilo_mirror_cap", "nilo_mirror_now", "nilo_sketches", "nilo_meta",
     ]
+    /// Of those, what no agent leaves to the next: what is in it is of the second that runs.
+    static let passing = ["nilo_sketches"]
 
     public let config: nilo_config
     private let descriptors: [String: Int32]
@@ -36,25 +38,31 @@ public final class SharedMaps {
         var config = config
         if config.wake_jiffies == 0 { config.wake_jiffies = Self.wakeJiffies }
         config.jiffy_ns = UInt64(JiffyClock.nanosecondsPerJiffy)
-        let object = try FlowObject(config: config)
-        object.skipPrograms()
-        try object.load("the flow maps")
-        var descriptors: [String: Int32] = [:]
-        for name in Self.names {
-            let fd = fcntl(object.mapDescriptor(name), F_DUPFD_CLOEXEC, 3)
-            guard fd >= 0 else { throw BPFError("keep map \(name)", code: errno) }
-            descriptors[name] = fd
-        }
+        let descriptors = try Self.make(Self.names, config)
         self.config = config
         self.descriptors = descriptors
         var zero: UInt32 = 0
         try check(bpf_map_update_elem(descriptors["nilo_meta"]!, &zero, &config, 0), "write nilo_meta")
     }
 
+    /// Makes the maps of these names, and no others.
+    private static func make(_ names: [String], _ config: nilo_config) throws(BPFError) -> [String: Int32] {
+        let object = try FlowObject(config: config)
+        try object.skipPrograms(andMapsBut: names)
+        try object.load("the flow maps")
+        var descriptors: [String: Int32] = [:]
+        for name in names {
+            let fd = fcntl(object.mapDescriptor(name), F_DUPFD_CLOEXEC, 3)
+            guard fd >= 0 else { throw BPFError("keep map \(name)", code: errno) }
+            descriptors[name] = fd
+        }
+        return descriptors
+    }
+
     /// Takes over maps that an earlier agent pinned: their sizes and hash stay, what the programs do is chosen anew.
     init(pinnedIn directory: String, features: DatapathFeatures, vxlanPorts: (UInt16, UInt16)) throws(BPFError) {
         var descriptors: [String: Int32] = [:]
-        for name in Self.names {
+        for name in Self.names where !Self.passing.contains(name) {
             descriptors[name] = try check(bpf_obj_get("\(directory)/\(name)"), "open pinned map \(name)")
         }
         var zero: UInt32 = 0
@@ -63,6 +71,7 @@ public final class SharedMaps {
         config.features = features.rawValue
         config.vxlan_ports = vxlanPorts
         try check(bpf_map_update_elem(descriptors["nilo_meta"]!, &zero, &config, 0), "write nilo_meta")
+        descriptors.merge(try Self.make(Self.passing, config)) { pinned, _ in pinned }
         self.config = config
         self.descriptors = descriptors
     }
@@ -92,7 +101,9 @@ public final class SharedMaps {
         for name in PinDirectory.entries(of: directory) where unlink("\(directory)/\(name)") != 0 {
             throw BPFError("remove \(directory)/\(name)", code: errno)
         }
-        for name in Self.names { try check(bpf_obj_pin(descriptor(name), "\(directory)/\(name)"), "pin map \(name)") }
+        for name in Self.names where !Self.passing.contains(name) {
+            try check(bpf_obj_pin(descriptor(name), "\(directory)/\(name)"), "pin map \(name)")
+        }
     }
 
     /// Memory that the kernel holds for the maps of fixed size, bytes.
@@ -110,5 +121,7 @@ public struct DatapathFeatures: OptionSet, Sendable {
     public static let tcp = DatapathFeatures(rawValue: UInt32(NILO_FEATURE_TCP.rawValue))
     /// Look inside VXLAN.
     public static let vxlan = DatapathFeatures(rawValue: UInt32(NILO_FEATURE_VXLAN.rawValue))
-    public static let all: DatapathFeatures = [.tcp, .vxlan]
+    /// Sketches of the packets that are in no slot.
+    public static let sketches = DatapathFeatures(rawValue: UInt32(NILO_FEATURE_SKETCHES.rawValue))
+    public static let all: DatapathFeatures = [.tcp, .vxlan, .sketches]
 }

@@ -62,6 +62,9 @@ extension nilo_config {
     /// Bytes of a CPU's ring of samples, with the room behind it for the last one (`NILO_SAMPLE_ROOM`).
     var sampleRingBytes: Int { Int(sample_mask) + 1 + MemoryLayout<nilo_sample>.size + Int(NILO_SNAP_MOST) }
 
+    var sketches: Bool { features & NILO_FEATURE_SKETCHES.rawValue != 0 }
+    var sketchCount: Int { sketches ? Int(cpus) : 1 }
+
     /// Entries of each map whose size is chosen by user space.
     var entries: [(map: String, count: Int)] {
         [
@@ -70,6 +73,7 @@ extension nilo_config {
             ("nilo_ghosts", Int(ghosts_mask) + 1), ("nilo_verdicts", slotCount),
             ("nilo_samplers", Int(cpus) * Int(NILO_SAMPLERS)), ("nilo_sample_heads", Int(cpus)), ("nilo_sample_tails", Int(cpus)),
             ("nilo_samples", Int(cpus)),
+            ("nilo_sketches", sketchCount),
             ("nilo_chosens", slotCount), ("nilo_shaped", Int(cpus) * Int(NILO_SHAPERS)),
         ]
     }

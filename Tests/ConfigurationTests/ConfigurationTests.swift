@@ -37,6 +37,7 @@ private func unusual() -> AgentConfiguration {
     samples.interfaces = [Glob("eth[0-3]")]
     c.sflow = [samples, .init(collector: HostPort(host: "collector.example.net", port: 6343))]
     c.applications = .init(isOn: false, snap: 256, samplesPerSecond: 500, cpuPercent: 11)
+    c.anomalies.suspicions = .init(isOn: false, sketches: false, scanTargets: 20, floodOpenings: 5000, heavyPercent: 7)
     c.log = .init(format: .json, level: .debug)
     c.bpffs = .path("/run/bpf: x")
     c.topology = .init()
@@ -114,6 +115,8 @@ private func unusual() -> AgentConfiguration {
     }
 
     @Test(arguments: [
+        ("anomalies: {suspicions: maybe}", "anomalies.suspicions", "expected true or false"),
+        ("anomalies: {suspicions: {scan-targets: 3}}", "anomalies.suspicions.scan-targets", "out of range: must be 10 to 65536"),
         ("applications: maybe", "applications", "expected true or false"),
         ("applications: {snap: 4096}", "applications.snap", "out of range: must be 128 to 2048"),
         ("applications: {cpu-percent: 0}", "applications.cpu-percent", "out of range: must be 1 to 100"),

@@ -10,8 +10,9 @@
 #define NILO_ABI_VERSION 2
 
 enum nilo_feature {
-	NILO_FEATURE_TCP = 1,   /* sequence and handshake analysis */
-	NILO_FEATURE_VXLAN = 2, /* look inside VXLAN */
+	NILO_FEATURE_TCP = 1,      /* sequence and handshake analysis */
+	NILO_FEATURE_VXLAN = 2,    /* look inside VXLAN */
+	NILO_FEATURE_SKETCHES = 4, /* sketches of the packets that are in no slot */
 };
 
 struct nilo_config {

@@ -200,7 +200,8 @@ static __always_inline __u32 nilo_account(struct __sk_buff *skb, struct nilo_fac
 		__u32 found = nilo_search(set_index, way, tag, key);
 
 		if (found == NILO_FULL) {
-			int freed = nilo_evict(cpu, set_index, way, (__u16)(now >> NILO_AGE_SHIFT));
+			int freed = nilo_make_room(cpu, set_index, way << 16 | (__u16)(now >> NILO_AGE_SHIFT), key,
+						   nilo_sketch_shown(p));
 
 			if (freed < 0) {
 				nilo_add(&ledger->overflow[NILO_OVERFLOW_LOG_FULL], p, &wire);

@@ -9,6 +9,7 @@
 #include "lib/hash.h"
 #include "lib/maps.h"
 #include "lib/order.h"
+#include "lib/sketch.h"
 
 static __always_inline struct nilo_ledger *nilo_ledger_of(__u32 cpu, __u32 ledger, __u32 direction)
 {
@@ -104,8 +105,8 @@ static __always_inline int nilo_choose_victim(const struct nilo_flow_set *set, c
 	return way;
 }
 
-/* Empties one way of a full set for a newcomer. Returns the way, or -1 when nothing can leave now. */
-__noinline int nilo_evict(__u32 cpu, __u32 set_index, __u32 home, __u32 age_now)
+/* Empties one way of a full set. Returns the way, or -1 when nothing can leave now. */
+static __always_inline int nilo_evict(__u32 cpu, __u32 set_index, __u32 home, __u32 age_now)
 {
 	struct nilo_flow_set *set = bpf_map_lookup_elem(&nilo_sets, &set_index);
 	struct nilo_seen_set *seen = bpf_map_lookup_elem(&nilo_seen, &set_index);
@@ -141,6 +142,21 @@ __noinline int nilo_evict(__u32 cpu, __u32 set_index, __u32 home, __u32 age_now)
 	ledger->retired.wire_bytes += slot->wire_bytes;
 	ledger->remarks[NILO_REMARK_DROPPED_CLEAN] += clean;
 	ledger->remarks[NILO_REMARK_SPILLED] += !clean;
+	return way;
+}
+
+/*
+ * Makes room for a newcomer in a full set; a packet for which there is none is sketched. One function for both, for a return costs as much as
+ * the sketch where the CPU has to be kept from speculating on it. Returns the way, or -1.
+ * - home_age: the home way << 16 | the age now.
+ * - tcp: nilo_sketch_shown.
+ */
+__noinline int nilo_make_room(__u32 cpu, __u32 set_index, __u32 home_age, const struct nilo_flow_key *key, __u32 tcp)
+{
+	int way = nilo_evict(cpu, set_index, home_age >> 16, home_age & 0xffff);
+
+	if (nilo_config.features & NILO_FEATURE_SKETCHES && way < 0)
+		nilo_sketch(key, cpu, tcp);
 	return way;
 }
 

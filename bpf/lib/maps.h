@@ -13,6 +13,7 @@
 #include "abi/ledger.h"
 #include "abi/policy.h"
 #include "abi/sample.h"
+#include "abi/sketch.h"
 #include "lib/packet.h"
 #include "lib/segments.h"
 
@@ -185,6 +186,9 @@ struct {
 	__uint(key_size, 4);
 	__uint(value_size, 8);
 } nilo_samples SEC(".maps");
+
+/* Key: cpu. One entry while sketches are off. Not pinned: what is in it is of a second. */
+NILO_MAPPED_ARRAY(nilo_sketches, struct nilo_sketch_banks);
 
 /* What a walk through the filter program looks at. */
 struct nilo_evaluation {

@@ -7,7 +7,7 @@ import Glibc
     /// By suite, in the order in which they run: each takes tables of its own and gives them back.
     static let suites: [String: [Measurement]] = [
         "datapath": datapath, "mirror": mirror, "sample": sample, "shape": shape, "storage": storage, "applications": applications,
-        "topology": topology, "series": series,
+        "topology": topology, "series": series, "sketches": sketches,
     ]
     static let datapath: [Measurement] = [
         ("hot", measureHotFlow), ("cpus", measureTwoCPUs), ("many", measureManyFlows), ("overload", measureOverload),
@@ -19,6 +19,7 @@ import Glibc
         ("countdown", measureCountdown), ("consumer", measureConsumers), ("events", measureEvents), ("coverage", measureCoverage),
     ]
 
+    static let sketches: [Measurement] = [("packets", measureSketches)]
     static let applications: [Measurement] = [("captures", measureApplications)]
     static let topology: [Measurement] = [("scale", measureTopologyScale), ("events", measureTopologyEvents)]
     static let series: [Measurement] = [("watched", measureWatchedSeries)]

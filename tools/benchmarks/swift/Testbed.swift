@@ -29,9 +29,9 @@ final class Testbed: @unchecked Sendable {
     private static let ledger: UInt32 = 1
     private static let interface = InterfaceID(rawValue: 1)
 
-    init(_ geometry: TableGeometry = TableGeometry()) throws {
+    init(_ geometry: TableGeometry = TableGeometry(), _ features: DatapathFeatures = .all) throws {
         libbpf_set_print(nil)
-        maps = try SharedMaps(geometry: geometry, seed: 0x1234_5678_9abc_def1)
+        maps = try SharedMaps(geometry: geometry, features: features, seed: 0x1234_5678_9abc_def1)
         try maps.openLedger(Self.ledger, for: Self.interface)
         object = try FlowObject(config: maps.config, image: .init(bytes: bench_object(), size: bench_object_size()))
         try object.reuse(maps)
@@ -112,8 +112,9 @@ final class Testbed: @unchecked Sendable {
     /// An acknowledgement in sequence: Ethernet, IPv4, TCP without options, padded to 60 bytes.
     static let acknowledgement = frame(protocol: 6)
     static let datagram = frame(protocol: 17)
+    static let opening = frame(protocol: 6, flags: 2)
 
-    private static func frame(protocol: UInt8) -> [UInt8] {
+    private static func frame(protocol: UInt8, flags: UInt8 = 0x10) -> [UInt8] {
         var frame = [UInt8](repeating: 0, count: 60)
         frame[12] = 0x08
         frame[14] = 0x45
@@ -126,7 +127,7 @@ final class Testbed: @unchecked Sendable {
         frame[37] = 80
         if `protocol` == 6 {
             frame[46] = 0x50
-            frame[47] = 0x10
+            frame[47] = flags
             frame[48] = 1
         } else {
             frame[39] = 20
