@@ -1,5 +1,6 @@
 import Flows
 import NetworkTypes
+import Sketches
 
 /// Two hosts that suddenly exchange far more than any two have lately.
 ///
@@ -16,9 +17,21 @@ struct HeavyWatch {
         var vni: UInt32?
     }
 
+    /// A pair at a point, told apart by a keyed hash of both: there are as many to find as flows.
     private struct Place: Hashable {
-        var pair: Pair
-        var point: ObservationPoint
+        let pair: Pair
+        let point: ObservationPoint
+        private let digest: UInt64
+
+        init(_ pair: Pair, _ point: ObservationPoint, _ hash: KeyedHash) {
+            (self.pair, self.point) = (pair, point)
+            let (a, b) = (pair.source.fieldWords, pair.destination.fieldWords)
+            let at = UInt64(point.interface.rawValue) << 32 | UInt64(point.direction.rawValue) << 31 | UInt64(pair.vni ?? 1 << 24)
+            digest = hash(hash(a.0, a.1) &+ at, hash(b.0, b.1))
+        }
+
+        static func == (a: Place, b: Place) -> Bool { a.digest == b.digest }
+        func hash(into hasher: inout Hasher) { hasher.combine(digest) }
     }
 
     private struct Excess {
@@ -31,23 +44,30 @@ struct HeavyWatch {
 
     static let learning = 30.0
     private static let least = 125_000.0
+    private static let leastOfFlow: UInt64 = 1024
     private static let mostPairs = 16_384
     private static let ordinaryAfter = Duration.seconds(600)
 
     private let share: Double
+    private let hash: KeyedHash
     private var gained: [Place: (bytes: UInt64, packets: UInt64, first: Timestamp)] = [:]
     private var totals: [ObservationPoint: UInt64] = [:]
     private var usual: [ObservationPoint: Envelope] = [:]
     private var excesses: [Pair: Excess] = [:]
 
-    init(_ limits: SuspicionLimits) { share = limits.heavyShare }
+    init(_ limits: SuspicionLimits, _ hash: KeyedHash) {
+        share = limits.heavyShare
+        self.hash = hash
+    }
 
     mutating func observe(_ record: FlowRecord, _ totals: Totals) {
         let point = ObservationPoint(record.key)
         self.totals[point, default: 0] &+= totals.wireBytes
+        // What flows of less than a packet a second add up to is not what this looks for.
+        guard totals.wireBytes >= Self.leastOfFlow else { return }
         let tuple = record.key.inner ?? record.key.outer
         guard let source = tuple.source, let destination = tuple.destination else { return }
-        let place = Place(pair: Pair(source: source, destination: destination, vni: record.key.vni), point: point)
+        let place = Place(Pair(source: source, destination: destination, vni: record.key.vni), point, hash)
         // A flood of pairs has none that is heavy.
         guard gained.count < Self.mostPairs || totals.wireBytes >= 16_384 || gained[place] != nil else { return }
         let before = gained[place] ?? (0, 0, record.traits.first)
@@ -106,6 +126,6 @@ struct HeavyWatch {
         let pair = Pair(source: place.pair.destination, destination: place.pair.source, vni: place.pair.vni)
         let point = ObservationPoint(
             interface: place.point.interface, direction: place.point.direction == .ingress ? .egress : .ingress)
-        return (gained[Place(pair: pair, point: point)]?.packets ?? 0) &* 1000 >= packets
+        return (gained[Place(pair, point, hash)]?.packets ?? 0) &* 1000 >= packets
     }
 }

@@ -26,7 +26,7 @@ public struct SuspicionWatch {
         self.limits = limits
         scans = ScanWatch(limits, hash)
         floods = FloodWatch(limits, hash)
-        heavy = HeavyWatch(limits)
+        heavy = HeavyWatch(limits, hash)
         cardinality = CardinalityWatch(hash)
         recent = RecentTuples(hash)
     }
