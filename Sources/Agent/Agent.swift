@@ -299,7 +299,7 @@ final class Agent {
             guard topology != nil else { return }
             gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
         }
-        _ = suspicions?.turn(now: now)
+        for suspicion in suspicions?.turn(now: now) ?? [] { topology?.foresight?.report(suspicion) }
         if let topology { tell(topology, gains) }
     }
 

@@ -2,6 +2,7 @@ import Configuration
 import Foresight
 import Logging
 import NetworkTypes
+import Suspicions
 import Synchronization
 import Topology
 
@@ -54,6 +55,12 @@ final class ForesightThread: Sendable {
             incidents.turn(findings, snapshot, second.loads, at: end) { [self] key in book.withLock { $0[key] } }
             work()
         }
+    }
+
+    /// What the packets themselves gave away.
+    func report(_ suspicion: Suspicion) {
+        let end = Timestamp.now.nanoseconds / 1_000_000_000
+        _ = jobs.add { [self] in incidents.report(Incident.Member(suspicion), relations: suspicion.relations, at: end) }
     }
 
     /// Does what waits, for a while.
