@@ -44,7 +44,7 @@ struct HeavyWatch {
 
     static let learning = 30.0
     private static let least = 125_000.0
-    private static let leastOfFlow: UInt64 = 1024
+    private static let leastOfFlow: UInt64 = 128
     private static let mostPairs = 16_384
     private static let ordinaryAfter = Duration.seconds(600)
 
@@ -63,7 +63,7 @@ struct HeavyWatch {
     mutating func observe(_ record: FlowRecord, _ totals: Totals) {
         let point = ObservationPoint(record.key)
         self.totals[point, default: 0] &+= totals.wireBytes
-        // What flows of less than a packet a second add up to is not what this looks for.
+        // One small packet: a scan or flood of them is not what this looks for. The few acknowledgements of a transfer count.
         guard totals.wireBytes >= Self.leastOfFlow else { return }
         let tuple = record.key.inner ?? record.key.outer
         guard let source = tuple.source, let destination = tuple.destination else { return }
