@@ -43,35 +43,35 @@ private func refusal(_ line: String) -> [String] {
     }
 
     @Test(arguments: [
-        ("- {quantile: 90 %}", "p.yaml:11: plan[0]: has no class"),
-        ("- {class: wob}", "p.yaml:11: plan[0].class: \"wob\": there is no shaping rule of this name"),
+        ("- {quantile: 90 %}", "p.yaml:10: plan[0]: has no class"),
+        ("- {class: wob}", "p.yaml:10: plan[0].class: \"wob\": there is no shaping rule of this name"),
         (
             "- {class: each}",
-            "p.yaml:11: plan[0].class: \"each\": gives each host, flow or prefix its own rate, and has none to plan (shape[1] in p.yaml:4)"
+            "p.yaml:10: plan[0].class: \"each\": gives each host, flow or prefix its own rate, and has none to plan (shape[1] in p.yaml:4)"
         ),
-        ("- {class: marked}", "p.yaml:11: plan[0].class: \"marked\": has neither rate nor ceiling to begin with (shape[2] in p.yaml:5)"),
-        ("- {class: all}", "p.yaml:11: plan[0].class: \"all\": part has a share of it"),
-        ("- {class: web}\n- {class: web}", "p.yaml:12: plan[1].class: \"web\": the class is planned twice (plan[0] in p.yaml:11)"),
-        ("- {class: web, quantile: 99 %}", "p.yaml:11: plan[0].quantile: \"99 %\": must be 50 % to 95 %"),
-        ("- {class: web, quantile: 0.9}", "p.yaml:11: plan[0].quantile: \"0.9\": expected a percentage such as 90 %"),
-        ("- {class: web, lead: 10}", "p.yaml:11: plan[0].lead: \"10\": expected a duration with its unit, such as 30s, 10m or 1h"),
-        ("- {class: web, lead: 25h}", "p.yaml:11: plan[0].lead: \"25h\": must be 1s to 24h"),
-        ("- {class: web, headroom: 301 %}", "p.yaml:11: plan[0].headroom: \"301 %\": must be 0 % to 300 %"),
-        ("- {class: web, floor: 5 Mbit/s, ceiling: 1 Mbit/s}", "p.yaml:11: plan[0].floor: \"5 Mbit/s\": is more than the ceiling"),
+        ("- {class: marked}", "p.yaml:10: plan[0].class: \"marked\": has neither rate nor ceiling to begin with (shape[2] in p.yaml:5)"),
+        ("- {class: all}", "p.yaml:10: plan[0].class: \"all\": part has a share of it"),
+        ("- {class: web}\n- {class: web}", "p.yaml:11: plan[1].class: \"web\": the class is planned twice (plan[0] in p.yaml:10)"),
+        ("- {class: web, quantile: 99 %}", "p.yaml:10: plan[0].quantile: \"99 %\": must be 50 % to 95 %"),
+        ("- {class: web, quantile: 0.9}", "p.yaml:10: plan[0].quantile: \"0.9\": expected a percentage such as 90 %"),
+        ("- {class: web, lead: 10}", "p.yaml:10: plan[0].lead: \"10\": expected a duration with its unit, such as 30s, 10m or 1h"),
+        ("- {class: web, lead: 25h}", "p.yaml:10: plan[0].lead: \"25h\": must be 1s to 24h"),
+        ("- {class: web, headroom: 301 %}", "p.yaml:10: plan[0].headroom: \"301 %\": must be 0 % to 300 %"),
+        ("- {class: web, floor: 5 Mbit/s, ceiling: 1 Mbit/s}", "p.yaml:10: plan[0].floor: \"5 Mbit/s\": is more than the ceiling"),
         (
             "- {class: share, floor: 30 Mbit/s}",
-            "p.yaml:11: plan[0].floor: \"30 Mbit/s\": is more than the ceiling of the rule, 20 Mb/s (shape[5] in p.yaml:8)"
+            "p.yaml:10: plan[0].floor: \"30 Mbit/s\": is more than the ceiling of the rule, 20.0 Mb/s (shape[5] in p.yaml:8)"
         ),
-        ("- {class: web, ceiling: 1 bit/s}", "p.yaml:11: plan[0].ceiling: \"1 bit/s\": must be 1 kbit/s to 1 Tbit/s"),
-        ("- {class: web, criticality: 101}", "p.yaml:11: plan[0].criticality: \"101\": must be 0 (gives way first) to 100"),
-        ("- {class: web, weight: 0}", "p.yaml:11: plan[0].weight: \"0\": must be 1 to 1000"),
-        ("- {class: web, change: 0.5 %}", "p.yaml:11: plan[0].change: \"0.5 %\": must be 1 % to 1000 %"),
-        ("- {class: web, hold: 2d}", "p.yaml:11: plan[0].hold: \"2d\": expected a duration with its unit, such as 30s, 10m or 1h"),
+        ("- {class: web, ceiling: 1 bit/s}", "p.yaml:10: plan[0].ceiling: \"1 bit/s\": must be 1 kbit/s to 1 Tbit/s"),
+        ("- {class: web, criticality: 101}", "p.yaml:10: plan[0].criticality: \"101\": must be 0 (gives way first) to 100"),
+        ("- {class: web, weight: 0}", "p.yaml:10: plan[0].weight: \"0\": must be 1 to 1000"),
+        ("- {class: web, change: 0.5 %}", "p.yaml:10: plan[0].change: \"0.5 %\": must be 1 % to 1000 %"),
+        ("- {class: web, hold: 2d}", "p.yaml:10: plan[0].hold: \"2d\": expected a duration with its unit, such as 30s, 10m or 1h"),
         (
             "- {class: web, freeze: [22-23]}",
-            "p.yaml:11: plan[0].freeze[0]: \"22-23\": expected a time of every day such as \"22:00-23:00\""
+            "p.yaml:10: plan[0].freeze[0]: \"22-23\": expected a time of every day such as \"22:00-23:00\""
         ),
-        ("- {class: web, quantiles: 90 %}", "p.yaml:11: plan[0].quantiles: unknown key"),
+        ("- {class: web, quantiles: 90 %}", "p.yaml:10: plan[0].quantiles: unknown key"),
     ]) func aMistakeIsNamed(line: String, message: String) {
         #expect(refusal(line).filter { !$0.hasPrefix("hint: ") } == [message])
     }
