@@ -85,7 +85,8 @@ import Testing
             })
         let row = try #require(try await report(site).classes.first)
         let score = try #require(row.score)
-        #expect(row.allocationBitsPerSecond > 4e6 && score.overloadSeconds < score.overloadSecondsDeclared, "\(row)")
+        // A sender on this host waits when its queue is full: that it would send more is not seen.
+        #expect(row.allocationBitsPerSecond > 1.1e6 && score.overloadSeconds < score.overloadSecondsDeclared, "\(row)")
         #expect(try await rate(lab, site) == 1e6)
         _ = try sender.stop()
         try await site.stop(agent, keep: false)
