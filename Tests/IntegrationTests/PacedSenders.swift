@@ -21,7 +21,10 @@ struct PacedSenders: Sendable {
             print("taking", flush=True)
             while True:
                 udp.recv(65535)
-        address, port, size, rate, source = sys.argv[2], *map(int, sys.argv[3:])
+        address, port, size, rate, source = sys.argv[2], *map(int, sys.argv[3:7])
+        if len(sys.argv) > 7:
+            # SO_SNDBUFFORCE: so much may wait in queues before the sender has to.
+            udp.setsockopt(socket.SOL_SOCKET, 32, int(sys.argv[7]))
         udp.bind(("", source))
         print("sending", flush=True)
         due = time.monotonic()

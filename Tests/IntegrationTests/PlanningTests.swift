@@ -31,7 +31,7 @@ import Testing
         let agent = try await site.start()
         _ = try PacedSenders(site.directory)
         let sender = try await BackgroundProcess.start(
-            ["python3", "\(site.directory)/paced.py", "send", PolicyLab.addressB, "9000", "1200", "400", "7000"], in: lab.a)
+            ["python3", "\(site.directory)/paced.py", "send", PolicyLab.addressB, "9000", "1200", "400", "7000", "67108864"], in: lab.a)
         try await sender.waitFor(output: "sending")
         return (site, agent, sender)
     }
@@ -85,8 +85,7 @@ import Testing
             })
         let row = try #require(try await report(site).classes.first)
         let score = try #require(row.score)
-        // A sender on this host waits when its queue is full: that it would send more is not seen.
-        #expect(row.allocationBitsPerSecond > 1.1e6 && score.overloadSeconds < score.overloadSecondsDeclared, "\(row)")
+        #expect(row.allocationBitsPerSecond > 4e6 && score.overloadSeconds < score.overloadSecondsDeclared, "\(row)")
         #expect(try await rate(lab, site) == 1e6)
         _ = try sender.stop()
         try await site.stop(agent, keep: false)
