@@ -21,6 +21,7 @@ struct PolicyAgent {
         bpffs: /run/bpf
         policy: /run/policy
         history: {file: "off"}
+        forecast: {state: "off"}
         page: {listen: "off"}
 
         """

@@ -1,6 +1,7 @@
 import Flows
 import Foundation
 import NetworkTypes
+import Reports
 import TestSupport
 import Testing
 
@@ -53,6 +54,14 @@ import Testing
         let log = try agent.outputSoFar()
         #expect(Self.begun(log).count == 1 && log.contains("source=\(Pair.addressA)"), "\(log)")
         #expect(try await site.metrics().contains("nilo_suspicions_total{kind=\"port-scan\"} 1\n"))
+        // And it is among the incidents, with what speaks for it.
+        var list: IncidentListReport?
+        let isTold = try await eventually(within: .seconds(5)) {
+            list = try await site.get("/v1/anomalies")
+            return list?.incidents.contains { $0.members.contains { $0.kind == "port-scan" } } ?? false
+        }
+        let member = list?.incidents.flatMap(\.members).first { $0.kind == "port-scan" }
+        #expect(isTold && member?.key.contains(Pair.addressA) == true && member?.evidence?.isEmpty == false, "\(String(describing: list))")
         try await site.stop(agent, keep: false)
     }
 

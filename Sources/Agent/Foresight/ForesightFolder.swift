@@ -13,6 +13,8 @@ struct ForesightFolder: Sendable {
     /// - Parameter path: made if only its last part is missing.
     init(path: String) throws {
         self.path = path
+        // The agent's own; any other folder is the administrator's to make.
+        if path.hasPrefix("/var/lib/nilo/") { _ = mkdir("/var/lib/nilo", 0o700) }
         let code = mkdir(path, 0o750) == 0 || errno == EEXIST ? 0 : errno
         guard code == 0, access(path, W_OK) == 0 else {
             throw AgentFailure(
