@@ -39,7 +39,7 @@ extension ControlRoutes {
 
 extension Agent {
     fileprivate func beginCapture(_ rule: MirrorRule, to stream: ControlStream, limit: UInt64?, for peer: ControlRequest.Peer?) {
-        let actor = peer.map { AuditLog.Actor.peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request")
+        let actor = AuditLog.Actor(peer)
         let fields: KeyValuePairs<String, LogValue> = [
             "session": LogValue(rule.name), "on": LogValue(rule.scope.interfaces.joined(separator: ",")),
             "filter": LogValue("\(rule.scope.filter)"),

@@ -139,7 +139,7 @@ extension ControlRoutes {
             guard incidents.book[id] != nil else {
                 throw TopologyRefusal(status: 404, error: "there is no incident \(id)", hint: "nilo anomalies --since 30d lists them")
             }
-            agent.note("incident judged", by: actor(peer), ["incident": LogValue(id), "verdict": LogValue(verdict.rawValue)])
+            agent.note("incident judged", by: AuditLog.Actor(peer), ["incident": LogValue(id), "verdict": LogValue(verdict.rawValue)])
             // The disk is not waited for here.
             return later {
                 _ = incidents.judge(id, verdict)
@@ -159,7 +159,7 @@ extension ControlRoutes {
         return { agent in
             let incidents = try agent.foresight().incidents
             agent.note(
-                "silence", by: actor(peer), ["pattern": LogValue(pattern), "seconds": LogValue(seconds)])
+                "silence", by: AuditLog.Actor(peer), ["pattern": LogValue(pattern), "seconds": LogValue(seconds)])
             guard seconds > 0 || incidents.book.silences.contains(where: { $0.pattern == pattern }) else {
                 throw TopologyRefusal(status: 404, error: "\(pattern) is not silenced", hint: "nilo anomalies lists what is")
             }
@@ -172,10 +172,6 @@ extension ControlRoutes {
                 return try json(["pattern": pattern, "until": Timestamp(second: silence.until).description])
             }
         }
-    }
-
-    private static func actor(_ peer: ControlRequest.Peer?) -> AuditLog.Actor {
-        peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request")
     }
 }
 

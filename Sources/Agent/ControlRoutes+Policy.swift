@@ -9,7 +9,7 @@ extension ControlRoutes {
         let change = try PolicyChange(body: request.body)
         let peer = request.peer
         return { agent in
-            let actor = peer.map { AuditLog.Actor.peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request")
+            let actor = AuditLog.Actor(peer)
             do {
                 let report = try agent.keeper.change(change)
                 if report.applied { agent.note("policy", by: actor, fields(change, steps: report.steps.count)) }
@@ -38,7 +38,7 @@ extension ControlRoutes {
 
     static func confirmPolicy(_ agent: Agent, _ peer: ControlRequest.Peer?) throws -> ControlResponse {
         try agent.keeper.confirm()
-        agent.note("policy confirmed", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), [:])
+        agent.note("policy confirmed", by: AuditLog.Actor(peer), [:])
         return ControlResponse(body: Array("{\"confirmed\":true}\n".utf8))
     }
 }

@@ -2,6 +2,7 @@ import API
 import Configuration
 import Flows
 import FoundationEssentials
+import Logging
 import NetworkTypes
 import Reports
 import Storage
@@ -177,11 +178,16 @@ enum ControlRoutes {
         let keep = try query.flag("keep")
         return { agent in
             agent.audit?.record(
-                "stop", by: peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request"), result: .done,
+                "stop", by: AuditLog.Actor(peer), result: .done,
                 ["keep": keep ? "yes" : "no"])
             let report = agent.leaving(keep: keep)
             try agent.stop(keep: keep, after: .milliseconds(50))
             return try json(report)
         }
     }
+}
+
+extension AuditLog.Actor {
+    /// Who asked, as far as the socket tells.
+    init(_ peer: ControlRequest.Peer?) { self = peer.map { .peer(pid: $0.pid, uid: $0.uid) } ?? .agent("request") }
 }

@@ -8,6 +8,11 @@ enum SystemFiles {
         case isLonger
     }
 
+    struct Unwritten: Error {
+        /// errno of open(2), write(2), fsync(2) or rename(2).
+        var code: Int32
+    }
+
     static func read(_ path: String) -> String? { (try? bytes(path)).map { String(decoding: $0, as: UTF8.self) } }
 
     /// - Parameter most: bytes that it may have.
@@ -25,6 +30,30 @@ enum SystemFiles {
             bytes += chunk[..<count]
         }
         throw .isLonger
+    }
+
+    /// Puts bytes in the place of a file as a whole: they are written beside it, so that one who is killed leaves the file of before.
+    ///
+    /// - Parameters:
+    ///   - mode: of the file.
+    ///   - isSynchronised: also a loss of power leaves one of the two; the disk is waited for.
+    /// - Throws: what of it failed; nothing is left beside.
+    static func replace(_ path: String, with bytes: [UInt8], mode: mode_t, isSynchronised: Bool) throws(Unwritten) {
+        let beside = path + ".new"
+        let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+        guard file >= 0 else { throw Unwritten(code: errno) }
+        defer { close(file) }
+        var rest = bytes[...]
+        var code: Int32 = 0
+        while code == 0, !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { code = count == 0 ? EIO : errno }
+        }
+        if code == 0, isSynchronised, fsync(file) != 0 { code = errno }
+        if code == 0, rename(beside, path) != 0 { code = errno }
+        guard code != 0 else { return }
+        unlink(beside)
+        throw Unwritten(code: code)
     }
 
     static func link(_ path: String) -> String? {

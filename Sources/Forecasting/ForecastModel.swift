@@ -50,6 +50,14 @@ public struct ForecastModel: Hashable, Sendable {
             .filter { $0.share > 0.02 }
     }
 
+    /// Fits for as many steps as are asked for, or as the history tells of.
+    public init(fitting values: some Collection<Float>, stepSeconds: Int, upTo horizon: Int) throws(ForecastAbstention) {
+        do throws(ForecastAbstention) { try self.init(fitting: values, stepSeconds: stepSeconds, horizon: horizon) } catch {
+            guard case .horizonTooLong(_, let longest) = error, longest > 0 else { throw error }
+            try self.init(fitting: values, stepSeconds: stepSeconds, horizon: longest)
+        }
+    }
+
     /// Forecasts the steps after the last of the values, without fitting anew.
     ///
     /// - Parameters:

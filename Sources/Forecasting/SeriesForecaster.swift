@@ -40,6 +40,12 @@ public struct SeriesForecaster: Sendable {
         valuesSinceFit = 0
     }
 
+    /// The same for as many steps as the history tells of, at most so many.
+    public mutating func refit(upTo horizon: Int) throws(ForecastAbstention) {
+        model = try ForecastModel(fitting: values, stepSeconds: stepSeconds, upTo: horizon)
+        valuesSinceFit = 0
+    }
+
     /// Forecasts the next steps with the model of the last fit.
     ///
     /// - Parameter steps: 1 up to the horizon that was fitted; nil for all of them.

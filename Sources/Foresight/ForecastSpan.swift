@@ -38,6 +38,7 @@ extension WatchedSeries {
         if span == .day, let model, steps <= max(model.horizon, Self.horizons.step) {
             return try model.forecast(after: all, steps: min(steps, model.horizon))
         }
-        return try Self.fitted(all, stepSeconds: clock.modelSeconds(Self.step(of: span, clock)), horizon: steps).forecast(after: all)
+        return try ForecastModel(fitting: all, stepSeconds: clock.modelSeconds(Self.step(of: span, clock)), upTo: steps).forecast(
+            after: all)
     }
 }

@@ -22,8 +22,6 @@ public struct WatchedSeries: Sendable {
 
     /// Where it has no value nothing was measured; otherwise it was 0.
     let isLevel: Bool
-    /// Of the last second.
-    public private(set) var latest: Double?
     public private(set) var values = StepValues(capacity: capacities.step)
     public private(set) var short = StepValues(capacity: capacities.short)
     public private(set) var long = StepValues(capacity: capacities.long)
@@ -33,8 +31,6 @@ public struct WatchedSeries: Sendable {
     public private(set) var model: ForecastModel?
     /// Made when the last whole step was over; nil where it could not be.
     public private(set) var latestForecast: Forecast?
-    /// Why the last fit failed.
-    public private(set) var abstention: ForecastAbstention?
     /// The last second with a value other than 0.
     private(set) var activeAt: Int64 = 0
     private var measuredAt: Int64?
@@ -81,7 +77,6 @@ public struct WatchedSeries: Sendable {
 
     mutating func turn(_ value: Double?, for duration: Double, at end: Int64) -> Turn {
         var turn = Turn()
-        latest = value
         measuredAt = end
         if let value { profile.observe(second: Float(value), at: end) }
         if let value, value != 0 { activeAt = end }
@@ -181,8 +176,8 @@ public struct WatchedSeries: Sendable {
 
     // MARK: Forecasts
 
-    /// Steps that are to be told of: of each width as far as the users look. See `ForecastSpan`.
-    public static let horizons = (step: 288, short: 60, long: 168)
+    /// Steps that are to be told of: of each width see `ForecastSpan`.
+    public static let horizons = (step: StepClock.grain, short: 60, long: 168)
 
     /// Whether the model is older than it should be.
     private var isFitDue: Bool {
@@ -191,15 +186,14 @@ public struct WatchedSeries: Sendable {
 
     /// Fits if that is due, and tells the next steps. Costs milliseconds; `finish` takes in what became of it.
     func forecasted() -> Forecasted {
-        var result = Forecasted(end: values.end, model: model, abstention: abstention)
+        var result = Forecasted(end: values.end, model: model)
         guard values.count > 0 else { return result }
         let all = values.all
         if isFitDue {
             result.isFitted = true
-            do throws(ForecastAbstention) {
-                result.model = try Self.fitted(all, stepSeconds: clock.modelSeconds(clock.step), horizon: Self.horizons.step)
-                result.abstention = nil
-            } catch { result.abstention = error }
+            // What cannot be said now stays as it was said.
+            let model = try? ForecastModel(fitting: all, stepSeconds: clock.modelSeconds(clock.step), upTo: Self.horizons.step)
+            result.model = model ?? result.model
         }
         guard let model = result.model else { return result }
         let steps = min(model.horizon, ForecastRecord.steps(after: values.end - 1))
@@ -207,19 +201,10 @@ public struct WatchedSeries: Sendable {
         return result
     }
 
-    /// As far as is asked for, or as the history tells.
-    static func fitted(_ values: [Float], stepSeconds: Int, horizon: Int) throws(ForecastAbstention) -> ForecastModel {
-        do throws(ForecastAbstention) { return try ForecastModel(fitting: values, stepSeconds: stepSeconds, horizon: horizon) } catch {
-            guard case .horizonTooLong(_, let longest) = error, longest > 0 else { throw error }
-            return try ForecastModel(fitting: values, stepSeconds: stepSeconds, horizon: longest)
-        }
-    }
-
     struct Forecasted: Sendable {
         /// The step after the last value that it knew.
         var end: Int64
         var model: ForecastModel?
-        var abstention: ForecastAbstention?
         var isFitted = false
         var forecast: Forecast?
     }
@@ -227,7 +212,6 @@ public struct WatchedSeries: Sendable {
     mutating func finish(_ result: Forecasted) {
         if result.isFitted {
             model = result.model
-            abstention = result.abstention
             stepsSinceFit = 0
         }
         // Values that came meanwhile would make it a forecast of less than it says.
@@ -235,7 +219,8 @@ public struct WatchedSeries: Sendable {
         latestForecast = forecast
         let last = values.end - 1
         record.keep(forecast, after: last) { target in
-            let back = (target - last + 287) / 288 * 288
+            let day = Int64(StepClock.grain)
+            let back = (target - last + day - 1) / day * day
             let before = values[target - back]
             return before.isNaN ? values[last] : before
         }

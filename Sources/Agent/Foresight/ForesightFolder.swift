@@ -105,20 +105,9 @@ struct ForesightFolder: Sendable {
         }
     }
 
-    /// Beside it, on the disk, and then in its place.
     private static func write(_ bytes: [UInt8], to path: String) throws {
-        let beside = path + ".new"
-        func failure() -> AgentFailure { AgentFailure("write \(path)", String(cString: strerror(errno))) }
-        let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
-        guard file >= 0 else { throw failure() }
-        defer { close(file) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + written, bytes.count - written) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw failure() }
-            written += count
-        }
-        guard fsync(file) == 0, rename(beside, path) == 0 else { throw failure() }
+        do throws(SystemFiles.Unwritten) {
+            try SystemFiles.replace(path, with: bytes, mode: 0o640, isSynchronised: true)
+        } catch { throw AgentFailure("write \(path)", String(cString: strerror(error.code))) }
     }
 }

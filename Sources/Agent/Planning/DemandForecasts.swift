@@ -101,12 +101,9 @@ final class DemandForecasts {
     private static func fitted(_ series: SeriesForecaster, _ horizon: Int) -> Fit {
         var fitted = series
         do throws(ForecastAbstention) {
-            try fitted.refit(horizon: horizon)
+            try fitted.refit(upTo: horizon)
             return .success(fitted)
-        } catch {
-            guard case .horizonTooLong(_, let longest) = error, longest > 0, longest < horizon else { return .failure(error) }
-            return self.fitted(series, longest)
-        }
+        } catch { return .failure(error) }
     }
 
     private func take(_ name: String, _ fit: Fit) {

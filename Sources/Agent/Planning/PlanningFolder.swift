@@ -43,18 +43,12 @@ struct PlanningFolder {
             guard mkdir(at, 0o700) == 0 || errno == EEXIST || access(at, F_OK) == 0 else { throw failure("make", at) }
         }
         let bytes = Array(try JSONEncoder().encode(value))
-        let beside = file + ".new"
-        let fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard fd >= 0 else { throw failure("write", beside) }
-        defer { close(fd) }
-        guard Glibc.write(fd, bytes, bytes.count) == bytes.count, rename(beside, file) == 0 else {
-            let refused = failure("write", file)
-            unlink(beside)
-            throw refused
-        }
+        do throws(SystemFiles.Unwritten) {
+            try SystemFiles.replace(file, with: bytes, mode: 0o600, isSynchronised: false)
+        } catch { throw failure("write", file, error.code) }
     }
 
-    private func failure(_ what: String, _ path: String) -> AgentFailure {
-        AgentFailure("\(what) \(path)", String(cString: strerror(errno)))
+    private func failure(_ what: String, _ path: String, _ code: Int32 = errno) -> AgentFailure {
+        AgentFailure("\(what) \(path)", String(cString: strerror(code)))
     }
 }

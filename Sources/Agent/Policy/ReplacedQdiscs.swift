@@ -114,18 +114,12 @@ final class ReplacedQdiscs {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
         guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw failure("make the folder of") }
         let bytes = Array(try JSONEncoder().encode(entries))
-        let beside = path + ".new"
-        let fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard fd >= 0 else { throw failure("write") }
-        defer { close(fd) }
-        guard write(fd, bytes, bytes.count) == bytes.count, fsync(fd) == 0, rename(beside, path) == 0 else {
-            let refused = failure("write")
-            unlink(beside)
-            throw refused
-        }
+        do throws(SystemFiles.Unwritten) {
+            try SystemFiles.replace(path, with: bytes, mode: 0o600, isSynchronised: true)
+        } catch { throw failure("write", error.code) }
     }
 
-    private func failure(_ what: String) -> AgentFailure {
-        AgentFailure("\(what) \(path)", String(cString: strerror(errno)), hint: "without it a replaced qdisc could not be put back")
+    private func failure(_ what: String, _ code: Int32 = errno) -> AgentFailure {
+        AgentFailure("\(what) \(path)", String(cString: strerror(code)), hint: "without it a replaced qdisc could not be put back")
     }
 }
