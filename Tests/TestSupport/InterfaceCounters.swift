@@ -59,7 +59,7 @@ extension NetworkNamespace {
     }
 
     /// Waits until every interface that was told to come up has: before that, what it is given to send is dropped.
-    public func waitForCarrier(within limit: Duration = .seconds(5)) async throws {
+    public func waitForCarrier(within limit: Duration = .seconds(30)) async throws {
         let states = ["UP", "UNKNOWN"]
         if try await eventually(within: limit, { try await links("", "up").allSatisfy { states.contains($0.operstate ?? "") } }) { return }
         throw SystemError(command: "bring interfaces up", status: 0, output: try await sh("ip link show up"))
