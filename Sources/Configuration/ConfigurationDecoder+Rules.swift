@@ -103,7 +103,7 @@ extension ConfigurationDecoder {
 
 // What rules have in common.
 extension ConfigurationDecoder {
-    private mutating func required(_ key: String, in values: [String: YAMLNode], _ node: YAMLNode, _ path: String) -> YAMLNode? {
+    mutating func required(_ key: String, in values: [String: YAMLNode], _ node: YAMLNode, _ path: String) -> YAMLNode? {
         if let value = values[key] { return value }
         // A mapping that is none, or the key mistyped, was told already.
         if case .mapping = node.content { reportMissing(key, in: node, path) }
@@ -122,7 +122,7 @@ extension ConfigurationDecoder {
         parsed(node, path, expected: "a whole number such as 1000") { text in parseCount(text).flatMap { UInt32(exactly: $0) } }
     }
 
-    private mutating func name(_ values: [String: YAMLNode], _ node: YAMLNode, _ path: String) -> String {
+    mutating func name(_ values: [String: YAMLNode], _ node: YAMLNode, _ path: String) -> String {
         required("name", in: values, node, path).flatMap { text($0, "\(path).name") } ?? ""
     }
 
@@ -248,10 +248,10 @@ extension ConfigurationDecoder {
         text.hasPrefix("0x") ? UInt32(text.dropFirst(2), radix: 16) : UInt32(text)
     }
 
-    private static let interfaceWords = "an interface name of at most 15 bytes"
+    static let interfaceWords = "an interface name of at most 15 bytes"
 
     /// As the kernel takes it (dev_valid_name).
-    private static func interface(_ text: String) -> String? {
+    static func interface(_ text: String) -> String? {
         guard case .named? = InterfaceSelector(text), text.utf8.count <= 15 else { return nil }
         return text
     }

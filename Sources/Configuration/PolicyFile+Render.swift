@@ -18,6 +18,7 @@ extension PolicyFile {
         text += section(RuleKind.sampler.rawValue, policy.samplers.map(\.written))
         text += section(RuleKind.shaper.rawValue, policy.shapers.map(\.written))
         text += section("plan", policy.plans.map(\.entries))
+        text += section("routes", policy.routes.map(\.entries))
         return text
     }
 
@@ -70,6 +71,26 @@ extension PlanDeclaration {
         if let ceiling { entries.append(("ceiling", ceiling.policyText)) }
         if criticality != usual.criticality { entries.append(("criticality", "\(criticality)")) }
         if weight != usual.weight { entries.append(("weight", "\(weight)")) }
+        if change != usual.change { entries.append(("change", Percentage.text(change))) }
+        if hold != usual.hold { entries.append(("hold", Configuration.render(hold))) }
+        if !freeze.isEmpty { entries.append(("freeze", list(freeze.map(\.description)))) }
+        return entries
+    }
+}
+
+extension RouteDeclaration {
+    /// What has its default is left out.
+    fileprivate var entries: [PolicyFile.Entry] {
+        let usual = RouteDeclaration(name: "", destination: destination, paths: [])
+        var entries: [PolicyFile.Entry] = [("name", scalar(name)), ("to", scalar(destination.description))]
+        let paths = paths.map { path in
+            "{" + (path.gateway.map { "via: \(scalar($0.description)), " } ?? "") + "on: \(scalar(path.interface))}"
+        }
+        entries.append(("paths", "[\(paths.joined(separator: ", "))]"))
+        if below != usual.below { entries.append(("below", Percentage.text(below))) }
+        if quantile != usual.quantile { entries.append(("quantile", Percentage.text(quantile))) }
+        if lead != usual.lead { entries.append(("lead", Configuration.render(lead))) }
+        if criticality != usual.criticality { entries.append(("criticality", "\(criticality)")) }
         if change != usual.change { entries.append(("change", Percentage.text(change))) }
         if hold != usual.hold { entries.append(("hold", Configuration.render(hold))) }
         if !freeze.isEmpty { entries.append(("freeze", list(freeze.map(\.description)))) }

@@ -94,7 +94,7 @@ struct PolicyReading {
         var decoder = ConfigurationDecoder()
     }
 
-    static let sections = ["sets", "links"] + RuleKind.allCases.map(\.rawValue) + ["plan"]
+    static let sections = ["sets", "links"] + RuleKind.allCases.map(\.rawValue) + ["plan", "routes"]
 
     let readList: PrefixListReader
     var files: [File] = []
@@ -169,6 +169,10 @@ struct PolicyReading {
             for (node, path) in items("plan", file) {
                 let plan = read(.plan(policy.plans.count), file, node, path) { $0.plan(node, path) }
                 policy.plans.append(plan)
+            }
+            for (node, path) in items("routes", file) {
+                let route = read(.route(policy.routes.count), file, node, path) { $0.route(node, path) }
+                policy.routes.append(route)
             }
         }
     }

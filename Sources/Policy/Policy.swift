@@ -17,6 +17,8 @@ public struct Policy: Hashable, Sendable {
     public var links: [LinkDeclaration] = []
     /// Shaping rules whose rates follow what is expected of their traffic.
     public var plans: [PlanDeclaration] = []
+    /// Prefixes whose traffic planning may spread over several paths.
+    public var routes: [RouteDeclaration] = []
 
     public init() {}
 
@@ -52,7 +54,7 @@ public struct RuleScope: Hashable, Sendable {
     }
 }
 
-/// What planning may count on for a link: for later use by forecasts and allocation.
+/// What planning may count on for a link.
 public struct LinkDeclaration: Hashable, Sendable {
     public var interface: String
     /// Bits a second of layer-2 frames; nil: as the device says.

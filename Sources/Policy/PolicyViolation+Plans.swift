@@ -2,7 +2,7 @@ import NetworkTypes
 
 extension PlanDeclaration {
     public static let quantileBounds = 0.5...0.95
-    static let leadBounds = Duration.seconds(1)...Duration.seconds(86_400)
+    public static let leadBounds = Duration.seconds(1)...Duration.seconds(86_400)
 
     func violations(_ subject: PolicyViolation.Subject) -> [PolicyViolation] {
         var violations: [PolicyViolation] = []

@@ -11,6 +11,8 @@ public struct PolicyViolation: Hashable, Sendable {
         case rule(RuleKind, Int)
         /// By place in `plan`.
         case plan(Int)
+        /// By place in `routes`.
+        case route(Int)
     }
 
     public var subject: Subject
@@ -64,6 +66,7 @@ extension Policy {
         return nameViolations() + setViolations() + linkViolations() + mirrored
             + samplers.enumerated().flatMap { $1.violations(.rule(.sampler, $0)) }
             + shapers.enumerated().flatMap { $1.violations(.rule(.shaper, $0)) } + shareViolations() + planViolations()
+            + routeViolations()
     }
 
     private func nameViolations() -> [PolicyViolation] {

@@ -34,7 +34,26 @@ struct RandomPolicies {
         for rule in policy.shapers where rule.aggregation == .aggregate && rule.allocation != nil && !parents.contains(rule.name) {
             if flows.chance(50) { policy.plans.append(plan(rule.name)) }
         }
+        if let first = policy.links.first(where: { $0.capacity != nil && !$0.alternatives.isEmpty }), flows.chance(70) {
+            policy.links.append(LinkDeclaration(interface: "other", capacity: rate()))
+            policy.routes.append(route(first.interface))
+        }
         return policy
+    }
+
+    private mutating func route(_ interface: String) -> RouteDeclaration {
+        let isV4 = flows.chance(50)
+        var route = RouteDeclaration(
+            name: flows.pick(["null", "to-there"]), destination: IPPrefix(isV4 ? "10.9.0.0/24" : "2001:db8::/33")!,
+            paths: [.init(gateway: maybe { _ in IPAddress(isV4 ? "10.1.0.2" : "fe80::1")! }, interface: interface), .init(interface: "other")])
+        route.below = Double(number(5_000...100_000)) / 100_000
+        route.quantile = Double(number(50_000...95_000)) / 100_000
+        route.lead = .seconds(number(1...86_400))
+        route.criticality = number(0...100)
+        route.change = Double(number(1_000...100_000)) / 100_000
+        route.hold = .milliseconds(number(0...86_400_000))
+        route.freeze = maybe { [DailyWindow(from: $0.number(0...700), until: $0.number(701...1440))] } ?? []
+        return route
     }
 
     private mutating func plan(_ rule: String) -> PlanDeclaration {

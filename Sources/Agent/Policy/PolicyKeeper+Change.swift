@@ -186,6 +186,7 @@ extension PolicyKeeper {
         let rest = try? parseAll(files.filter { $0.key != name })
         return rest.map {
             $0.policy.links == all.policy.links && $0.policy.prefixSets == all.policy.prefixSets && $0.policy.plans == all.policy.plans
+                && $0.policy.routes == all.policy.routes
         } ?? false
     }
 
