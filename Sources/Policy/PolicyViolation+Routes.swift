@@ -76,7 +76,8 @@ extension Policy {
             let link = links.firstIndex { $0.interface == path.interface }
             if link.flatMap({ links[$0].capacity }) == nil {
                 report(
-                    "the capacity of \(path.interface) is not declared", hint: "links: - {interface: \(path.interface), capacity: 1 Gbit/s}",
+                    "the capacity of \(path.interface) is not declared",
+                    hint: "links: - {interface: \(path.interface), capacity: 1 Gbit/s}",
                     other: link.map { .link($0) })
             }
             if index > 0, let alternatives, !links[alternatives].alternatives.contains(path.interface) {

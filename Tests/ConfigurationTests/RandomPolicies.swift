@@ -45,7 +45,9 @@ struct RandomPolicies {
         let isV4 = flows.chance(50)
         var route = RouteDeclaration(
             name: flows.pick(["null", "to-there"]), destination: IPPrefix(isV4 ? "10.9.0.0/24" : "2001:db8::/33")!,
-            paths: [.init(gateway: maybe { _ in IPAddress(isV4 ? "10.1.0.2" : "fe80::1")! }, interface: interface), .init(interface: "other")])
+            paths: [
+                .init(gateway: maybe { _ in IPAddress(isV4 ? "10.1.0.2" : "fe80::1")! }, interface: interface), .init(interface: "other"),
+            ])
         route.below = Double(number(5_000...100_000)) / 100_000
         route.quantile = Double(number(50_000...95_000)) / 100_000
         route.lead = .seconds(number(1...86_400))

@@ -58,8 +58,14 @@ import Testing
         ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth1}, {on: eth0}]}", "\"eth0\": is no alternative of eth1 (links[1]"),
         ("- {name: far, to: 10.9.0.0/16, WAYS, below: 0 %}", "routes[0].below: \"0 %\": must be 5 % to 100 %"),
         ("- {name: far, to: 10.9.0.0/16, WAYS, change: 200 %}", "routes[0].change: \"200 %\": must be 1 % to 100 %"),
-        ("- {name: far, to: 10.9.0.0/16, WAYS}\n- {name: far, to: 10.8.0.0/16, WAYS}", "routes[1].name: \"far\": another route has this name"),
-        ("- {name: far, to: 10.9.0.0/16, WAYS}\n- {name: near, to: 10.9.0.0/16, WAYS}", "routes[1].to: \"10.9.0.0/16\": another route leads"),
+        (
+            "- {name: far, to: 10.9.0.0/16, WAYS}\n- {name: far, to: 10.8.0.0/16, WAYS}",
+            "routes[1].name: \"far\": another route has this name"
+        ),
+        (
+            "- {name: far, to: 10.9.0.0/16, WAYS}\n- {name: near, to: 10.9.0.0/16, WAYS}",
+            "routes[1].to: \"10.9.0.0/16\": another route leads"
+        ),
     ]) func mistakesAreNamed(text: String, message: String) {
         let error = #expect(throws: PolicyFile.Failure.self) {
             try parse(text.replacing("WAYS", with: Self.ways))
