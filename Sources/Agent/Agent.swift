@@ -232,7 +232,6 @@ final class Agent {
             for followed in follower.namespaces.values { follow(followed) }
             topology?.tell { $0.begin() }
         }
-        collector.keepsGains = topology != nil || suspicions != nil
         try loop.run()
         topology?.stop()
     }
@@ -260,6 +259,7 @@ final class Agent {
         let length = turnedAt.map { began - $0 } ?? .seconds(1)
         turnedAt = began
         planning.turn(reporter.latest, at: .now)
+        collector.keepsGains = topology != nil || suspicions != nil || planning.routes.isActive
         // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
         if configuration.flows.interval <= .seconds(1) {
             let due = try collector.collect()
@@ -296,11 +296,24 @@ final class Agent {
         let now = Timestamp.now
         collector.takeGains { record, totals, transport in
             suspicions?.observe(record, totals, now: now)
+            planning.routes.observe(record.key, totals)
             guard topology != nil else { return }
             gains.append(FlowDelta(key: record.key, totals: totals, transport: transport, traits: record.traits))
         }
+        tellPlanning()
         for suspicion in suspicions?.turn(now: now) ?? [] { topology?.foresight?.report(suspicion) }
         if let topology { tell(topology, gains) }
+    }
+
+    /// What the interfaces of the agent's own namespace sent in the second whose flows were told.
+    private func tellPlanning() {
+        guard planning.routes.isActive else { return }
+        var (sent, ids): ([String: UInt64], [String: InterfaceID]) = ([:], [:])
+        for interface in keeper.interfaces where interface.namespace == nil {
+            ids[interface.name] = interface.id
+            sent[interface.name] = rates[ObservationPoint(interface: interface.id, direction: .egress)]?.bytes
+        }
+        planning.routes.close(over: collector.turnLength, sent: sent, ids: ids)
     }
 
     /// What flows did, and where they were counted.

@@ -107,6 +107,7 @@ struct CleanupPlan {
             let ends = Set(all.mirrorPortEnds.map(\.index))
             let links = all.filter { !ends.contains($0.index) }
             try addMirrorPort(namespace, place.label, socket, &qdiscs)
+            try addSpreadRoutes(namespace, place.label, socket, &qdiscs)
             let clsact = Set(try socket.qdiscs().filter(\.isClsact).map(\.interface))
             for link in links { try addRootQdisc(of: link, namespace, place.label, socket, &qdiscs) }
             for link in links where clsact.contains(link.index) {
@@ -189,6 +190,22 @@ struct CleanupPlan {
         }
         steps.append(
             Step(report: .init("mirror port", namespace: label, command: "ip link del \(end)")) { try socket.removeMirrorPort() })
+    }
+
+    private mutating func addSpreadRoutes(
+        _ namespace: NetworkNamespace, _ label: String?, _ socket: NetlinkSocket, _ steps: inout [Step]
+    ) throws {
+        let remains = try socket.spreadRemains()
+        guard !remains.isEmpty else { return }
+        if let occupant = try NamespaceLock.occupant(in: namespace) {
+            left.append("the \(remains.joined(separator: ", ")) of \(label ?? "the own namespace") stays: an agent is running: \(occupant)")
+            return
+        }
+        let report = CleanupReport.Step(
+            remains.joined(separator: ", "), namespace: label,
+            command:
+                "for i in -4 -6; do ip $i rule flush protocol \(SpreadRoute.origin); done; ip nexthop flush protocol \(SpreadRoute.origin)")
+        steps.append(Step(report: report) { try socket.removeSpreadRoutes() })
     }
 
     private mutating func addRootQdisc(

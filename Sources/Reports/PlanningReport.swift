@@ -14,6 +14,9 @@ public struct PlanningReport: Codable, Hashable, Sendable {
     public var classes: [Class]
     /// The last changes, newest first.
     public var actions: [Action]
+    public var routes: [Route] = []
+    /// The last changes of how routes are spread, newest first.
+    public var shifts: [Shift] = []
 
     public init(at: String, mode: String, intervalSeconds: Double, since: String, classes: [Class] = [], actions: [Action] = []) {
         self.at = at
@@ -130,7 +133,7 @@ public struct PlanningReport: Codable, Hashable, Sendable {
         }
     }
 
-    /// Shares of time, 0 … 1, with more demand than allocation: with the change, and had it not been made.
+    /// Shares of time, 0 … 1, with more demand than allocation, or with a path beyond its limit: with the change, and had it not been made.
     public struct Effect: Codable, Hashable, Sendable {
         public var seconds: Double
         public var overloaded: Double

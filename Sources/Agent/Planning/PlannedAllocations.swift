@@ -2,41 +2,10 @@ import Logging
 import NetworkTypes
 import Policy
 
-/// What planning allocates shaping rules, in force beside what the policy files say: nothing is written into those.
-struct PlannedAllocations: Equatable {
-    /// By rule.
-    private(set) var applied: [String: BitRate] = [:]
-    /// The last that was found to do no harm: what comes back when nobody confirms `applied` in time.
-    private(set) var confirmed: [String: BitRate] = [:]
-    private(set) var until: ContinuousClock.Instant?
+/// What planning allocates shaping rules.
+typealias PlannedAllocations = PlannedSettings<BitRate>
 
-    init() {}
-
-    init(applied: [String: BitRate], confirmed: [String: BitRate], until: ContinuousClock.Instant?) {
-        self.applied = applied
-        self.confirmed = confirmed
-        self.until = applied == confirmed ? nil : until
-    }
-
-    mutating func apply(_ rates: [String: BitRate], confirmUntil instant: ContinuousClock.Instant) {
-        applied = rates
-        until = applied == confirmed ? nil : until ?? instant
-    }
-
-    /// These are found to do no harm.
-    /// - Parameter instant: for what was applied since.
-    mutating func confirm(_ rates: [String: BitRate], confirmUntil instant: ContinuousClock.Instant) {
-        confirmed = rates
-        until = applied == confirmed ? nil : instant
-    }
-
-    /// Those of rules that are not planned any more go.
-    mutating func keep(only names: Set<String>) {
-        applied = applied.filter { names.contains($0.key) }
-        confirmed = confirmed.filter { names.contains($0.key) }
-        if applied == confirmed { until = nil }
-    }
-
+extension PlannedAllocations {
     func applied(to policy: Policy) -> Policy {
         guard !applied.isEmpty else { return policy }
         var policy = policy
@@ -66,7 +35,7 @@ extension PolicyKeeper {
     func takeAllocationsBack() {
         // Nor can it measure while a change of the policy waits to be confirmed: that one is looked at first.
         guard let until = allocations.until, ContinuousClock.now >= until, pending == nil else { return }
-        allocations = PlannedAllocations(applied: allocations.confirmed, confirmed: allocations.confirmed, until: nil)
+        allocations.takeBack()
         log.warning("allocations not confirmed; taken back", ["rules": LogValue(allocations.applied.keys.sorted().joined(separator: " "))])
         do { try carryOutAllocations() } catch { log.error("allocations not taken back", ["reason": LogValue("\(error)")]) }
     }

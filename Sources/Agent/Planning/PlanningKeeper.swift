@@ -27,13 +27,17 @@ final class PlanningKeeper {
     let startedAt = Timestamp.now
     private let began = ContinuousClock.now
 
+    /// Routes, which share the forecasts and the clock of intervals.
+    let routes: RouteSteering
+
     private let keeper: PolicyKeeper
     private let folder: PlanningFolder?
     private let log: Log
     private var meter = DemandMeter()
     private var intent: PlanningIntent?
     private var plans: [PlanDeclaration] = []
-    private var policy = Policy()
+    /// What declarations were read from; nil: none yet.
+    private var followed: Policy?
     private var number: Int64 = 0
     /// Sum and count of the seconds of the interval, by class.
     private var sums: [String: (sum: Double, seconds: Double)] = [:]
@@ -54,6 +58,7 @@ final class PlanningKeeper {
         folder = configuration.planning.state.map { PlanningFolder(path: $0) }
         let clock = StepClock(day: Int(configuration.forecast.day.components.seconds))
         forecasts = DemandForecasts(interval: Double(clock.step), horizon: Self.horizon, elsewhere: elsewhere)
+        routes = RouteSteering(mode, forecasts, log)
     }
 
     /// Intervals ahead that models are fitted for: a day. More is not asked for (`PlanDeclaration.lead`).
@@ -74,14 +79,15 @@ final class PlanningKeeper {
     func turn(_ report: PolicyReport?, at now: Timestamp) {
         guard mode != .off else { return }
         follow(keeper.policy)
-        guard planner != nil else { return }
+        guard planner != nil || routes.isActive else { return }
         // The clock's time is for intervals and people, and may be set; planning goes by one that nobody sets.
         let steady = Double(startedAt.nanoseconds) / 1e9 + began.duration(to: .now).seconds
         demand = meter.demand(of: Set(plans.map(\.rule)), keeper.shapes, report)
         let begins = gather(Double(now.nanoseconds) / 1e9)
         // Others' changes that wait to be confirmed are theirs to judge.
         pause = mode == .auto && keeper.pending != nil ? "a change of the policy waits to be confirmed" : nil
-        guard pause == nil else { return }
+        routes.turn(now: steady, minute: Self.minute(of: now), beginsInterval: begins, isPaused: pause != nil)
+        guard planner != nil, pause == nil else { return }
         followTakenBack()
         let order = Planner.Second(now: steady, minute: Self.minute(of: now), beginsInterval: begins, demand: demand)
         let decision = planner!.decide(order, outlooks: outlooks)
@@ -91,17 +97,17 @@ final class PlanningKeeper {
 
     /// Plans by other declarations from now on, where they have changed.
     private func follow(_ policy: Policy) {
-        guard keeper.isInForce, policy.plans != plans || policy.shapers != self.policy.shapers || policy.links != self.policy.links else {
-            return
-        }
-        (plans, self.policy) = (policy.plans, policy)
+        guard keeper.isInForce, followed != policy else { return }
+        followed = policy
+        plans = policy.plans
         let names = Set(plans.map(\.rule))
-        forecasts.forget(except: names)
+        do { try routes.follow(policy) } catch { complain(error) }
+        if intent == nil { recall() }
+        forecasts.forget(except: names.union(routes.series))
         let allocations = planner?.allocations ?? [:]
         keeper.allocations.keep(only: names)
         let new = PlanningIntent(policy)
         guard new != intent else { return }
-        if intent == nil { recall() }
         intent = new
         unjudged = []
         let standing = mode == .auto ? keeper.allocations.applied : allocations
@@ -121,8 +127,8 @@ final class PlanningKeeper {
     private func gather(_ second: Double) -> Bool {
         let current = Int64(((second - 1) / forecasts.interval).rounded(.down))
         let next = Int64((second / forecasts.interval).rounded(.down))
-        for (name, one) in demand {
-            sums[name, default: (0, 0)].sum += one.offered.bitsPerSecond
+        for (name, rate) in demand.mapValues(\.offered.bitsPerSecond).merging(routes.samples, uniquingKeysWith: { $1 }) {
+            sums[name, default: (0, 0)].sum += rate
             sums[name, default: (0, 0)].seconds += 1
         }
         let begins = next != current || next != number
@@ -134,8 +140,9 @@ final class PlanningKeeper {
             sums = [:]
             number = next
         }
-        guard begins, let planner else { return begins }
-        for one in planner.intent.classes {
+        guard begins else { return false }
+        routes.lookAhead(from: next)
+        for one in planner?.intent.classes ?? [] {
             let steps = max(1, Int((one.plan.lead.seconds / forecasts.interval).rounded(.up)))
             outlooks[one.name] = forecasts.outlook(one.name, from: next, steps: steps)
         }
@@ -147,7 +154,7 @@ final class PlanningKeeper {
     /// Writes down what demand was.
     func keep() {
         intervalsSinceKept = 0
-        guard mode != .off, let folder, planner != nil else { return }
+        guard mode != .off, let folder, planner != nil || routes.isActive else { return }
         do { try folder.write(forecasts.demand) } catch { complain(error) }
     }
 
@@ -157,6 +164,7 @@ final class PlanningKeeper {
     /// Nothing that planning has changed stays.
     func withdraw() {
         do { try folder?.removeStanding() } catch { complain(error) }
+        routes.withdraw()
     }
 
     // MARK: Carrying out

@@ -21,7 +21,7 @@ struct PlanningMoment {
         return report
     }
 
-    fileprivate static func text(_ seconds: Double) -> String { Timestamp(nanoseconds: Int64(seconds * 1e9)).description }
+    static func text(_ seconds: Double) -> String { Timestamp(nanoseconds: Int64(seconds * 1e9)).description }
 
     private func row(_ one: PlanningIntent.Class) -> PlanningReport.Class {
         var row = PlanningReport.Class(
@@ -57,17 +57,22 @@ extension PlanningKeeper {
     /// What is planned, what was done, and how it fared.
     /// - Parameter most: changes that are told, the newest first.
     func report(at now: Timestamp, changes most: Int) -> PlanningReport {
+        var report = classReport(at: now, changes: most)
+        report.paused = pause
+        report.confirmWithinSeconds = [confirmWithinSeconds, routes.confirmWithinSeconds].compactMap { $0 }.min()
+        routes.tell(&report, changes: most)
+        return report
+    }
+
+    private func classReport(at now: Timestamp, changes most: Int) -> PlanningReport {
         guard let planner else {
             return PlanningReport(
                 at: now.description, mode: mode.rawValue, intervalSeconds: forecasts.interval, since: startedAt.description)
         }
         let moment = PlanningMoment(
             planner: planner, interval: forecasts.interval, demand: demand, outlooks: outlooks, refusals: refusals)
-        var report = moment.report(
+        return moment.report(
             at: Double(now.nanoseconds) / 1e9, since: Double(startedAt.nanoseconds) / 1e9, mode: mode.rawValue, changes: most)
-        report.paused = pause
-        report.confirmWithinSeconds = confirmWithinSeconds
-        return report
     }
 }
 
@@ -106,19 +111,26 @@ extension PlanningAction {
         case .rollBack(let number, let why): (report.cause, report.because) = ("roll-back", "change \(number): \(why)")
         }
         (report.expected, report.measured) = (expected?.report, measured?.report)
-        switch outcome {
-        case .open: report.outcome = "open"
-        case .held: report.outcome = "held"
-        case .overtaken: report.outcome = "overtaken"
-        case .rolledBack(let reason): (report.outcome, report.reason) = ("rolled-back", reason)
-        case .failed(let reason): (report.outcome, report.reason) = ("failed", reason)
-        }
+        (report.outcome, report.reason) = outcome.words
         return report
     }
 }
 
+extension PlanningAction.Outcome {
+    /// In one word, and why.
+    var words: (outcome: String, reason: String?) {
+        switch self {
+        case .open: ("open", nil)
+        case .held: ("held", nil)
+        case .overtaken: ("overtaken", nil)
+        case .rolledBack(let reason): ("rolled-back", reason)
+        case .failed(let reason): ("failed", reason)
+        }
+    }
+}
+
 extension PlanningAction.Effect {
-    fileprivate var report: PlanningReport.Effect {
+    var report: PlanningReport.Effect {
         .init(seconds: seconds, overloaded: overloaded, overloadedWithout: overloadedWithout)
     }
 }

@@ -19,12 +19,15 @@ public struct PlanningView: Sendable {
             text += output.styled(
                 "the last changes are being measured; taken back in \(Duration.seconds(seconds).short) unless they do no harm\n", .dim)
         }
-        guard !report.classes.isEmpty else {
-            return text + (report.mode == "off" ? "" : "no class is planned: docs/planning.md tells how\n")
+        guard !report.classes.isEmpty || !report.routes.isEmpty else {
+            return text + (report.mode == "off" ? "" : "no class and no route is planned: docs/planning.md tells how\n")
         }
-        text += "\n" + classes(report) + notes(report)
+        if !report.classes.isEmpty { text += "\n" + classes(report) + notes(report) }
         if report.classes.contains(where: { $0.score != nil }) { text += "\n" + scores(report) }
-        if !report.actions.isEmpty { text += "\n" + report.actions.map { action($0, report) }.joined() }
+        if !report.routes.isEmpty { text += "\n" + routes(report) }
+        let changes =
+            report.actions.map { (at: $0.at, text: action($0)) } + report.shifts.map { (at: $0.at, text: shift($0)) }
+        if !changes.isEmpty { text += "\n" + changes.sorted { $0.at > $1.at }.map(\.text).joined() }
         return text
     }
 
@@ -84,19 +87,65 @@ public struct PlanningView: Sendable {
         return table.text(for: output)
     }
 
+    /// A line for each path, the route's name at its first.
+    private func routes(_ report: PlanningReport) -> String {
+        var table = Table([
+            .init("ROUTE", shrinksTo: 8), .init("OVER", shrinksTo: 8), .init("SHARE", right: true), .init("OF IT", right: true),
+            .init("LINK", right: true), .init("LIMIT", right: true), .init("EXPECTED", right: true), .init("OVERLOADED", right: true),
+            .init("FIRST ONLY", right: true, dropRank: 0),
+        ])
+        table.narrowGap = 1
+        var notes = ""
+        for route in report.routes {
+            for (place, path) in route.paths.enumerated() {
+                let isFull = (path.linkBitsPerSecond ?? 0) > path.limitBitsPerSecond
+                let isFirst = place == 0
+                table.append([
+                    .init(isFirst ? route.name.visible : "", .bold), .init(path.interface.visible, path.isUsable ? nil : .red),
+                    .init("\(path.weight) %"), .init(numbers.rate(path.carriedBitsPerSecond)),
+                    .init(numbers.rate(path.linkBitsPerSecond), isFull ? .red : nil), .init(numbers.rate(path.limitBitsPerSecond)),
+                    .init(isFirst ? numbers.rate(route.expectedBitsPerSecond) : ""),
+                    .init(isFirst ? route.score.map { Self.time($0.overloadSeconds) } ?? "" : ""),
+                    .init(isFirst ? route.score.map { Self.time($0.overloadSecondsFirst) } ?? "" : ""),
+                ])
+            }
+            func note(_ text: String, _ style: TextStyle) { notes += output.styled("  \(route.name.visible): \(text)\n", style) }
+            if let trouble = route.trouble { note(trouble.visible, .red) }
+            for path in route.paths where !path.isUsable { note("\(path.interface.visible) is down, or not counted", .red) }
+            if let reason = route.abstention { note("no forecast: \(reason.visible); planned by what was measured", .yellow) }
+            for refusal in route.refusals { note(refusal.visible, .yellow) }
+        }
+        return table.text(for: output) + notes
+    }
+
     private static func time(_ seconds: Int) -> String { seconds == 0 ? "0 s" : Duration.seconds(seconds).short }
 
-    private func action(_ action: PlanningReport.Action, _ report: PlanningReport) -> String {
-        let time = action.at.split(separator: "T").last.map { String($0.prefix(8)) } ?? action.at
-        let (from, to) = (rate(action.fromBitsPerSecond), rate(action.toBitsPerSecond))
-        let style: TextStyle = action.outcome == "rolled-back" || action.outcome == "failed" ? .red : .dim
-        var text = "\(time) \(output.styled(action.name.visible, .bold)) \(from) → \(to): \(action.because.visible)\n"
+    private func action(_ action: PlanningReport.Action) -> String {
+        change(
+            action.at, action.name, rate(action.fromBitsPerSecond), rate(action.toBitsPerSecond), action.because,
+            (action.expected, action.measured), (action.outcome, action.reason))
+    }
+
+    private func shift(_ shift: PlanningReport.Shift) -> String {
+        func spread(_ weights: [Int]) -> String { weights.map(String.init).joined(separator: ":") }
+        return change(
+            shift.at, shift.name, spread(shift.from), spread(shift.to), shift.because, (shift.expected, shift.measured),
+            (shift.outcome, shift.reason))
+    }
+
+    private func change(
+        _ at: String, _ name: String, _ from: String, _ to: String, _ because: String,
+        _ effects: (expected: PlanningReport.Effect?, measured: PlanningReport.Effect?), _ end: (outcome: String, reason: String?)
+    ) -> String {
+        let time = at.split(separator: "T").last.map { String($0.prefix(8)) } ?? at
+        let style: TextStyle = end.outcome == "rolled-back" || end.outcome == "failed" ? .red : .dim
+        var text = "\(time) \(output.styled(name.visible, .bold)) \(from) → \(to): \(because.visible)\n"
         var parts: [String] = []
-        if let effect = action.expected { parts.append("expected overload \(Self.effect(effect))") }
-        if let effect = action.measured {
+        if let effect = effects.expected { parts.append("expected overload \(Self.effect(effect))") }
+        if let effect = effects.measured {
             parts.append("measured \(Self.effect(effect)) in \(Duration.seconds(effect.seconds).short)")
         }
-        parts.append(action.outcome + (action.reason.map { ": \($0.visible)" } ?? ""))
+        parts.append(end.outcome + (end.reason.map { ": \($0.visible)" } ?? ""))
         text += output.styled("         \(parts.joined(separator: "; "))\n", style)
         return text
     }
