@@ -442,7 +442,8 @@ private func refusal(_ files: [(String, String)], lists: PrefixListReader = noLi
         for key in [
             "name", "on", "direction", "match", "to", "one-in", "snap", "limit", "priority", "segments", "budget", "first", "always",
             "rate", "ceiling", "burst", "per", "prefixes", "dscp", "parent", "mechanism", "overhead", "ecn", "capacity", "criticality",
-            "alternatives", "interface", "class", "quantile", "lead", "headroom", "floor", "weight", "change", "hold", "freeze",
+            "alternatives", "interface", "class", "quantile", "lead", "headroom", "floor", "weight", "change", "hold", "freeze", "paths",
+            "below",
         ] {
             #expect(reference.contains("\n| `\(key)` |"), "\(key)")
         }

@@ -7,13 +7,14 @@ import Reports
 /// `nilo planning`: what the closed loop does, or would do. The answer is a `PlanningReport`, shown by `PlanningView`.
 public enum PlanningVerb {
     public static let specification = CommandSpecification(
-        "planning", summary: "Show how rates follow what is expected, and how that fares",
+        "planning", summary: "Show how rates and routes follow what is expected, and how that fares",
         discussion: """
             For each class that policy files have planned: what it is asked to carry, what
             is expected of it, what planning allocates it (or would, in mode observe) and
             what the files say, and the score of both: seconds in which more was asked for
-            than allocated, and mean allocations. Then the last changes: why, what was
-            expected of them, and what was measured.
+            than allocated, and mean allocations. For each route: how its traffic is
+            spread over its paths, what they carry, and how far they may be filled. Then
+            the last changes: why, what was expected of them, and what was measured.
 
             With --replay no agent is asked: what was recorded is planned once more, to see
             how a declaration would have fared. The file has a column for each class of
