@@ -6,6 +6,8 @@ public struct CommandContext: Sendable {
     public var output: TerminalOutput
     /// Takes finished text, for standard output.
     public var write: @Sendable (String) throws -> Void
+    /// Takes what is no text, for standard output.
+    public var writeBytes: @Sendable ([UInt8]) throws -> Void
     /// Takes finished text, for standard error.
     public var complain: @Sendable (String) -> Void
     /// A variable of the environment; nil when it is not set.
@@ -13,10 +15,12 @@ public struct CommandContext: Sendable {
 
     public init(
         output: TerminalOutput, write: @escaping @Sendable (String) throws -> Void, complain: @escaping @Sendable (String) -> Void,
-        environment: @escaping @Sendable (String) -> String? = { _ in nil }
+        environment: @escaping @Sendable (String) -> String? = { _ in nil },
+        writeBytes: @escaping @Sendable ([UInt8]) throws -> Void = { try CommandContext.writeAll($0[...], to: STDOUT_FILENO) }
     ) {
         self.output = output
         self.write = write
+        self.writeBytes = writeBytes
         self.complain = complain
         self.environment = environment
     }
@@ -33,8 +37,10 @@ public struct CommandContext: Sendable {
     }
 
     /// write(2) until all is written.
-    public static func writeAll(_ text: String, to descriptor: Int32) throws {
-        var rest = Array(text.utf8)[...]
+    public static func writeAll(_ text: String, to descriptor: Int32) throws { try writeAll(Array(text.utf8)[...], to: descriptor) }
+
+    public static func writeAll(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) throws {
+        var rest = bytes
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written >= 0 {

@@ -23,6 +23,8 @@ struct ErrorShape: Hashable, Sendable {
     /// The widening of the 5 and 95 % quantiles with n independent errors: `always + few / (n + 4)`. Of it, 10 and 90 % get half.
     private static let always = 0.09
     private static let few = 2.5
+    /// The same without a season: what the day will bring is not in the errors yet.
+    private static let fewWithoutDay = 4.0
     private static let widened: [Double] = Forecast.levels.map { min($0, 1 - $0) < 0.075 ? 1 : min($0, 1 - $0) < 0.15 ? 0.5 : 0 }
 
     private let day: Int
@@ -53,7 +55,7 @@ struct ErrorShape: Hashable, Sendable {
             let errors = day > 0 ? Self.asOfNow(errors, rows, day: Double(day), days: Double(count) / Double(day)) : errors
             let size = rows.loss(errors)
             sizes.append(size)
-            widenings.append(Self.always + Self.few / (rows.independentCount + 4))
+            widenings.append(Self.always + (day > 0 ? Self.few : Self.fewWithoutDay) / (rows.independentCount + 4))
             guard size > 0 else { continue }
             recent += Self.recentLoss(rows, errors, half: Self.recentDays * Double(day > 0 ? day : Self.stepsWithoutDay)) / size
             counted += 1
@@ -64,6 +66,8 @@ struct ErrorShape: Hashable, Sendable {
         }
         let ratio = counted > 0 ? min(max(recent / counted, 1 / Self.followingLimit), Self.followingLimit) : 1
         let factor = exponential(Self.following * logarithm(ratio))
+        // Without a season nothing is surer farther ahead: that it seems so shows how few errors there were.
+        if day == 0 { for index in sizes.indices.dropFirst() { sizes[index] = max(sizes[index], sizes[index - 1]) } }
         self.sizes = sizes.map { $0 * factor }
         self.widenings = widenings
         shape = sum.map { total > 0 ? Float($0 / total) : 0 }

@@ -3,7 +3,7 @@ import Reports
 
 /// `nilo forecast`: what a series will do, as quantiles; of an agent's history, or of files.
 public struct ForecastVerb: Sendable {
-    enum Form: String, CaseIterable { case table, svg, json }
+    enum Form: String, CaseIterable { case table, svg, png, json }
 
     enum Source {
         case series(name: String, step: Step?, horizon: Duration?)
@@ -72,7 +72,7 @@ public struct ForecastVerb: Sendable {
         examples: [
             .init("nilo forecast", "all traffic"), .init("nilo forecast web-1:eth0 --horizon 6h", "an interface, for six hours"),
             .init("nilo forecast cpu --step 1h", "the host's CPUs, for a week"),
-            .init("nilo forecast --format svg eth0 >eth0.svg", "a picture, with what was forecast before"),
+            .init("nilo forecast --format svg eth0 >eth0.svg", "a picture, with what was forecast before; png too"),
             .init("nilo forecast accuracy", "how far forecasts can be trusted"),
             .init("nilo forecast --json postgres", "for a script"),
             .init("nilo forecast --batch tasks.csv --data data >forecasts.csv", "answer a file of tasks"),
@@ -104,7 +104,7 @@ public struct ForecastVerb: Sendable {
             return
         }
         for other in ["horizon", "step"] where arguments.has(other) { throw Self.usage("--\(other) does not go with accuracy") }
-        if form == .svg { throw Self.usage("--format svg does not go with accuracy") }
+        if form == .svg || form == .png { throw Self.usage("--format \(form.rawValue) does not go with accuracy") }
         source = .accuracy(name: names.first, top: try arguments.number("top", in: 1...100_000) ?? 20)
     }
 
@@ -159,6 +159,7 @@ extension ForecastVerb {
         switch form {
         case .json: try context.write(JSONOutput.text(report, pretty: true))
         case .svg: try context.write(ForecastSVG(report).text)
+        case .png: try context.write(png: ForecastSVG(report).text, of: "forecast")
         case .table: try context.write(ForecastView(output: context.output, numbers: numbers).text(report))
         }
     }

@@ -43,7 +43,7 @@ extension TopologyVerb {
         let view = TopologyView(output: context.output, numbers: numbers, kernelMade: kernelMade)
         // What is drawn for a program has no place for it.
         let remarks = TopologyView(output: TerminalOutput(isTerminal: false, width: 0, color: false)).remarks(report)
-        if [.dot, .graphml, .svg].contains(format), !remarks.isEmpty { context.complain(remarks) }
+        if [.dot, .graphml, .svg, .png].contains(format), !remarks.isEmpty { context.complain(remarks) }
         switch format {
         case .json: try context.write(JSONOutput.text(report, pretty: true))
         case .tree: try context.write(view.tree(report))
@@ -51,6 +51,7 @@ extension TopologyVerb {
         case .dot: try context.write(TopologyDrawing(kernelMade: kernelMade).dot(report))
         case .graphml: try context.write(TopologyGraphML(kernelMade: kernelMade).text(report))
         case .svg: try context.write(TopologySVG(TopologyLayout(report, kernelMade: kernelMade)).text)
+        case .png: try context.write(png: TopologySVG(TopologyLayout(report, kernelMade: kernelMade)).text, of: "draw the topology")
         case .picture:
             let picture = TopologyPicture(TopologyLayout(report, kernelMade: kernelMade), output: context.output)
             try context.write(view.remarks(report) + picture.text)

@@ -4,7 +4,7 @@ import Reports
 /// `nilo topology`: what may be asked.
 public struct TopologyVerb: Hashable, Sendable {
     public enum Format: String, Hashable, Sendable, CaseIterable {
-        case tree, table, picture, dot, svg, graphml, json
+        case tree, table, picture, dot, svg, png, graphml, json
 
         /// For a program or a screen of any size: more is told.
         var isWhole: Bool { self == .dot || self == .graphml || self == .json }
@@ -69,7 +69,7 @@ public struct TopologyVerb: Hashable, Sendable {
         examples: [
             .init("nilo topology", "everything on one page"),
             .init("nilo topology --network vni/100 --at 1h", "the VXLAN network 100 an hour ago"),
-            .init("nilo topology --format svg >map.svg", "a drawing"),
+            .init("nilo topology --format svg >map.svg", "a drawing; png too"),
             .init("nilo topology diff --since 10m", "what happened in ten minutes"),
             .init("nilo topology path 10.0.0.11 10.0.0.32", "how packets get there"),
             .init("nilo topology talks postgres", "who talks to PostgreSQL"),
