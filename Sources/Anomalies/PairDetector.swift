@@ -2,13 +2,15 @@
 ///
 /// By least squares that forget (over 720 pairs of values), the logarithm of the second is explained by that of the first. While that
 /// explains nine tenths of its variance or more, a second value that is far from what the first one says, again and again, is a break: both
-/// may be ordinary by themselves. What happens during a break is not learnt, until it has become the rule. Time: some 20 ns a pair, memory:
-/// this struct.
+/// may be ordinary by themselves. It is told of the one of the two that is farther from what it usually is. What happens during a break is
+/// not learnt, until it has become the rule. Time: some 20 ns a pair, memory: this struct.
 public struct PairDetector: Sendable {
     /// What one pair changed.
     public struct Assessment: Hashable, Sendable {
         public var began: Anomaly?
         public var ended: Anomaly?
+        /// It is of the first of the two, held against what the second one says.
+        public var isOfFirst = false
     }
 
     private static let memory = 720.0
@@ -38,10 +40,13 @@ public struct PairDetector: Sendable {
     private var outside = 0
     private var inside = 0
     private var sinceBreak = 0
-    /// The largest error of this break, in logarithms; what was expected then, and what was.
+    /// The largest error of this break, in logarithms; of either one what was expected then, and what was.
     private var worst = 0.0
-    private var worstRange = ExpectedRange(value: 0, low: 0, high: 0)
-    private var worstValue = 0.0
+    private var worstRange = (first: ExpectedRange(value: 0, low: 0, high: 0), second: ExpectedRange(value: 0, low: 0, high: 0))
+    private var worstValue = (first: 0.0, second: 0.0)
+    /// How far either was from its mean while it was far, in deviations.
+    private var distances = (first: 0.0, second: 0.0)
+    private var isOfFirst = false
     private var firstOutside: Int64 = 0
     private var lastOutside: Int64 = 0
     public private(set) var current: Anomaly?
@@ -79,37 +84,54 @@ public struct PairDetector: Sendable {
         let isFar = count >= Self.fewest && abs(error) > Self.far * scale
         (outside, inside) = isFar ? (outside + 1, 0) : (0, inside + 1)
         if isFar {
-            if outside == 1, current == nil { (firstOutside, worst) = (seconds, 0) }
+            if outside == 1, current == nil { (firstOutside, worst, distances) = (seconds, 0, (0, 0)) }
             lastOutside = seconds
+            distances.first += abs(u - meanX) / max(varianceX.squareRoot(), 1e-9)
+            distances.second += abs(v - meanY) / max(varianceY.squareRoot(), 1e-9)
+            if abs(error) > worst { note(u, v, x, y, error, expected, scale) }
         }
-        let range = ExpectedRange(
-            value: value(expected), low: value(expected - Self.far * scale), high: value(expected + Self.far * scale))
-        if isFar, abs(error) > worst { (worst, worstRange, worstValue) = (abs(error), range, y) }
         if current != nil {
             follow(into: &assessment)
         } else if outside == Self.inARow, strength >= Self.explained {
             let unlikelihood = min(30, error * error / (scale * scale) / 4.6)
+            isOfFirst = distances.first > distances.second
             current = Anomaly(
                 kind: .correlatedBreak, start: firstOutside, end: nil, probability: 1 - 0.5 / (1 + unlikelihood),
                 unlikelihood: unlikelihood,
-                expected: worstRange, extreme: worstValue)
+                expected: isOfFirst ? worstRange.first : worstRange.second, extreme: isOfFirst ? worstValue.first : worstValue.second)
             sinceBreak = 0
-            assessment.began = current
+            (assessment.began, assessment.isOfFirst) = (current, isOfFirst)
         }
         if current == nil, !isFar { learn(u, v, error) }
         return assessment
     }
 
-    /// Of the second, out of its logarithm.
-    private func value(_ logarithm: Double) -> Double { max(0, scaleY * (exponential(logarithm) - 1)) }
+    /// The most of this break so far.
+    private mutating func note(
+        _ u: Double, _ v: Double, _ x: Double, _ y: Double, _ error: Double, _ expected: Double, _ scale: Double
+    ) {
+        worst = abs(error)
+        worstValue = (x, y)
+        worstRange.second = Self.range(expected, scale, of: scaleY)
+        // The line the other way round, and what it leaves over.
+        let back = varianceY > 0 ? meanX + covariance / varianceY * (v - meanY) : meanX
+        worstRange.first = Self.range(back, scale * (varianceX / max(varianceY, 1e-12)).squareRoot(), of: scaleX)
+    }
+
+    /// What is expected, out of its logarithm.
+    private static func range(_ logarithm: Double, _ scale: Double, of unit: Double) -> ExpectedRange {
+        func value(_ logarithm: Double) -> Double { max(0, unit * (exponential(logarithm) - 1)) }
+        return ExpectedRange(value: value(logarithm), low: value(logarithm - far * scale), high: value(logarithm + far * scale))
+    }
 
     private mutating func follow(into assessment: inout Assessment) {
         sinceBreak += 1
-        (current!.expected, current!.extreme) = (worstRange, worstValue)
+        current!.expected = isOfFirst ? worstRange.first : worstRange.second
+        current!.extreme = isOfFirst ? worstValue.first : worstValue.second
         let isRule = sinceBreak >= Self.rule
         guard inside >= Self.inARow || isRule else { return }
         current!.end = lastOutside
-        assessment.ended = current
+        (assessment.ended, assessment.isOfFirst) = (current, isOfFirst)
         current = nil
         (outside, inside) = (0, 0)
         // What it has become is learnt from nothing.

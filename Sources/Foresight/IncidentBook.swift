@@ -1,7 +1,8 @@
 /// Puts anomalies together to incidents, and remembers them.
 ///
 /// Two anomalies are one incident when they began at nearly the same time and are related: they are of one thing, they share an end,
-/// or as much more (or less) was seen in both. So a burst that passes an interface, a network and an application is told once.
+/// the same hosts explain most of both, or as much more (or less) was seen in both. So a burst that passes an interface, a network and an
+/// application is told once.
 public struct IncidentBook: Hashable, Sendable, Codable {
     /// Oldest first.
     public private(set) var incidents: [Incident] = []
@@ -12,8 +13,9 @@ public struct IncidentBook: Hashable, Sendable, Codable {
 
     /// Incidents that are remembered.
     public static let limit = 1000
-    /// Looks between the beginnings of what belongs together.
+    /// Looks between the beginnings of what belongs together, and seconds at least: what is noticed takes as long.
     static let window = 5
+    private static let leastWindow = 10
     /// How near two changes are that are taken for the same: a ratio.
     private static let likeness = 1.5
 
@@ -47,11 +49,13 @@ public struct IncidentBook: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - look: seconds of one.
+    ///   - touching: what has the most part in a contributor's change.
     ///   - relations: of a series.
     /// - Returns: the incident that it is part of, and whether that is a new one; nil when it is silenced.
-    public mutating func begin(_ member: Incident.Member, at now: Int64, look: Int, relations: (String) -> Relations) -> (
-        id: Int, isNew: Bool
-    )? {
+    public mutating func begin(
+        _ member: Incident.Member, at now: Int64, look: Int, touching: (Incident.Contributor) -> Set<String> = { _ in [] },
+        relations: (String) -> Relations
+    ) -> (id: Int, isNew: Bool)? {
         silences.removeAll { $0.until <= now }
         guard !silences.contains(where: { $0.covers(member.key, at: now) }) else {
             silenced += 1
@@ -59,11 +63,13 @@ public struct IncidentBook: Hashable, Sendable, Codable {
         }
         let own = relations(member.key)
         let place = incidents.lastIndex { incident in
-            let near = incident.members.contains { abs($0.start - member.start) <= Int64(Self.window * look) }
+            let window = Int64(max(Self.window * look, Self.leastWindow))
+            let near = incident.members.contains { abs($0.start - member.start) <= window }
             guard near else { return false }
             let others = incident.members.map { ($0, relations($0.key)) }
             // What has part in everything joins others, and does not join them to each other.
             if own.isWhole || others.allSatisfy({ $0.1.isWhole }) { return true }
+            if incident.contributors.contains(where: { !touching($0).isDisjoint(with: own.anchors) }) { return true }
             return others.contains { Self.belong(member, own, $0.0, $0.1) }
         }
         guard let place else {
@@ -74,7 +80,10 @@ public struct IncidentBook: Hashable, Sendable, Codable {
         }
         incidents[place].members.removeAll { $0.key == member.key && $0.kind == member.kind }
         incidents[place].members.append(member)
-        incidents[place].members.sort { ($0.unlikelihood, $1.key) > ($1.unlikelihood, $0.key) }
+        incidents[place].members.sort { a, b in
+            // That one no longer follows the other says less than that one of them is unusual.
+            a.isOfPair == b.isOfPair ? (a.unlikelihood, b.key) > (b.unlikelihood, a.key) : b.isOfPair
+        }
         return (incidents[place].id, false)
     }
 
@@ -107,8 +116,11 @@ public struct IncidentBook: Hashable, Sendable, Codable {
         return nil
     }
 
+    /// What has part in it now. The explanation of when it was the most stays.
     public mutating func explain(_ id: Int, _ contributors: [Incident.Contributor]) {
         guard let place = incidents.lastIndex(where: { $0.id == id }) else { return }
+        func size(_ contributors: [Incident.Contributor]) -> Double { contributors.map { abs($0.during - $0.before) }.max() ?? 0 }
+        guard size(contributors) > size(incidents[place].contributors) else { return }
         incidents[place].contributors = contributors
     }
 

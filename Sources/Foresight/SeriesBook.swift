@@ -62,6 +62,8 @@ public struct SeriesBook: Sendable {
     private var pairs: [Int: (second: Int, detector: PairDetector)] = [:]
     /// Those that were over with this second, and whether there is one.
     private var looks: [StepMeter.Step?] = []
+    /// What was in the past of one of two that go together, until that of the other one is known.
+    private var recalled: [Int: [StepMeter.Step]] = [:]
     private var isLook = false
     private var places: [String: Int] = [:]
     private var keys: [String] = []
@@ -120,13 +122,15 @@ public struct SeriesBook: Sendable {
             let time = x.index * Int64(clock.look)
             let found = pairs[first]!.detector.observe(x.value, y.value, at: time)
             guard found.began != nil || found.ended != nil else { continue }
-            findings.append(Finding(key: keys[pair.second], began: found.began, ended: found.ended))
+            let key = keys[found.isOfFirst ? first : pair.second]
+            findings.append(Finding(key: key, began: found.began, ended: found.ended))
         }
     }
 
     /// Finds what goes together with a series that has just come.
     private mutating func pair(_ place: Int) {
         pairs = pairs.filter { $0.key != place && $0.value.second != place }
+        recalled[place] = nil
         guard let partner = partner(keys[place]), let other = places[partner.key] else { return }
         pairs[partner.isFirst ? other : place] = (partner.isFirst ? place : other, PairDetector())
     }
@@ -195,8 +199,28 @@ public struct SeriesBook: Sendable {
     /// See `WatchedSeries.replay`.
     public mutating func replay(_ key: String, _ past: [WatchedSeries.Past], hours: [Float] = [], hoursEnd: Int64 = 0) {
         guard let place = places[key] else { return }
-        series[place].replay(past, hours: hours, hoursEnd: hoursEnd)
+        let looks = series[place].replay(past, hours: hours, hoursEnd: hoursEnd)
+        recallPair(of: place, looks)
         if isDue.insert(key).inserted { due.append(key) }
+    }
+
+    /// Two that go together are held against each other in the past, once that of both is known.
+    private mutating func recallPair(of place: Int, _ looks: [StepMeter.Step]) {
+        guard let (first, pair) = pairs.first(where: { $0.key == place || $0.value.second == place }) else { return }
+        let other = first == place ? pair.second : first
+        guard let known = recalled.removeValue(forKey: other) else {
+            recalled[place] = looks
+            return
+        }
+        let (own, others) = first == place ? (looks, known) : (known, looks)
+        let values = Dictionary(others.map { ($0.index, $0.value) }, uniquingKeysWith: { $1 })
+        var detector = PairDetector()
+        for look in own {
+            guard let value = values[look.index] else { continue }
+            _ = detector.observe(look.value, value, at: look.index * Int64(clock.look))
+        }
+        // A break that went on when the past ended is found again.
+        if detector.current == nil { pairs[first]?.detector = detector }
     }
 
     public mutating func restore(_ key: String, _ record: ForecastRecord) {

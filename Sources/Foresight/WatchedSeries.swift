@@ -8,6 +8,8 @@ public struct WatchedSeries: Sendable {
     static let capacities = (step: ForecastModel.historyLimit, short: 720, long: 1344)
     /// Looks before the first anomaly is believed: an hour.
     static let warmUp = 60
+    /// Looks back that two series are held against each other: what `PairDetector` remembers.
+    private static let pairedLooks = 800
     /// Steps after which a model is fitted anew, where there are enough values: an hour.
     private static let refit = 12
 
@@ -145,7 +147,8 @@ public struct WatchedSeries: Sendable {
     /// Takes in what was before it was watched, in order; what has been measured since the last of it counts too.
     ///
     /// - Parameter hours: long steps before those, oldest first, that end at `hoursEnd` (long steps since 1970).
-    mutating func replay(_ past: [Past], hours: [Float] = [], hoursEnd: Int64 = 0) {
+    /// - Returns: its last looks, as many as two series are held against each other.
+    mutating func replay(_ past: [Past], hours: [Float] = [], hoursEnd: Int64 = 0) -> [StepMeter.Step] {
         var told = WatchedSeries(clock, isLevel: isLevel, threshold: detector.threshold)
         var turn = Turn()
         let first = (past.first?.end ?? .max) / Int64(clock.long)
@@ -156,7 +159,14 @@ public struct WatchedSeries: Sendable {
                 told.profile.append(value, at: hour * Int64(clock.long) + step * Int64(clock.step))
             }
         }
-        for one in past { told.measure(one.value, for: one.duration, at: one.end, into: &turn) }
+        var seen: [StepMeter.Step] = []
+        for one in past {
+            turn.look = nil
+            told.measure(one.value, for: one.duration, at: one.end, into: &turn)
+            guard let look = turn.look else { continue }
+            if seen.count == 2 * Self.pairedLooks { seen.removeFirst(Self.pairedLooks) }
+            seen.append(look)
+        }
         // What is not over yet goes on from whichever has seen more of it.
         if let seen = measuredAt, seen > past.last?.end ?? 0 { told.measure(nil, for: 0, at: seen, into: &turn) }
         (stepMeter, longMeter) = (stepMeter.orFuller(told.stepMeter), longMeter.orFuller(told.longMeter))
@@ -169,6 +179,7 @@ public struct WatchedSeries: Sendable {
         told.long = joined
         (values, long, profile, detector, looks, isTelling) = (told.values, told.long, told.profile, told.detector, told.looks, false)
         stepsSinceFit = .max
+        return seen.suffix(Self.pairedLooks)
     }
 
     /// What an earlier agent knew of its forecasts.

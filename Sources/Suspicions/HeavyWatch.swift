@@ -37,6 +37,8 @@ struct HeavyWatch {
     private struct Excess {
         /// What was the most before.
         var usual: Double
+        /// The most of this excess, and which part of the traffic it was.
+        var peak = (rate: 0.0, share: 0.0)
         var since: Timestamp
         var first: Timestamp
         var last: Timestamp
@@ -111,12 +113,14 @@ struct HeavyWatch {
         var excess = excesses[place.pair] ?? Excess(usual: usual, since: now, first: first, last: now)
         guard now - excess.since < Self.ordinaryAfter else { return nil }
         excess.last = now
+        if rate > excess.peak.rate { excess.peak = (rate, rate / total) }
         excesses[place.pair] = excess
         return Finding(
             kind: .heavyHitter, subject: .init(source: place.pair.source, destination: place.pair.destination, vni: place.pair.vni),
             point: place.point, start: now - first < .seconds(3) ? first : nil,
             evidence: [
-                .init("bytes a second", rate), .init("most of any two hosts lately", usual), .init("part of the traffic", rate / total),
+                .init("at most", excess.peak.rate, form: .rate), .init("most of any two hosts lately", usual, form: .rate),
+                .init("part of the traffic", excess.peak.share, form: .share),
             ],
             contributors: [.init(address: place.pair.source, count: UInt64(rate * seconds))])
     }

@@ -39,15 +39,26 @@ public struct Suspicion: Sendable, Hashable, Identifiable {
 
     /// A number that speaks for it.
     public struct Evidence: Sendable, Hashable {
+        /// What the number is of.
+        public enum Form: Sendable, Hashable {
+            case count
+            /// Bytes a second.
+            case rate
+            /// A part of a whole, 0 to 1.
+            case share
+        }
+
         /// What it is, in words: `distinct ports`.
         public var name: String
         public var value: Double
         /// Where an estimate lies with about 95 %; both are `value` where it was counted.
         public var low: Double
         public var high: Double
+        public var form: Form
 
-        public init(_ name: String, _ value: Double, low: Double? = nil, high: Double? = nil) {
+        public init(_ name: String, _ value: Double, low: Double? = nil, high: Double? = nil, form: Form = .count) {
             self.name = name
+            self.form = form
             self.value = value
             self.low = low ?? value
             self.high = high ?? value

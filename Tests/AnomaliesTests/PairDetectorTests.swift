@@ -31,6 +31,19 @@ struct PairDetectorTests {
         #expect((1055...1060).contains(Int(ended.end ?? 0) / 60) && (ended.extreme ?? 1e9) <= 60)
     }
 
+    /// It is told of the one that is not as usual, held against the other one.
+    @Test(arguments: [true, false]) func itIsToldOfTheOneThatIsNotAsUsual(isFirst: Bool) throws {
+        let told = Self.run(seed: 3, steps: 2000) { step, x, noise in
+            let (one, other) = (100 + 900 * x, 10 * (100 + 900 * x) * (1 + 0.05 * noise))
+            guard (1000..<1060).contains(step) else { return (one, other) }
+            return isFirst ? (2, other) : (one, 20)
+        }
+        let began = try #require(told.first?.1)
+        let anomaly = try #require(began.began)
+        #expect(began.isOfFirst == isFirst && (anomaly.extreme ?? 1e9) < 30, "\(told)")
+        #expect((isFirst ? 50...1200 : 500...12_000).contains(anomaly.expected?.value ?? 0), "\(anomaly)")
+    }
+
     /// Two that rise together a hundredfold still go together.
     @Test(arguments: 0..<10) func whatFollowsIsNotTold(seed: UInt64) {
         let told = Self.run(seed: seed, steps: 3000) { step, x, noise in
@@ -58,6 +71,6 @@ struct PairDetectorTests {
             (step % 7 == 0 ? .nan : x, step % 11 == 0 ? .infinity : step % 13 == 0 ? 1e300 : 2 * x)
         }
         #expect(told.isEmpty, "\(told)")
-        #expect(MemoryLayout<PairDetector>.size <= 256)
+        #expect(MemoryLayout<PairDetector>.size <= 320)
     }
 }

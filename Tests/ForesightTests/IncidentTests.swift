@@ -33,6 +33,25 @@ struct IncidentTests {
         #expect(Self.groups([Self.member("a", at: 0), Self.member("host", at: 60, change: 1)]) == [["a", "host"]])
     }
 
+    /// The same hosts explain most of both; and what they did most stays the explanation.
+    @Test func whatTheSameHostsExplainIsOneIncident() throws {
+        var book = IncidentBook()
+        func talk(_ during: Double) -> Incident.Contributor {
+            .init(kind: "conversation", key: "a~b", before: 0, during: during, share: 0.9)
+        }
+        func begin(_ key: String, at time: Int64) -> Int? {
+            book.begin(
+                Self.member(key, at: time), at: time, look: 1, touching: { Set($0.key.split(separator: "~").map(String.init)) },
+                relations: Self.relations)?.id
+        }
+        let first = begin("eth0", at: 100)
+        book.explain(1, [talk(50)])
+        book.explain(1, [talk(20)])
+        #expect(first == 1 && book[1]?.contributors.map(\.during) == [50])
+        let (same, other, late) = (begin("b~c#", at: 108), begin("d~e#", at: 108), begin("x~b#", at: 130))
+        #expect(same == 1 && other == 2 && late == 3)
+    }
+
     @Test func whatDoesNotIsTwo() {
         // Much less; less instead of more; another unit; much later; only the host in common.
         #expect(Self.groups([Self.member("a", at: 0), Self.member("c", at: 60, change: 20)]).count == 2)

@@ -1,3 +1,4 @@
+import Anomalies
 import Forecasting
 import TestSupport
 import Testing
@@ -109,5 +110,25 @@ struct SeriesBookTests {
         let anomaly = try #require(began.first?.finding.began)
         #expect(anomaly.start == 2000 && anomaly.kind == .spike && (anomaly.expected?.high ?? 1e9) < 200)
         #expect(findings.contains { $0.finding.ended.map { (2025...2100).contains($0.end ?? 0) } ?? false })
+    }
+
+    /// That two go together is known from their past: an agent that starts anew notices at once when one no longer follows.
+    @Test func pairsAreRecalled() {
+        var book = SeriesBook(Self.clock, limit: 10, threshold: 1e9) { key in (key == "ask" ? "answer" : "ask", key == "answer") }
+        let now: Int64 = 1_000_000
+        var random = SplitMix64(seed: 5)
+        _ = book.turn(Self.second(now, [("ask", 100, .always), ("answer", 1000, .always)]))
+        let asked = (0..<600).map { _ in Double.random(in: 100...900, using: &random) }
+        for (key, factor) in [("ask", 1.0), ("answer", 10)] {
+            book.replay(key, (0..<600).map { .init(value: factor * asked[$0], duration: 1, end: now - 600 + Int64($0)) })
+        }
+        var began: [String] = []
+        for second in 1...20 {
+            let ask = Double.random(in: 100...900, using: &random)
+            let found = book.turn(
+                Self.second(now + Int64(second), [("ask", ask, .always), ("answer", second > 5 ? 3 : 10 * ask, .always)]))
+            began += found.filter { $0.began?.kind == .correlatedBreak }.map(\.key)
+        }
+        #expect(began == ["answer"])
     }
 }

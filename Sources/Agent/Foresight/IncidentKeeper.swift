@@ -58,7 +58,12 @@ final class IncidentKeeper: Sendable {
                 guard let began = finding.began.map({ Incident.Member(finding.key, $0) }),
                     materiality?.isEnough(began, series(finding.key)) == true
                 else { continue }
-                let begun = state.book.begin(began, at: now, look: clock.look) { Self.relations($0) }
+                let causes = Self.causes(of: began, state.memory, at: now, series)
+                let begun = state.book.begin(began, at: now, look: clock.look, touching: Self.addresses) { key in
+                    var relations = Self.relations(key)
+                    if key == began.key { relations.anchors.formUnion(causes) }
+                    return relations
+                }
                 if let begun { changed[begun.id] = begun.isNew ? .began : changed[begun.id] ?? .changed }
             }
             if now - state.refreshedAt >= Self.refresh {
@@ -95,17 +100,34 @@ final class IncidentKeeper: Sendable {
 
     private func explain(_ ids: [Int], _ state: inout State, at now: Int64, _ series: (String) -> WatchedSeries?) {
         for id in ids {
-            // What became of disks says nothing about who talks.
-            guard let incident = state.book[id], incident.end == nil,
-                incident.members.contains(where: { SeriesKey($0.key)?.hostGauge == nil })
-            else { continue }
-            let contributors = state.memory.contributors(over: Int(max(1, now - incident.start))) { key in
-                [false, true].reduce(0) { sum, isBackward in
-                    sum + (series(SeriesKey(key, .bits, isBackward: isBackward).text)?.usual(before: incident.start) ?? 0)
-                }
-            }
-            state.book.explain(id, contributors)
+            // What became of disks, or of the number of flows, says nothing about who moves how much.
+            guard let incident = state.book[id], incident.end == nil, incident.members.contains(where: \.isOfTraffic) else { continue }
+            state.book.explain(id, Self.contributors(since: incident.start, state.memory, at: now, series))
         }
+    }
+
+    private static func contributors(
+        since start: Int64, _ memory: TrafficMemory, at now: Int64, _ series: (String) -> WatchedSeries?
+    ) -> [Incident.Contributor] {
+        memory.contributors(over: Int(max(1, now - start))) { key in
+            [false, true].reduce(0) { sum, isBackward in
+                sum + (series(SeriesKey(key, .bits, isBackward: isBackward).text)?.usual(before: start) ?? 0)
+            }
+        }
+    }
+
+    /// Hosts that most of an anomaly is of.
+    private static func causes(
+        of member: Incident.Member, _ memory: TrafficMemory, at now: Int64, _ series: (String) -> WatchedSeries?
+    ) -> Set<String> {
+        guard member.isOfTraffic else { return [] }
+        return contributors(since: member.start, memory, at: now, series).reduce(into: []) { $0.formUnion(addresses($1)) }
+    }
+
+    /// Of the two ends of a conversation that is most of a change.
+    private static func addresses(_ contributor: Incident.Contributor) -> Set<String> {
+        guard contributor.kind == "conversation", contributor.share > 0.5 else { return [] }
+        return SeriesKey(contributor.key, .bits, isBackward: false).ends ?? []
     }
 
     /// What the packets themselves gave away, as an incident's member. Waits for the disk.
@@ -114,7 +136,9 @@ final class IncidentKeeper: Sendable {
         let told = state.withLock { state -> (event: IncidentEvent.Kind, incident: Incident)? in
             if let id = state.book.update(member) { return state.book[id].map { ($0.end == nil ? .changed : .ended, $0) } }
             guard member.end == nil else { return nil }
-            let begun = state.book.begin(member, at: now, look: clock.look) { $0 == member.key ? relations : Self.relations($0) }
+            let begun = state.book.begin(member, at: now, look: clock.look, touching: Self.addresses) {
+                $0 == member.key ? relations : Self.relations($0)
+            }
             return begun.flatMap { begun in state.book[begun.id].map { (begun.isNew ? .began : .changed, $0) } }
         }
         if let told { tell([told]) }
@@ -192,6 +216,9 @@ extension Incident.Member {
             unlikelihood: min(anomaly.unlikelihood, 99),
             expected: anomaly.expected.map { .init(value: $0.value, low: $0.low, high: $0.high) }, extreme: anomaly.extreme)
     }
+
+    /// Of what goes over something, in bits or packets.
+    var isOfTraffic: Bool { SeriesKey(key).map { $0.measure != .level && $0.hostGauge == nil } ?? false }
 
     /// The series, for people.
     var title: String {

@@ -62,13 +62,20 @@ extension SeriesKey {
     var relations: IncidentBook.Relations {
         var anchors: Set<String> = [subject]
         if case .link(let link)? = EntityKey(subject) {
-            for end in [link.a, link.b] {
-                anchors.insert(end.description)
-                // As packets alone tell of it.
-                if case .endpoint(_, let address) = end { anchors.insert("\(address)") }
-            }
+            anchors.formUnion([link.a.description, link.b.description])
+            anchors.formUnion(ends ?? [])
         }
         return .init(subject: subject, anchors: anchors, isWhole: hostGauge != nil, unit: unit)
+    }
+
+    /// Addresses of the two ends of a conversation, as packets alone tell of them; nil of anything else.
+    var ends: Set<String>? {
+        guard case .link(let link)? = EntityKey(subject) else { return nil }
+        let addresses = [link.a, link.b].compactMap { end -> String? in
+            guard case .endpoint(_, let address) = end else { return nil }
+            return "\(address)"
+        }
+        return addresses.count == 2 ? Set(addresses) : nil
     }
 
     /// The key that a series is watched under.

@@ -20,20 +20,38 @@ extension Suspicion {
         return "\(kind.rawValue)/\(ends)\(subject.counted?.rawValue ?? "")\(subject.vni.map { "@vni\($0)" } ?? "")"
     }
 
-    /// `distinct ports 1000, attempts 1024`, with where an estimate lies.
-    fileprivate var words: String {
-        evidence.map { one in
-            let range = one.low == one.high ? "" : " (\(Self.number(one.low)) to \(Self.number(one.high)))"
-            return "\(one.name) \(Self.number(one.value))\(range)"
-        }.joined(separator: ", ")
+    /// `tried in vain 1000 (984 to 1016), attempts 1000, most at 10.0.0.1`, with where an estimate lies.
+    var words: String {
+        let numbers = evidence.map { one in
+            let range = one.low == one.high ? "" : " (\(one.text(one.low)) to \(one.text(one.high)))"
+            return "\(one.name) \(one.text(one.value))\(range)"
+        }
+        // Of a heavy hitter it is the source, which is known.
+        guard kind != .heavyHitter else { return numbers.joined(separator: ", ") }
+        let hosts = contributors.compactMap(\.address).prefix(Self.told).map { "\($0)" }
+        let ports = contributors.compactMap(\.port).prefix(Self.told).map { "\($0)" }
+        let most =
+            (hosts.isEmpty ? [] : ["most at \(hosts.joined(separator: " "))"])
+            + (ports.isEmpty ? [] : ["most at port \(ports.joined(separator: " "))"])
+        return (numbers + most).joined(separator: ", ")
     }
 
-    private static func number(_ value: Double) -> String {
-        abs(value) >= 10 ? "\(Int64(min(value, 1e18).rounded()))" : "\((value * 100).rounded() / 100)"
-    }
+    /// Of those that have part in it.
+    private static let told = 3
 
     var relations: IncidentBook.Relations {
         let anchors = [subject.source, subject.destination].compactMap { $0 }.map { "\($0)" }
         return .init(subject: key, anchors: Set(anchors), unit: "")
+    }
+}
+
+extension Suspicion.Evidence {
+    /// One of its numbers, with its unit.
+    fileprivate func text(_ value: Double) -> String {
+        switch form {
+        case .count: "\(Int64(min(value, 1e18).rounded()))"
+        case .rate: BitRate(bitsPerSecond: 8 * value).description
+        case .share: "\(Int64((100 * value).rounded())) %"
+        }
     }
 }

@@ -57,12 +57,7 @@ final class SuspicionKeeper {
                 "destination": LogValue(suspicion.subject.destination?.description ?? "-"),
                 "interface": LogValue(interface ?? "-"),
                 "direction": LogValue(suspicion.point.map { "\($0.direction)" } ?? "-"),
-                "evidence": LogValue(suspicion.evidence.map { "\($0.name) \(Self.rounded($0.value))" }.joined(separator: ", ")),
+                "evidence": LogValue(suspicion.words),
             ])
-    }
-
-    /// Three decimals where it is small, none where it is not.
-    private static func rounded(_ value: Double) -> String {
-        abs(value) >= 10 ? "\(Int64(value.rounded()))" : "\((value * 1000).rounded() / 1000)"
     }
 }
