@@ -39,16 +39,17 @@ struct IncidentTests {
         func talk(_ during: Double) -> Incident.Contributor {
             .init(kind: "conversation", key: "a~b", before: 0, during: during, share: 0.9)
         }
-        func begin(_ key: String, at time: Int64) -> Int? {
+        func begin(_ key: String, at time: Int64, change: Double = 100) -> Int? {
             book.begin(
-                Self.member(key, at: time), at: time, look: 1, touching: { Set($0.key.split(separator: "~").map(String.init)) },
+                Self.member(key, at: time, change: change), at: time, look: 1,
+                touching: { Set($0.key.split(separator: "~").map(String.init)) },
                 relations: Self.relations)?.id
         }
         let first = begin("eth0", at: 100)
         book.explain(1, [talk(50)])
         book.explain(1, [talk(20)])
         #expect(first == 1 && book[1]?.contributors.map(\.during) == [50])
-        let (same, other, late) = (begin("b~c#", at: 108), begin("d~e#", at: 108), begin("x~b#", at: 130))
+        let (same, other, late) = (begin("b~c#", at: 108), begin("d~e#", at: 108, change: 1e6), begin("x~b#", at: 130))
         #expect(same == 1 && other == 2 && late == 3)
     }
 
