@@ -52,7 +52,7 @@ let intent: [Target] = [  // 3
 
 let computation: [Target] = [  // 4
     .target(name: "Foresight", dependencies: ["Anomalies", "Forecasting", "Profiles"]),
-    .target(name: "Planning", dependencies: ["NetworkTypes", "Policy"]),
+    .target(name: "Planning", dependencies: ["Flows", "NetworkTypes", "Policy"]),
     .target(name: "PathComputation", dependencies: ["Flows", "NetworkTypes", "Topology"]),
 ]
 
@@ -157,7 +157,7 @@ let tests: [Target] = [
     .testTarget(name: "NetworkTypesTests", dependencies: ["NetworkTypes", "TestSupport"]),
     .testTarget(
         name: "PathComputationTests", dependencies: ["CLinux", "Flows", "NetworkTypes", "PathComputation", "TestSupport", "Topology"]),
-    .testTarget(name: "PlanningTests", dependencies: ["NetworkTypes", "Planning", "Policy", "TestSupport"]),
+    .testTarget(name: "PlanningTests", dependencies: ["Flows", "NetworkTypes", "Planning", "Policy", "TestSupport"]),
     .testTarget(name: "PolicyTests", dependencies: ["FlowSupport", "Flows", "NetworkTypes", "Policy", "TestSupport"]),
     .testTarget(name: "PCAPNGTests", dependencies: ["PCAPNG"]),
     .testTarget(name: "ProfilesTests", dependencies: ["Profiles", "ProfileSupport", "TestSupport"]),

@@ -3,28 +3,27 @@ enum CapacityShare {
     struct Claim: Hashable, Sendable {
         /// Bits a second, not negative.
         var want: Double
-        /// Granted before any class is given more.
+        /// Granted in any case.
         var floor: Double
         var criticality: Int
         var weight: Int
     }
 
-    /// Floors first, those of the most critical before others'; then wants by criticality, and within one by weighted max-min fairness
-    /// (Bertsekas and Gallager, Data Networks, 6.5.2). The grants are within the claims and not above the capacity together.
+    /// Floors first, and even where they are more than there is: they were promised. Then wants by criticality, and within one by weighted
+    /// max-min fairness (Bertsekas and Gallager, Data Networks, 6.5.2). The grants are within the claims, and beyond the floors not above the
+    /// capacity together.
     static func grants(_ claims: [Claim], capacity: Double) -> [Double] {
-        var grants = [Double](repeating: 0, count: claims.count)
-        var left = max(0, capacity)
-        for isFloor in [true, false] {
-            for level in Set(claims.map(\.criticality)).sorted(by: >) {
-                let members = claims.indices.filter { claims[$0].criticality == level }
-                let needs = members.map { max(0, (isFloor ? min(claims[$0].floor, claims[$0].want) : claims[$0].want) - grants[$0]) }
-                let given = maxMin(needs, weights: members.map { Double(claims[$0].weight) }, capacity: left)
-                for (member, amount) in zip(members, given) {
-                    grants[member] += amount
-                    left -= amount
-                }
-                left = max(0, left)
+        var grants = claims.map { min($0.floor, $0.want) }
+        var left = max(0, capacity - grants.reduce(0, +))
+        for level in Set(claims.map(\.criticality)).sorted(by: >) {
+            let members = claims.indices.filter { claims[$0].criticality == level }
+            let needs = members.map { max(0, claims[$0].want - grants[$0]) }
+            let given = maxMin(needs, weights: members.map { Double(claims[$0].weight) }, capacity: left)
+            for (member, amount) in zip(members, given) {
+                grants[member] += amount
+                left -= amount
             }
+            left = max(0, left)
         }
         return grants
     }

@@ -14,11 +14,16 @@ extension Planner {
     /// Keeps the score, and what the last changes have brought.
     mutating func measure(_ second: Second) {
         for index in classes.indices {
-            guard let demand = second.demand[classes[index].intent.name] else { continue }
+            guard let demand = second.demand[classes[index].intent.name] else {
+                classes[index].missed += 1
+                continue
+            }
             let offered = demand.offered.bitsPerSecond
             classes[index].peak = max(classes[index].peak, offered)
+            classes[index].missed = 0
             scores[classes[index].intent.name, default: PlanningScore()].add(
-                offered: offered, planned: classes[index].allocation, declared: classes[index].intent.declared.bitsPerSecond)
+                offered: offered, planned: classes[index].allocation, declared: classes[index].intent.declared.bitsPerSecond,
+                isHeldBack: isCarriedOut && demand.isWaiting)
             let drops = isDropping(index, demand) ? 1.0 : 0
             classes[index].dropShare += (drops - classes[index].dropShare) / 60
         }
@@ -31,7 +36,14 @@ extension Planner {
     }
 
     private mutating func look(at index: Int, _ second: Second) {
-        guard var open = classes[index].open, let own = second.demand[classes[index].intent.name] else { return }
+        guard var open = classes[index].open else { return }
+        let isOver = second.now - open.since >= classes[index].intent.plan.lead.seconds
+        guard let own = second.demand[classes[index].intent.name] else {
+            // Others wait to be confirmed after it.
+            guard isOver else { return }
+            note(open.number) { $0.outcome = open.seconds > 0 ? .held : .failed(reason: "the class was not measured") }
+            return close(index)
+        }
         var with = own.offered.bitsPerSecond > classes[index].allocation ? 1.0 : 0
         var without = own.offered.bitsPerSecond > open.from ? 1.0 : 0
         for (other, before) in open.dropsBefore {
@@ -45,7 +57,6 @@ extension Planner {
         classes[index].open = open
         let measured = PlanningAction.Effect(
             seconds: open.seconds, overloaded: open.with / open.seconds, overloadedWithout: open.without / open.seconds)
-        let isOver = second.now - open.since >= classes[index].intent.plan.lead.seconds
         note(open.number) {
             $0.measured = measured
             if isOver { $0.outcome = .held }
@@ -110,7 +121,7 @@ extension Planner {
         var open = ClassState.OpenChange(number: count, since: now, from: from)
         let criticality = classes[index].intent.plan.criticality
         for other in classes.indices where other != index {
-            guard let pool = classes[index].intent.pool, classes[other].intent.pool == pool,
+            guard classes[other].intent.pools.contains(where: classes[index].intent.pools.contains),
                 classes[other].intent.plan.criticality > criticality
             else { continue }
             open.dropsBefore[other] = classes[other].dropShare

@@ -1,16 +1,22 @@
 import NetworkTypes
 
 extension Planner {
-    /// What classes go to, so that no pool is overbooked. Those who are short are told.
+    /// What classes go to, so that no pool is overbooked, but for what is promised in any case. Those who are short are told.
     mutating func fit(_ wishes: inout [Wish], now: Double, _ decision: inout PlanningDecision) -> [Double] {
         var next = classes.indices.map { timed($0, &wishes[$0], now) }
         for pool in intent.pools.indices {
-            let members = classes.indices.filter { classes[$0].intent.pool == pool }
+            let members = classes.indices.filter { classes[$0].intent.pools.contains(pool) }
             let capacity = intent.pools[pool].capacity.bitsPerSecond
             guard members.reduce(0, { $0 + next[$1] }) > capacity else { continue }
+            let before = next
             share(pool, members, capacity, &next, &wishes)
+            // What another pool had no room for is not there in this one's stead.
+            if pool > 0 {
+                for index in members where classes[index].intent.pools.count > 1 { next[index] = min(next[index], before[index]) }
+            }
         }
         for index in classes.indices {
+            if wishes[index].frozen == nil { next[index] = max(next[index], classes[index].intent.least.bitsPerSecond) }
             if let window = wishes[index].frozen {
                 decision.refusals.append(.init(name: classes[index].intent.name, reason: .frozen(window)))
             }

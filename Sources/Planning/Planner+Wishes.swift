@@ -17,6 +17,8 @@ extension Planner {
     /// A raise smaller than this share is not worth a change, and a lower allocation is not wanted for less than the other one.
     static let raiseBand = 0.005
     static let lowerBand = 0.02
+    /// Seconds without a measurement after which a class is left as it is.
+    private static let patience = 3
 
     /// Expected or recent demand with headroom, between floor and ceiling, at its time, within the change limit.
     func wish(of index: Int, _ second: Second, _ outlook: DemandOutlook?) -> Wish {
@@ -29,10 +31,14 @@ extension Planner {
         let measured = second.demand[state.intent.name]
         if let measured, isShort(state, measured) {
             // What does not get through is not told by what is offered once senders adapt to it.
-            let wanted =
-                measured.dropped.bitsPerSecond > 0 ? max(measured.offered.bitsPerSecond, state.allocation) : measured.offered.bitsPerSecond
+            var wanted = measured.offered.bitsPerSecond
+            if measured.dropped.bitsPerSecond > 0 || measured.isWaiting { wanted = max(wanted, state.allocation) }
+            // How much senders would send is not known then. What the files grant is theirs.
+            if measured.isWaiting {
+                wanted = max(wanted, min(state.intent.declared.bitsPerSecond / (1 + plan.headroom), state.intent.most.bitsPerSecond))
+            }
             if wanted >= demand { (demand, cause) = (wanted, .overload(demand: wanted)) }
-        } else if measured == nil, demand == 0 {
+        } else if measured == nil, demand == 0 || state.missed > Self.patience {
             return Wish(rate: state.allocation, need: state.allocation, cause: cause)
         }
         let wanted = demand * (1 + plan.headroom)
@@ -47,7 +53,7 @@ extension Planner {
     }
 
     private func isShort(_ state: ClassState, _ measured: Demand) -> Bool {
-        measured.offered.bitsPerSecond > state.allocation || measured.dropped.bitsPerSecond > 0
+        measured.offered.bitsPerSecond > state.allocation || measured.dropped.bitsPerSecond > 0 || isCarriedOut && measured.isWaiting
     }
 
     /// The demand that is to be covered: the forecast's quantile, or without a forecast the highest of late.
@@ -72,11 +78,14 @@ extension Planner {
         guard wish.frozen == nil else { return classes[index].allocation }
         let current = classes[index].allocation
         let plan = classes[index].intent.plan
+        let most = classes[index].intent.most.bitsPerSecond
+        // The files have lowered its ceiling.
+        guard current <= most else { return min(wish.rate, most) }
         var next = current
         if wish.rate > current * (1 + Self.raiseBand) || wish.rate > current && current < classes[index].intent.least.bitsPerSecond {
             next = wish.rate
             (classes[index].lowSince, classes[index].highestWish) = (nil, 0)
-        } else if wish.rate < current * (1 - Self.lowerBand) || current > classes[index].intent.most.bitsPerSecond {
+        } else if wish.rate < current * (1 - Self.lowerBand) {
             let since = classes[index].lowSince ?? now
             classes[index].lowSince = since
             classes[index].highestWish = max(classes[index].highestWish, wish.rate)
@@ -93,12 +102,14 @@ extension Planner {
         return max(bounds.lowerBound, min(bounds.upperBound, next))
     }
 
-    /// Where the allocation may be within this interval. It comes from below the floor at once.
+    /// Where the allocation may be within this interval. Steps are shares of what it has, or of what the files say where that is more: else
+    /// the way back from next to nothing takes hours. It comes back to what the files say, or from below the floor, at once.
     func changeBounds(_ index: Int) -> ClosedRange<Double> {
         let state = classes[index]
-        let step = state.allocationAtBegin * state.intent.plan.change
+        let declared = min(state.intent.declared.bitsPerSecond, state.intent.most.bitsPerSecond)
+        let step = max(state.allocationAtBegin, declared) * state.intent.plan.change
         let low = min(state.allocation, max(0, state.allocationAtBegin - step))
-        let high = max(state.allocation, state.allocationAtBegin + step, state.intent.least.bitsPerSecond)
+        let high = max(state.allocation, state.allocationAtBegin + step, declared, state.intent.least.bitsPerSecond)
         return low...high
     }
 }

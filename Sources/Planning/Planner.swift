@@ -6,9 +6,10 @@ import Policy
 /// It is told of every second and has no clock, throws nothing and touches nothing. What it decides it takes for done; who carries it out
 /// tells it what really stands (`stand`). Without carrying anything out it tells what it would do, and `scores` how that would have fared.
 ///
-/// Invariants: allocations of a pool are never together more than its capacity, unless they were before, and then they only fall; each is
-/// between floor and ceiling, unless the capacity does not suffice for the floors; within an interval an allocation stays within the change
-/// limit around where it was at the interval's begin; within a freeze window it stays.
+/// Invariants: no allocation is below its floor, nor below the least rate that there is; beyond that, those of a pool are never together more
+/// than its capacity, unless they were before, and then they only fall; none is above its ceiling for longer than it takes to lower it; within
+/// an interval an allocation stays within the change limit around where it was at the interval's begin, or goes back to what the files say;
+/// within a freeze window it stays.
 public struct Planner: Sendable {
     /// One second, as it was measured.
     public struct Second: Sendable {
@@ -34,14 +35,17 @@ public struct Planner: Sendable {
         public var offered: BitRate
         /// Of what was offered it could not even queue so much.
         public var dropped: BitRate
+        /// Packets waited in its queue for their turn: senders may have slowed down.
+        public var isWaiting: Bool
 
-        public init(offered: BitRate, dropped: BitRate = BitRate(bitsPerSecond: 0)) {
+        public init(offered: BitRate, dropped: BitRate = BitRate(bitsPerSecond: 0), isWaiting: Bool = false) {
             self.offered = offered
             self.dropped = dropped
+            self.isWaiting = isWaiting
         }
     }
 
-    public let intent: PlanningIntent
+    public private(set) var intent: PlanningIntent
     /// The length of an interval, seconds.
     public let interval: Double
     /// What is decided is carried out: what is dropped tells of it.
@@ -70,6 +74,28 @@ public struct Planner: Sendable {
     /// What classes are allocated, as far as the planner knows.
     public var allocations: [String: BitRate] {
         Dictionary(classes.map { ($0.intent.name, BitRate(bitsPerSecond: $0.allocation)) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Plans by other declarations from now on. What is known of classes that stay goes on: allocations, changes that are being measured, scores.
+    ///
+    /// - Parameter standing: of classes that are new.
+    public mutating func follow(_ new: PlanningIntent, standing: [String: BitRate] = [:]) {
+        let known = Dictionary(classes.map { ($0.intent.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let names = Set(new.classes.map(\.name))
+        for state in classes where !names.contains(state.intent.name) {
+            if let open = state.open { note(open.number) { $0.outcome = .overtaken } }
+            scores[state.intent.name] = nil
+        }
+        intent = new
+        classes = new.classes.map { one in
+            guard var state = known[one.name] else {
+                return ClassState(intent: one, allocation: (standing[one.name] ?? one.declared).bitsPerSecond)
+            }
+            state.intent = one
+            // Places of others are not what they were.
+            state.open?.dropsBefore = [:]
+            return state
+        }
     }
 
     /// Changes that were decided last could not be carried out: what was before them stands.
@@ -115,7 +141,7 @@ public struct Planner: Sendable {
 
 /// A class between two seconds.
 struct ClassState: Sendable {
-    let intent: PlanningIntent.Class
+    var intent: PlanningIntent.Class
     /// Bits a second.
     var allocation: Double
     /// The allocation when the interval began: what the change limit is about.
@@ -128,6 +154,8 @@ struct ClassState: Sendable {
     var highestWish = 0.0
     /// The last change, while its effect is measured.
     var open: OpenChange?
+    /// Seconds since it was measured last.
+    var missed = 0
     /// The share of seconds with drops though no more was asked for than allocated, of about the last minute.
     var dropShare = 0.0
     /// Overload that changes have brought, and the seconds they were looked at, both fading with each change.

@@ -1,3 +1,4 @@
+import Flows
 import NetworkTypes
 import Policy
 
@@ -10,22 +11,22 @@ public struct PlanningIntent: Hashable, Sendable {
         public var declared: BitRate
         /// The most that it may have, whatever others do.
         public var most: BitRate
-        /// Index into `pools`; nil: nothing is known that it is a share of.
-        public var pool: Int?
+        /// Places in `pools`; none: nothing is known that it is a share of.
+        public var pools: [Int]
 
         public var name: String { plan.rule }
-        /// The least that it is left.
-        public var least: BitRate { min(plan.floor ?? BitRate(bitsPerSecond: 1000), most) }
+        /// The least that it is left, whatever others need: no less than a rule can have.
+        public var least: BitRate { max(ShapeRule.rateBounds.lowerBound, min(plan.floor ?? ShapeRule.rateBounds.lowerBound, most)) }
 
-        public init(plan: PlanDeclaration, declared: BitRate, most: BitRate, pool: Int? = nil) {
+        public init(plan: PlanDeclaration, declared: BitRate, most: BitRate, pools: [Int] = []) {
             self.plan = plan
             self.declared = declared
-            self.most = most
-            self.pool = pool
+            self.most = max(ShapeRule.rateBounds.lowerBound, most)
+            self.pools = pools
         }
     }
 
-    /// A capacity that classes share: of a link, or of the rule that they are parts of.
+    /// A capacity that classes share: of a link in one direction, or of the rule that they are parts of.
     public struct Pool: Hashable, Sendable {
         /// The interface or the parent's name.
         public var name: String
@@ -54,37 +55,40 @@ public struct PlanningIntent: Hashable, Sendable {
         (classes, pools) = ([], [])
         for plan in policy.plans {
             guard let rule = rules[plan.rule], let declared = rule.allocation else { continue }
-            var pool: Int?
-            if let share = Self.share(of: rule, in: policy, rules) {
-                pool = places[share.key]
-                if pool == nil {
-                    // What siblings are granted that are not planned is theirs.
-                    let siblings = policy.shapers.filter {
-                        !planned.contains($0.name) && Self.share(of: $0, in: policy, rules)?.key == share.key
-                    }
-                    let taken = siblings.reduce(0) { $0 + ($1.rate?.bitsPerSecond ?? 0) }
-                    pool = pools.count
-                    pools.append(.init(name: share.name, capacity: BitRate(bitsPerSecond: max(0, share.capacity.bitsPerSecond - taken))))
-                    places[share.key] = pool
+            let shares = Self.shares(of: rule, in: policy, rules)
+            var own: [Int] = []
+            for share in shares {
+                if let place = places[share.key] {
+                    own.append(place)
+                    continue
                 }
+                // What siblings are granted that are not planned is theirs.
+                let siblings = policy.shapers.filter { other in
+                    !planned.contains(other.name) && Self.shares(of: other, in: policy, rules).contains { $0.key == share.key }
+                }
+                let taken = siblings.reduce(0) { $0 + ($1.rate?.bitsPerSecond ?? 0) }
+                places[share.key] = pools.count
+                own.append(pools.count)
+                pools.append(.init(name: share.name, capacity: BitRate(bitsPerSecond: max(0, share.capacity.bitsPerSecond - taken))))
             }
-            let bounds = [plan.ceiling, rule.movesRateAlone ? rule.ceiling : nil, pool.map { pools[$0].capacity }].compactMap { $0 }
-            classes.append(Class(plan: plan, declared: declared, most: bounds.min() ?? BitRate(bitsPerSecond: 1e12), pool: pool))
+            let bounds = [plan.ceiling, rule.movesRateAlone ? rule.ceiling : nil].compactMap { $0 } + shares.map(\.capacity)
+            classes.append(Class(plan: plan, declared: declared, most: bounds.min() ?? ShapeRule.rateBounds.upperBound, pools: own))
         }
     }
 
-    /// What a rule is a share of: its parent, or the link whose capacity is declared (of several the smallest).
-    private static func share(
+    /// What a rule is a share of: its parent, or in each of its directions the links whose capacity is declared.
+    private static func shares(
         of rule: ShapeRule, in policy: Policy, _ rules: [String: ShapeRule]
-    ) -> (key: String, name: String, capacity: BitRate)? {
+    ) -> [(key: String, name: String, capacity: BitRate)] {
         if let name = rule.parent {
-            return rules[name].flatMap { $0.ceiling ?? $0.rate }.map { ("parent \(name)", name, $0) }
+            return rules[name].flatMap { $0.ceiling ?? $0.rate }.map { [("parent \(name)", name, $0)] } ?? []
         }
-        let links = policy.links.filter { rule.scope.interfaces.contains($0.interface) }
-        guard let least = links.compactMap({ link in link.capacity.map { (link.interface, $0) } }).min(by: { $0.1 < $1.1 }) else {
-            return nil
+        let names = rule.scope.interfaces
+        // A pattern may mean any of them.
+        let meansAny = names.isEmpty || names.contains { $0.contains("*") || $0.contains("?") }
+        return policy.links.filter { meansAny || names.contains($0.interface) }.flatMap { link in
+            guard let capacity = link.capacity else { return [(key: String, name: String, capacity: BitRate)]() }
+            return (rule.scope.direction.map { [$0] } ?? Direction.allCases).map { ("\($0) \(link.interface)", link.interface, capacity) }
         }
-        let direction = rule.scope.direction.map { "\($0)" } ?? "both"
-        return ("\(direction) \(rule.scope.interfaces.sorted().joined(separator: " "))", least.0, least.1)
     }
 }

@@ -11,9 +11,10 @@ public struct PlanningScore: Hashable, Sendable {
 
     public init() {}
 
-    mutating func add(offered demand: Double, planned allocation: Double, declared other: Double) {
+    /// - Parameter isHeldBack: packets waited, and senders that slow down because of that ask for less than they would.
+    mutating func add(offered demand: Double, planned allocation: Double, declared other: Double, isHeldBack: Bool) {
         seconds += 1
-        if demand > allocation { overloadPlanned += 1 }
+        if demand > allocation || isHeldBack { overloadPlanned += 1 }
         if demand > other { overloadDeclared += 1 }
         planned += allocation
         declared += other

@@ -2,7 +2,7 @@ import Flows
 import NetworkTypes
 
 extension ShapeRule {
-    static let rateBounds = BitRate(bitsPerSecond: 1000)...BitRate(bitsPerSecond: 1e12)
+    public static let rateBounds = BitRate(bitsPerSecond: 1000)...BitRate(bitsPerSecond: 1e12)
     /// The most prefixes with a rate each (`NILO_MEMBER_BUCKETS`).
     public static let mostPrefixRates = 16384
     static let rateReason = "must be 1 kbit/s to 1 Tbit/s"

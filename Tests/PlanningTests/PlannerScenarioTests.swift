@@ -14,7 +14,7 @@ struct PlannerScenarioTests {
         let plan = PlanDeclaration(
             rule: name, quantile: quantile, lead: .seconds(lead), headroom: headroom, floor: floor.map(rate), criticality: criticality,
             change: change, hold: .seconds(hold), freeze: freeze)
-        return .init(plan: plan, declared: rate(declared), most: rate(most), pool: pool)
+        return .init(plan: plan, declared: rate(declared), most: rate(most), pools: pool.map { [$0] } ?? [])
     }
 
     /// Quantiles of 10, 50 and 90 %, Mbit/s, by step.
@@ -125,7 +125,7 @@ struct PlannerScenarioTests {
 
     @Test func `A raise that makes more critical traffic lose packets is taken back`() {
         let classes = [one("voice", declared: 20, criticality: 90), one("bulk", declared: 10, criticality: 10)].map {
-            PlanningIntent.Class(plan: $0.plan, declared: $0.declared, most: $0.most, pool: 0)
+            PlanningIntent.Class(plan: $0.plan, declared: $0.declared, most: $0.most, pools: [0])
         }
         var planner = Planner(
             PlanningIntent(classes: classes, pools: [.init(name: "eth0", capacity: rate(100))]), interval: 2, isCarriedOut: true)

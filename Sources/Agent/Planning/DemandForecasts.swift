@@ -22,6 +22,8 @@ final class DemandForecasts {
     private var series: [String: Series] = [:]
     /// A model is fitted again after so many intervals: four hours of a day.
     private static let refitAfter = 48
+    /// Of a thousand years of seconds.
+    private static let mostIntervals: Int64 = 1000 * 366 * 86_400
     /// Intervals of a day: what a model takes for five minutes each.
     private static let stepSeconds = 300
     /// Steps that a model is fitted for.
@@ -40,7 +42,8 @@ final class DemandForecasts {
 
     /// Takes up what an earlier agent has kept.
     func recall(_ name: String, _ demand: PlanningFolder.Demand) {
-        guard abs(demand.interval - interval) < 1e-6 * interval else { return }
+        // Intervals since 1970: no clock of ours tells another number.
+        guard abs(demand.interval - interval) < 1e-6 * interval, (0...Self.mostIntervals).contains(demand.last) else { return }
         var one = Series(forecaster: SeriesForecaster(stepSeconds: Self.stepSeconds), last: demand.last)
         for value in demand.values.suffix(ForecastModel.historyLimit) { one.forecaster.append(value ?? .nan) }
         one.count = demand.values.count

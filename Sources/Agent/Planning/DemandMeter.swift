@@ -12,6 +12,9 @@ struct DemandMeter {
         var packets: UInt64 = 0
     }
 
+    /// Seconds for which packets wait in a class that is no longer only their burst.
+    private static let patience = 0.02
+
     private var last: [String: Counts] = [:]
     private var lastAt: ContinuousClock.Instant?
     /// skbs that did not fit into queues, of the report before.
@@ -19,7 +22,7 @@ struct DemandMeter {
 
     /// Of the time since the last call; nothing at the first.
     ///
-    /// - Parameter report: of the last turn, for what the queues dropped: it is a second old, and dumping classes now would take a while.
+    /// - Parameter report: of the last turn, for what the queues dropped and hold: it is a second old, and dumping classes now would take a while.
     mutating func demand(of names: Set<String>, _ shapes: ShapeActuator, _ report: PolicyReport?) -> [String: Planner.Demand] {
         var counts: [String: Counts] = [:]
         for name in shapes.decisions.keys where names.contains(name.rule) {
@@ -31,7 +34,12 @@ struct DemandMeter {
         let now = ContinuousClock.now
         let seconds = lastAt.map { $0.duration(to: now).seconds } ?? 0
         var full: [String: UInt64] = [:]
-        for rule in report?.shapers ?? [] where names.contains(rule.name) { full[rule.name, default: 0] += rule.queueDrops ?? 0 }
+        var waiting: Set<String> = []
+        for rule in report?.shapers ?? [] where names.contains(rule.name) {
+            full[rule.name, default: 0] += rule.queueDrops ?? 0
+            let rate = rule.rateBitsPerSecond ?? rule.ceilingBitsPerSecond ?? .infinity
+            if 8 * Double(rule.backlogBytes ?? 0) > Self.patience * rate { waiting.insert(rule.name) }
+        }
         defer { (last, lastAt, queueDrops) = (counts, now, full) }
         // After a pause it would be the mean of too long a time.
         guard seconds > 0.1, seconds < 10 else { return [:] }
@@ -45,7 +53,8 @@ struct DemandMeter {
             let missed = (full[name] ?? 0) > before ? ((full[name] ?? 0) - before) * mean : 0
             demand[name] = Planner.Demand(
                 offered: BitRate(bitsPerSecond: Double(bytes) * 8 / seconds),
-                dropped: BitRate(bitsPerSecond: Double(now.dropped - old.dropped + missed) * 8 / seconds))
+                dropped: BitRate(bitsPerSecond: Double(now.dropped - old.dropped + missed) * 8 / seconds),
+                isWaiting: waiting.contains(name))
         }
         return demand
     }

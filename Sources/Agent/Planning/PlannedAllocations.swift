@@ -40,9 +40,15 @@ extension PolicyKeeper {
         do { try carryOutAllocations() } catch { log.error("allocations not taken back", ["reason": LogValue("\(error)")]) }
     }
 
+    private func isNewlyRefused(_ rule: String) -> Bool {
+        allocations.applied[rule] != nil && !refusals.contains { $0.rule == rule }
+    }
+
     private func carryOutAllocations() throws {
         guard isInForce else { return }
         let plan = try plan(enforceable, mayReplace: false)
+        // A rule that cannot have what it is allocated would be gone.
+        if let refusal = plan.refusals.first(where: { isNewlyRefused($0.rule) }) { throw refusal }
         try carryOut(plan, skipsClearing: true)
     }
 }

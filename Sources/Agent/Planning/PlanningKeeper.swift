@@ -69,7 +69,15 @@ final class PlanningKeeper {
         guard let folder else { return }
         do {
             guard mode == .auto else { return try folder.removeStanding() }
-            let rates = try folder.readStanding().mapValues { BitRate(bitsPerSecond: $0) }
+            // What no rule can have is nobody's allocation.
+            let bounds = ShapeRule.rateBounds.lowerBound.bitsPerSecond...ShapeRule.rateBounds.upperBound.bitsPerSecond
+            let kept = try folder.readStanding()
+            for (name, rate) in kept.sorted(by: { $0.key < $1.key }) where !bounds.contains(rate) {
+                log.warning(
+                    "planning",
+                    ["reason": LogValue("\(folder.path)/standing.json: \(name.visible) has \(rate) bit/s, which no rule can have")])
+            }
+            let rates = kept.filter { bounds.contains($0.value) }.mapValues { BitRate(bitsPerSecond: $0) }
             keeper.allocations = PlannedAllocations(applied: rates, confirmed: rates, until: nil)
         } catch { complain(error) }
     }
@@ -104,16 +112,20 @@ final class PlanningKeeper {
         do { try routes.follow(policy) } catch { complain(error) }
         if intent == nil { recall() }
         forecasts.forget(except: names.union(routes.series))
-        let allocations = planner?.allocations ?? [:]
+        let before = keeper.allocations.applied
         keeper.allocations.keep(only: names)
+        if mode == .auto, keeper.allocations.applied != before { keepStanding() }
         let new = PlanningIntent(policy)
         guard new != intent else { return }
         intent = new
-        unjudged = []
-        let standing = mode == .auto ? keeper.allocations.applied : allocations
-        planner =
-            names.isEmpty
-            ? nil : Planner(new, interval: forecasts.interval, isCarriedOut: mode == .auto, standing: standing)
+        let standing = mode == .auto ? keeper.allocations.applied : [:]
+        if names.isEmpty {
+            (planner, unjudged, refusals) = (nil, [], [])
+        } else if planner != nil {
+            planner?.follow(new, standing: standing)
+        } else {
+            planner = Planner(new, interval: forecasts.interval, isCarriedOut: mode == .auto, standing: standing)
+        }
     }
 
     /// What demand was before this agent. Not at its start: models are fitted by threads, which are to have no privileges.
@@ -185,13 +197,13 @@ final class PlanningKeeper {
     /// Seconds within which changes have to be confirmed: three times as long as it takes to measure their effect.
     private var patience: Double { max(10, 3 * (planner?.intent.classes.map(\.plan.lead.seconds).max() ?? 0)) }
 
-    /// The keeper has taken allocations back by itself.
+    /// What really stands: the keeper has taken allocations back by itself.
     private func followTakenBack() {
-        guard let planner, !unjudged.isEmpty, keeper.allocations.until == nil, keeper.allocations.applied != planner.allocations,
-            keeper.allocations.applied == keeper.allocations.confirmed
-        else { return }
+        guard mode == .auto, let planner else { return }
         let declared = Dictionary(planner.intent.classes.map { ($0.name, $0.declared) }, uniquingKeysWith: { first, _ in first })
-        self.planner?.stand(declared.merging(keeper.allocations.applied) { $1 })
+        let standing = declared.merging(keeper.allocations.applied) { $1 }
+        guard standing != planner.allocations else { return }
+        self.planner?.stand(standing)
         unjudged = []
     }
 

@@ -30,7 +30,7 @@ struct PlanningMoment {
             declaredBitsPerSecond: one.declared.bitsPerSecond, leastBitsPerSecond: one.least.bitsPerSecond,
             mostBitsPerSecond: one.most.bitsPerSecond, quantile: one.plan.quantile, leadSeconds: one.plan.lead.seconds,
             refusals: refusals.filter { $0.name == one.name }.map(\.reason.words))
-        if let pool = one.pool.map({ planner.intent.pools[$0] }) {
+        if let pool = one.pools.map({ planner.intent.pools[$0] }).min(by: { $0.capacity < $1.capacity }) {
             (row.pool, row.poolBitsPerSecond) = (pool.name, pool.capacity.bitsPerSecond)
         }
         row.demandBitsPerSecond = demand[one.name]?.offered.bitsPerSecond
