@@ -2,7 +2,6 @@ import API
 import FoundationEssentials
 import Forecasting
 import Foresight
-import Logging
 import NetworkTypes
 import Reports
 import Topology
@@ -31,6 +30,15 @@ extension ControlRoutes {
         return found
     }
 
+    /// What a person means: what has that key or name in the topology, else the series that lists show so.
+    static func subject(_ text: String, _ snapshot: Snapshot, _ thread: ForesightThread) throws(TopologyRefusal) -> String {
+        let known = try? snapshot.seriesSubject(text)
+        let names = SeriesNames(thread.keys)
+        if let known, names.keys.contains(where: { $0.subject == known }) { return known }
+        if let shown = try names.subject(text) { return shown }
+        return try snapshot.seriesSubject(text)
+    }
+
     static func forecast(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
         let text = query.text("key") ?? SeriesKey.total
         let measure = try query.choice("measure", standard: SeriesKey.Measure.bits)
@@ -40,7 +48,7 @@ extension ControlRoutes {
             let thread = try agent.foresight()
             let snapshot = try agent.knownTopology().snapshot
             return later {
-                let subject = try snapshot.seriesSubject(text)
+                let subject = try subject(text, snapshot, thread)
                 guard let found = try? watched(subject, measure, thread) else {
                     return try json(try unwatched(SeriesKey(subject, measure, isBackward: false), snapshot, thread))
                 }
@@ -51,11 +59,12 @@ extension ControlRoutes {
                     ?? .minutes
                 let step = WatchedSeries.step(of: chosen, thread.clock)
                 let end = found[0].series.values(of: chosen).end
-                return try json(
-                    ForecastReport(
-                        from: Timestamp(second: end * Int64(step)).description, stepSeconds: step, key: found[0].key.subject,
-                        name: found[0].key.name, unit: found[0].key.unit, levels: Forecast.levels,
-                        directions: found.map { $0.series.report($0.key, chosen, steps: steps, thread.clock) }))
+                var report = ForecastReport(
+                    from: Timestamp(second: end * Int64(step)).description, stepSeconds: step, key: found[0].key.subject,
+                    name: found[0].key.name, unit: found[0].key.unit, levels: Forecast.levels,
+                    directions: found.map { $0.series.report($0.key, chosen, steps: steps, thread.clock) })
+                report.at = Timestamp.now.description
+                return try json(report)
             }
         }
     }
@@ -73,10 +82,18 @@ extension ControlRoutes {
             throw TopologyRefusal.notYet
         }
         var direction = ForecastReport.Direction(direction: key.direction, steps: 0, measured: 0, latest: nil, past: [])
-        direction.abstention = "it is not watched: it has no traffic, has just come, or does not last"
+        direction.abstention = "it is not watched: \(whyNot(key.subject))"
         return ForecastReport(
             from: Timestamp.now.description, stepSeconds: thread.clock.step, key: key.subject, name: key.name, unit: key.unit,
             levels: Forecast.levels, directions: [direction])
+    }
+
+    private static func whyNot(_ subject: String) -> String {
+        guard case .node(let node)? = EntityKey(subject), ![.interface, .network, .application].contains(node.kind) else {
+            return "it has no traffic, has just come, or does not last"
+        }
+        let what = node.kind == .endpoint ? "single hosts are" : "a \(node.kind) is"
+        return "\(what) not, only interfaces, networks, applications, and links that last"
     }
 
     static func forecastAccuracy(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
@@ -87,7 +104,7 @@ extension ControlRoutes {
             let thread = try agent.foresight()
             let snapshot = try agent.knownTopology().snapshot
             return later {
-                let wanted = try text.map { try snapshot.seriesSubject($0) }
+                let wanted = try text.map { try subject($0, snapshot, thread) }
                 let keys = thread.keys.compactMap(SeriesKey.init).filter { key in
                     wanted.map { $0 == key.subject } ?? true && (key.measure == measure || key.measure == .level)
                 }
@@ -108,68 +125,7 @@ extension ControlRoutes {
                 return try json(
                     ForecastAccuracyReport(
                         watched: health.series, limit: health.limit, refused: health.refused, series: found.prefix(top).map(\.report),
-                        scored: found.count))
-            }
-        }
-    }
-
-    // MARK: Anomalies
-
-    static func anomalies(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {
-        let since = try query.moment("since", roundedUp: false)
-        return { agent in
-            let incidents = try agent.foresight().incidents
-            let now = Timestamp.now
-            let start = since ?? Timestamp(nanoseconds: now.nanoseconds - 3_600_000_000_000)
-            return later { try json(IncidentListReport(incidents.book, since: start, at: now)) }
-        }
-    }
-
-    static func anomalyEvents(_ agent: Agent) throws -> ControlResponse {
-        let feed = try agent.foresight().incidents.feed
-        return ControlResponse { feed.add($0) }
-    }
-
-    static func judge(_ query: ControlQuery, _ peer: ControlRequest.Peer?) throws(ControlQuery.Fault) -> Question {
-        let id = try query.number("id", in: 1...Int(Int32.max), standard: 0)
-        guard id > 0 else { throw ControlQuery.Fault(field: "id", value: nil, reason: "it has to be given") }
-        let verdict = try query.choice("verdict", standard: Incident.Verdict.seen)
-        return { agent in
-            let incidents = try agent.foresight().incidents
-            guard incidents.book[id] != nil else {
-                throw TopologyRefusal(status: 404, error: "there is no incident \(id)", hint: "nilo anomalies --since 30d lists them")
-            }
-            agent.note("incident judged", by: AuditLog.Actor(peer), ["incident": LogValue(id), "verdict": LogValue(verdict.rawValue)])
-            // The disk is not waited for here.
-            return later {
-                _ = incidents.judge(id, verdict)
-                return try json(["id": "\(id)", "verdict": verdict.rawValue])
-            }
-        }
-    }
-
-    private static let longestSilence = 30 * 86_400
-
-    static func silence(_ query: ControlQuery, _ peer: ControlRequest.Peer?) throws(ControlQuery.Fault) -> Question {
-        guard let pattern = query.text("pattern"), !pattern.isEmpty, pattern.utf8.count <= 512 else {
-            throw ControlQuery.Fault(
-                field: "pattern", value: query.text("pattern"), reason: "it is a series' key of at most 512 bytes, with * for anything")
-        }
-        let seconds = try query.number("seconds", in: 0...longestSilence, standard: 3600)
-        return { agent in
-            let incidents = try agent.foresight().incidents
-            agent.note(
-                "silence", by: AuditLog.Actor(peer), ["pattern": LogValue(pattern), "seconds": LogValue(seconds)])
-            guard seconds > 0 || incidents.book.silences.contains(where: { $0.pattern == pattern }) else {
-                throw TopologyRefusal(status: 404, error: "\(pattern) is not silenced", hint: "nilo anomalies lists what is")
-            }
-            return later {
-                guard seconds > 0 else {
-                    _ = incidents.unsilence(pattern)
-                    return try json(["pattern": pattern])
-                }
-                let silence = incidents.silence(pattern, for: .seconds(seconds))
-                return try json(["pattern": pattern, "until": Timestamp(second: silence.until).description])
+                        scored: found.count, stepSeconds: thread.clock.step))
             }
         }
     }

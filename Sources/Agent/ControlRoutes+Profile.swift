@@ -19,7 +19,7 @@ extension ControlRoutes {
             let thread = try agent.foresight()
             let snapshot = try agent.knownTopology().snapshot
             return later {
-                let found = try watched(try snapshot.seriesSubject(text), measure, thread)
+                let found = try watched(try subject(text, snapshot, thread), measure, thread)
                 let key = found[0].key
                 let end = found[0].series.values.end
                 let directions = found.map { one in

@@ -18,6 +18,9 @@ extension MetricsPage {
         one("nilo_forecast_waiting_series", "gauge", "Series whose new forecast is still to be made.", report.waiting)
         one("nilo_incidents_total", "counter", "Incidents that began.", report.incidents)
         one("nilo_incidents_not_posted_total", "counter", "Incidents that the webhook did not take.", report.notPosted)
+        one(
+            "nilo_forecast_behind_seconds", "gauge", "How far behind what is measured forecasts and anomalies are.",
+            report.behindSeconds ?? 0)
         let open = thread.incidents.book.incidents.filter { $0.end == nil }
         one("nilo_incidents", "gauge", "Incidents that go on.", open.count)
         let kinds = Dictionary(grouping: open.flatMap(\.members).filter { $0.end == nil }, by: \.kind)
@@ -29,7 +32,7 @@ extension MetricsPage {
             guard let forecast = thread.series(key.text)?.latestForecast else { continue }
             for (level, quantile) in Self.quantiles where forecast.steps >= Self.steps {
                 let labels = [("series", key.title), ("unit", key.unit), ("quantile", quantile)]
-                levels.append((labels, max(0, Double(forecast[Self.steps, level]))))
+                levels.append((labels, Double(forecast[Self.steps, level]).clamped(to: key.bounds)))
             }
         }
         metric("nilo_forecast", "gauge", "What is expected in an hour, as a quantile.", levels)

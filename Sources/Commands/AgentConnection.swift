@@ -34,10 +34,7 @@ public struct AgentConnection: Sendable {
     ) throws(CommandFailure) -> Report {
         let bytes: [UInt8]
         do throws(ControlClientError) { bytes = try read(path, query, timeout) } catch { throw Self.failure(what, error) }
-        do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
-            throw CommandFailure(
-                what, "the agent's answer is not understood: \(error)", hint: "agent and command may be of different versions: nilo status")
-        }
+        return try Self.decoded(bytes, for: what)
     }
 
     private func read(_ path: String, _ query: [(String, String)], _ timeout: Duration) throws(ControlClientError) -> [UInt8] {
@@ -93,10 +90,19 @@ public struct AgentConnection: Sendable {
         }
     }
 
-    /// Has something changed; the answer as it came.
-    func tell(_ path: String, _ query: [(String, String)], for what: String) throws(CommandFailure) -> String {
-        do throws(ControlClientError) { return String(decoding: try client.post(path, query: query), as: UTF8.self) } catch {
-            throw Self.failure(what, error)
+    /// Has something changed; the answer is one of the `Reports`.
+    func tell<Report: Decodable>(
+        _ path: String, _ query: [(String, String)], for what: String, as type: Report.Type = Report.self
+    ) throws(CommandFailure) -> Report {
+        let bytes: [UInt8]
+        do throws(ControlClientError) { bytes = try client.post(path, query: query) } catch { throw Self.failure(what, error) }
+        return try Self.decoded(bytes, for: what)
+    }
+
+    private static func decoded<Report: Decodable>(_ bytes: [UInt8], for what: String) throws(CommandFailure) -> Report {
+        do { return try JSONDecoder().decode(Report.self, from: Data(bytes)) } catch {
+            throw CommandFailure(
+                what, "the agent's answer is not understood: \(error)", hint: "agent and command may be of different versions: nilo status")
         }
     }
 

@@ -48,14 +48,18 @@ public struct CommandSpecification: Hashable, Sendable {
         public var help: String
         /// For completion; empty: anything.
         public var choices: [String]
-        public init(_ placeholder: String, count: ClosedRange<Int>, choices: [String] = [], help: String) {
+        /// How it is told where that is not just one name, or many.
+        public var form: String?
+        public init(_ placeholder: String, count: ClosedRange<Int>, choices: [String] = [], form: String? = nil, help: String) {
             self.placeholder = placeholder
+            self.form = form
             self.count = count
             self.choices = choices
             self.help = help
         }
         /// `[NAME…]`.
         var usage: String {
+            if let form { return form }
             let many = count.upperBound > 1 ? "…" : ""
             return count.lowerBound == 0 ? "[\(placeholder)\(many)]" : placeholder + many
         }

@@ -126,7 +126,7 @@ extension AgentConfiguration {
         forecast:
           # What comes, by what was: forecasts and profiles of all traffic, the host, interfaces, networks, applications and busy links.
           enabled: \(forecast.isOn)
-          # Series at most, \(bounds(Forecast.seriesBounds)); some 40 kB each.
+          # Series at most, \(bounds(Forecast.seriesBounds)); some 45 kB each.
           series: \(forecast.series)
           # How long a day takes: less than 24h only where a laboratory plays one in minutes.
           day: \(Configuration.render(forecast.day))

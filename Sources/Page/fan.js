@@ -2,10 +2,13 @@
 // 1998), and over the past what had been expected of it. What goes forward is above the line, what comes back below it.
 import { axis, ceiling, mark, rule, upright } from './chart.js';
 import { face, fitted } from './dom.js';
+import { when } from './format.js';
 import { colours } from './theme.js';
 
 /** Bands for steps further apart than this are no course: each is drawn by itself. */
 const course = 2;
+/** Milliseconds. */
+const lateAfter = 10000;
 /** Of the highest that was, or that is expected in the middle: quantiles beyond are cut off at the chart's edge. */
 const tallest = 3;
 
@@ -17,7 +20,9 @@ export function fanOf(report) {
     const known = Math.max(1, ...report.directions.map(direction => direction.past.length));
     const behind = Math.min(known, Math.max(ahead, 60));
     const directions = report.directions.map(direction => ({ ...direction, past: direction.past.slice(-behind) }));
-    return { now, step, ahead, behind, directions, unit: report.unit, from: now - behind * step, to: now + ahead * step };
+    // Of an agent that is behind, its last step is not now.
+    const isLate = report.at && Date.parse(report.at) - now > Math.max(2 * step, lateAfter);
+    return { now, step, ahead, behind, directions, unit: report.unit, from: now - behind * step, to: now + ahead * step, mark: isLate ? when(now) : 'now' };
 }
 
 /** Nothing came and nothing is expected. */
@@ -72,7 +77,7 @@ export function drawFan(canvas, fan, { scale, hover = null, isShown, format }) {
     if (top >= bottom || (top - floor) * pixels > 30) mark(context, colour, 0, w, line - (top - floor) * pixels, -4, format(top));
     if (bottom > top || bottom * pixels > 30) mark(context, colour, 0, w, line + bottom * pixels, -3, format(bottom));
     if (floor > 0) mark(context, colour, 0, w, line, -3, format(floor));
-    if (fan.ahead) drawNow(context, colour, x(fan.now), upper, lower);
+    if (fan.ahead) drawNow(context, colour, x(fan.now), upper, lower, fan.mark);
     if (hover !== null) upright(context, colour.ink, middle(hover), upper, lower);
 }
 
@@ -154,12 +159,12 @@ function drawPoint(context, colour, { past, quantiles }, hover, middle, y) {
     context.fill();
 }
 
-function drawNow(context, colour, x, upper, lower) {
+function drawNow(context, colour, x, upper, lower, text) {
     context.setLineDash([2, 2]);
     upright(context, colour.muted, x, upper - 4, lower);
     context.setLineDash([]);
     context.font = face(10);
     context.textAlign = 'center';
     context.fillStyle = colour.muted;
-    context.fillText('now', x, upper - 6);
+    context.fillText(text, x, upper - 6);
 }

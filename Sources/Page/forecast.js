@@ -7,7 +7,9 @@ import { onTheme } from './theme.js';
 
 /** Milliseconds between two questions: a fifth of a step, within these. */
 const [soonest, latest] = [10000, 60000];
-const spans = [['minutes', '10 min', 'Steps of 10 s'], ['day', '24 h', 'Steps of 5 min'], ['week', '7 d', 'Steps of an hour']];
+/** How far ahead: steps, and those of a day. What they take is the agent's to say. */
+const spans = { minutes: { name: 'Minutes', steps: 60, perDay: 8640 }, day: { name: 'Day', steps: 288, perDay: 288 },
+    week: { name: 'Week', steps: 168, perDay: 24 } };
 /** Pairs of levels, as places in the report's, the middle first. */
 const bands = [[4, 6], [3, 7], [2, 8], [1, 9], [0, 10]];
 
@@ -19,14 +21,16 @@ export class Forecast {
     #fan = null;
     #hover = null;
     #hidden = new Set();
+    /** Seconds that the agent's day takes; null: not known yet. */
+    #day = null;
     #scale = null;
     #seen = new ResizeObserver(() => this.redraw());
 
     /** @param key as `GET /v1/forecast` takes it. @param named is told what that is called. */
     constructor(key, named = () => {}) {
         Object.assign(this, { key, named });
-        const choice = h('div', { class: 'choice', role: 'group', 'aria-label': 'How far ahead' });
-        this.showSpan = toggles(choice, spans, value => this.span === value, value => {
+        const choice = this.choice = h('div', { class: 'choice', role: 'group', 'aria-label': 'How far ahead' });
+        this.showSpan = toggles(choice, Object.entries(spans).map(([value, { name }]) => [value, name]), value => this.span === value, value => {
             this.#span = value;
             this.#hover = null;
             this.ask();
@@ -118,9 +122,23 @@ export class Forecast {
         this.named(report.name);
         this.said.textContent = '';
         this.body.hidden = false;
+        this.#tellSpans(report.stepSeconds);
         this.#tellEarlier();
         this.#tellWords();
         this.redraw();
+    }
+
+    /** What the spans take: a day that is played faster is told by the steps of its forecasts. */
+    #tellSpans(stepSeconds) {
+        // Steps that would be shorter than a second are one: they do not tell the day.
+        if (this.span !== 'minutes' || stepSeconds > 1) this.#day = stepSeconds * spans[this.span].perDay;
+        for (const button of this.choice.children) {
+            const { steps, perDay } = spans[button.dataset.value];
+            if (!this.#day && button.dataset.value !== this.span) continue;
+            const step = button.dataset.value === this.span ? stepSeconds : Math.max(1, Math.floor(this.#day / perDay));
+            button.textContent = plainSpan(step * steps * 1000);
+            button.title = `Steps of ${plainSpan(step * 1000)}`;
+        }
     }
 
     #isShown = leadSeconds => !this.#hidden.has(leadSeconds);
@@ -262,9 +280,11 @@ export class Forecast {
 
 export const wordsOf = direction => direction.replaceAll('-', ' ');
 
+const naives = { 'day-before': 'the day before', 'last-value': 'the last value', either: 'the day before (until there was one the last value)' };
+
 /** How forecasts of one lead did. */
 function scoreWords(score) {
-    const naive = score.errorAgainstNaive === undefined ? '' : `, error ${score.errorAgainstNaive.toFixed(2)} of repeating the day before`;
+    const naive = score.errorAgainstNaive === undefined ? '' : `, error ${score.errorAgainstNaive.toFixed(2)} of repeating ${naives[score.naive ?? 'day-before']}`;
     const within = `${percent(score.within90)} of ${score.count} within the 90 % band`.replaceAll(' %', '\u00a0%');
     return `Lately, ${plainSpan(score.leadSeconds * 1000)} ahead: ${within}${naive}.`;
 }

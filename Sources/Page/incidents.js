@@ -6,6 +6,8 @@ import { bitRate, count, moment, percent, rangeIn, span, stamp, textIn, when } f
 /** Milliseconds. A stream would take one of the six connections that a browser has to an address, for each tab that is open. */
 const every = 10000;
 const remembered = 86400000;
+/** Seconds. */
+const day = 86400;
 const shownMembers = 6;
 const shownContributors = 5;
 
@@ -101,11 +103,15 @@ export class IncidentView {
             return;
         }
         if (!report) return;
-        const rates = `${report.incidentsPerDay.toFixed(1)} a day, ${report.falseAlarmsPerDay.toFixed(1)} of them called false alarms`;
-        const silenced = report.silenced ? `; ${report.silenced} anomalies were silenced` : '';
+        const { recent } = report;
+        // Of less than a day nothing is said about one.
+        const rates = recent && recent.seconds < day ? `${recent.incidents} so far, ${recent.falseAlarms} of them called false alarms`
+            : `${report.incidentsPerDay.toFixed(1)} a day, ${report.falseAlarmsPerDay.toFixed(1)} of them called false alarms`;
+        const silenced = report.silenced ? `; ${report.silenced} ${report.silenced === 1 ? 'anomaly was' : 'anomalies were'} silenced` : '';
         const number = `${list.length} ${list.length === 1 ? 'incident' : 'incidents'}, ${goOn(this.incidents.going.length)}`;
         this.said.textContent = `${list.length ? number : 'Nothing was unusual'}; ${rates}${silenced}.`;
-        const silences = report.silences.map(({ pattern, until }) => h('li', {}, `Silenced until ${when(until)}: ${pattern}`));
+        const silences = report.silences.map(({ pattern, until, names }) =>
+            h('li', {}, `Silenced until ${when(until)}: ${pattern}${names?.length ? ` (${names.join(', ')})` : ''}`));
         this.silences.replaceChildren(...silences);
         const cards = new Map();
         for (const incident of list) {
@@ -166,14 +172,12 @@ export class IncidentView {
     }
 }
 
-/** Beyond that no model of what is ordinary says anything. */
-const least = 30;
+/** Beyond once in 10⁴ no model of what is ordinary has seen enough to tell; and no score is certainty. */
+const [least, surest] = [4, 0.99];
 
-/** An order of magnitude for the chance: finer it is not known. */
 function unusual({ unlikelihood, probability }) {
-    const power = String(Math.min(least, Math.round(unlikelihood))).replace(/\d/g, digit => '⁰¹²³⁴⁵⁶⁷⁸⁹'[digit]);
-    const few = count(Number((10 ** unlikelihood).toPrecision(unlikelihood < 2 ? 1 : 2)));
-    return `a chance ${unlikelihood > least ? 'under' : 'of'} 1 in ${unlikelihood < 6 ? few : `10${power}`} in ordinary traffic · ${percent(probability)} likely an anomaly`;
+    const chance = unlikelihood > least ? `less than once in ${count(10 ** least)}` : `about once in ${count(Number((10 ** unlikelihood).toPrecision(1)))}`;
+    return `by chance ${chance} · score ${Math.min(surest, probability).toFixed(2)}`;
 }
 
 /** Nothing that is counted is ever below nothing. */

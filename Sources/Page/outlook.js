@@ -77,7 +77,10 @@ export class OutlookView {
         const heads = ['Ahead', 'Times', 'Error', 'Of naive', 'In 90 %', 'In 60 %', 'Over 95 %'];
         const rows = answer.series.flatMap(series => series.scores.map((score, index) => this.#row(series, score, index)));
         const refused = answer.refused ? `; no room for ${count(answer.refused)}` : '';
-        const foot = `The last seven days; naive repeats the day before. ${count(answer.watched)} series are watched, at most `
+        const naive = new Set(answer.series.flatMap(series => series.scores.map(score => score.naive ?? 'day-before')));
+        const repeats = naive.size === 1 && naive.has('last-value') ? 'the last value, until there is a day before'
+            : `the day before${naive.size > 1 || naive.has('either') ? ', and until there was one the last value' : ''}`;
+        const foot = `The last seven days; naive repeats ${repeats}. ${count(answer.watched)} series are watched, at most `
             + `${count(answer.limit)}${refused}; ${count(answer.scored)} have scores.`;
         const head = h('tr', {}, h('th', { scope: 'col' }, 'Series'), ...heads.map(text => h('th', { scope: 'col', class: 'numeric' }, text)));
         const table = h('table', { class: 'scores' }, h('thead', {}, head), h('tbody', {}, ...rows));

@@ -11,10 +11,15 @@ const [left, lower, row] = [30, 14, 17];
 
 export class Profile {
     #asked = new Latest();
+    #shown = '';
     element = h('section', { class: 'profile', 'aria-label': 'What is usual' });
 
     /** @param key as `GET /v1/profile` takes it. @param measure `bits` or `packets`. */
     async show(key, measure) {
+        // What is usual of another one is not shown under its name.
+        const asked = `${measure} ${key}`;
+        if (asked !== this.#shown) this.element.replaceChildren();
+        this.#shown = asked;
         try {
             const report = await this.#asked.get('profile', { key, measure });
             if (report) this.#fill(report);

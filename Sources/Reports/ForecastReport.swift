@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// What a series is expected to do: `GET /v1/forecast`.
 public struct ForecastReport: Codable, Hashable, Sendable {
     /// RFC 3339: the beginning of the first step.
@@ -11,6 +13,15 @@ public struct ForecastReport: Codable, Hashable, Sendable {
     /// Probabilities of the quantiles.
     public var levels: [Double]
     public var directions: [Direction]
+    /// RFC 3339: when it was asked for, by the agent's clock. Far behind `from` the agent has not got round to what came since.
+    public var at: String?
+
+    /// How much of what came lately it does not know: more than two steps, and so not only the one that goes on; nil: it knows all.
+    public var secondsLate: Int? {
+        guard let at = at.flatMap({ Timestamp(rfc3339: $0) }), let from = Timestamp(rfc3339: from) else { return nil }
+        let seconds = Int((at.nanoseconds - from.nanoseconds) / 1_000_000_000)
+        return seconds > max(2 * stepSeconds, 10) ? seconds : nil
+    }
 
     public struct Direction: Codable, Hashable, Sendable {
         /// `received` and `sent` of an interface, `to` and `from` of a link, `read` and `written` of disks; empty of a level; else
@@ -98,17 +109,25 @@ public struct ForecastScoreReport: Codable, Hashable, Sendable {
     public var meanError: Double
     /// The same of the whole distribution (CRPS), which counts the width of the intervals too.
     public var meanLoss: Double
-    /// Error of the median, and loss, beside the error of repeating what was a day before; nil where that was never wrong.
+    /// Error of the median, and loss, beside the error of the naive forecast; nil where that was never wrong.
     public var errorAgainstNaive: Double?
     public var lossAgainstNaive: Double?
     /// Shares of what came: within 5 to 95 %, within 20 to 80 %, above 95 %.
     public var within90: Double
     public var within60: Double
     public var above95: Double
+    public var naive: Naive?
+
+    /// What the naive forecast repeats: the day before, and before there was one the last value.
+    public enum Naive: String, Codable, Hashable, Sendable {
+        case dayBefore = "day-before"
+        case lastValue = "last-value"
+        case either
+    }
 
     public init(
         leadSeconds: Int, count: Int, meanError: Double, meanLoss: Double, errorAgainstNaive: Double?, lossAgainstNaive: Double?,
-        within90: Double, within60: Double, above95: Double
+        within90: Double, within60: Double, above95: Double, naive: Naive? = nil
     ) {
         self.leadSeconds = leadSeconds
         self.count = count
@@ -119,6 +138,7 @@ public struct ForecastScoreReport: Codable, Hashable, Sendable {
         self.within90 = within90
         self.within60 = within60
         self.above95 = above95
+        self.naive = naive
     }
 }
 
@@ -149,12 +169,15 @@ public struct ForecastAccuracyReport: Codable, Hashable, Sendable {
     public var series: [Series]
     /// How many series have scores, told or not.
     public var scored: Int
+    /// Of a step.
+    public var stepSeconds: Int?
 
-    public init(watched: Int, limit: Int, refused: Int, series: [Series], scored: Int) {
+    public init(watched: Int, limit: Int, refused: Int, series: [Series], scored: Int, stepSeconds: Int? = nil) {
         self.watched = watched
         self.limit = limit
         self.refused = refused
         self.series = series
         self.scored = scored
+        self.stepSeconds = stepSeconds
     }
 }

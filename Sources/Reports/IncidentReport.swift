@@ -1,13 +1,16 @@
 /// What went wrong, at one time and for one cause: `GET /v1/anomalies`.
 public struct IncidentListReport: Codable, Hashable, Sendable {
-    public struct SilenceReport: Codable, Hashable, Sendable {
+    public struct Silence: Codable, Hashable, Sendable {
         public var pattern: String
         /// RFC 3339.
         public var until: String
+        /// What is watched now and meant by it, the first names of it; nil: not told.
+        public var names: [String]?
 
-        public init(pattern: String, until: String) {
+        public init(pattern: String, until: String, names: [String]? = nil) {
             self.pattern = pattern
             self.until = until
+            self.names = names
         }
     }
 
@@ -16,17 +19,31 @@ public struct IncidentListReport: Codable, Hashable, Sendable {
     public var at: String
     /// The newest first.
     public var incidents: [IncidentReport]
-    public var silences: [SilenceReport]
+    public var silences: [Silence]
     /// Anomalies that a silence kept from being told, ever.
     public var silenced: Int
     /// Of the last seven days, or since the first incident that is remembered: incidents a day, and those of them that people called
     /// false alarms.
     public var incidentsPerDay: Double
     public var falseAlarmsPerDay: Double
+    /// What those are made of: so long a time and what was in it. Less than a day says little of one.
+    public var recent: Recent?
+
+    public struct Recent: Codable, Hashable, Sendable {
+        public var seconds: Int
+        public var incidents: Int
+        public var falseAlarms: Int
+
+        public init(seconds: Int, incidents: Int, falseAlarms: Int) {
+            self.seconds = seconds
+            self.incidents = incidents
+            self.falseAlarms = falseAlarms
+        }
+    }
 
     public init(
-        since: String, at: String, incidents: [IncidentReport], silences: [SilenceReport], silenced: Int, incidentsPerDay: Double,
-        falseAlarmsPerDay: Double
+        since: String, at: String, incidents: [IncidentReport], silences: [Silence], silenced: Int, incidentsPerDay: Double,
+        falseAlarmsPerDay: Double, recent: Recent? = nil
     ) {
         self.since = since
         self.at = at
@@ -35,6 +52,7 @@ public struct IncidentListReport: Codable, Hashable, Sendable {
         self.silenced = silenced
         self.incidentsPerDay = incidentsPerDay
         self.falseAlarmsPerDay = falseAlarmsPerDay
+        self.recent = recent
     }
 }
 

@@ -79,6 +79,8 @@ public struct PlanReport: Codable, Hashable, Sendable {
     /// Files of the policy folder that are written, by their names; unconfirmed ones once they are confirmed.
     public var filesWritten: [String] = []
     public var filesRemoved: [String] = []
+    /// Classes and routes of which a file plans otherwise than before: `class web`, `route wan`. Planning follows that by itself.
+    public var planned: [String] = []
 
     public init(
         steps: [Step], refusals: [Refusal] = [], waiting: [Waiting] = [], remarks: [String] = [], applied: Bool,

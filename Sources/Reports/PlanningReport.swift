@@ -9,6 +9,8 @@ public struct PlanningReport: Codable, Hashable, Sendable {
     public var paused: String?
     /// Seconds until the last changes are taken back unless they are found to do no harm; nil: none waits.
     public var confirmWithinSeconds: Double?
+    /// Of a replay of what tells no times: they are counted from 00:00 of 1970-01-01.
+    public var isCounted: Bool?
     /// RFC 3339: since when the score is kept.
     public var since: String
     public var classes: [Class]

@@ -33,9 +33,12 @@ extension StatusReport {
         public var incidents: Int
         /// Incidents that the webhook did not take.
         public var notPosted: Int
+        /// So far behind what is measured forecasts and anomalies are; nil: they keep up.
+        public var behindSeconds: Int?
 
         public init(
-            series: Int, limit: Int, refused: Int, waiting: Int, bytes: Int, openIncidents: Int, incidents: Int, notPosted: Int
+            series: Int, limit: Int, refused: Int, waiting: Int, bytes: Int, openIncidents: Int, incidents: Int, notPosted: Int,
+            behindSeconds: Int? = nil
         ) {
             self.series = series
             self.limit = limit
@@ -45,6 +48,7 @@ extension StatusReport {
             self.openIncidents = openIncidents
             self.incidents = incidents
             self.notPosted = notPosted
+            self.behindSeconds = behindSeconds
         }
     }
 

@@ -71,17 +71,28 @@ struct BatchTests {
         #expect(result.err.contains("far: train_end 1000 is beyond the 240 values of a\n"))
     }
 
+    /// Others are answered all the same.
+    @Test func aDataSetThatCannotBeReadIsPassedOver() throws {
+        let folder = Folder()
+        try Self.daily(folder)
+        try folder.put("data/odd.csv", "ts,a\n1,x\n")
+        let tasks = ["1,no,a,0,100,1,24,168,3600", "2,odd,a,0,1,1,24,168,3600", "3,wide,a,0,192,2,24,168,3600"]
+        try folder.put("tasks.csv", ([Self.header] + tasks).joined(separator: "\n"))
+        let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data")
+        #expect(result.code == .success && result.out.split(separator: "\n").map { $0.first } == ["t", "3", "3"], "\(result.out)")
+        #expect(result.err.contains("1: \(folder.path)/data/no.csv: there is no such file\n"), "\(result.err)")
+        #expect(result.err.contains("2: \(folder.path)/data/odd.csv, line 2: \"x\" is no number\n"))
+    }
+
     @Test(arguments: [
         ("1,wide,a,0,ten,24,24,168,3600", "line 2: train_end \"ten\": it is a whole number"),
         ("1,wide,a,5,5,24,24,168,3600", "line 2: train_end \"5\": it is a whole number from 6"),
         ("1,wide,a,0,100,0,24,168,3600", "line 2: H \"0\""), ("1,../wide,a,0,100,1,24,168,3600", "line 2: dataset \"../wide\""),
-        ("1,wide,a", "line 2: 3 values, where the header has 9 names"), ("1,no,a,0,100,1,24,168,3600", "no.csv: there is no such file"),
-        ("1,odd,a,0,1,1,24,168,3600", "odd.csv, line 2: \"x\" is no number"),
+        ("1,wide,a", "line 2: 3 values, where the header has 9 names"),
     ])
     func mistakesInFilesAreNamed(row: String, reason: String) throws {
         let folder = Folder()
         try Self.daily(folder)
-        try folder.put("data/odd.csv", "ts,a\n1,x\n")
         try folder.put("tasks.csv", Self.header + "\n" + row)
         let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data")
         #expect(result.code == .failed && result.out.isEmpty && result.err.contains(reason), "\(result.err)")
@@ -116,5 +127,61 @@ struct BatchTests {
         #expect(Self.run("anomalies", "--batch", "\(folder.path)/no", "--out", "\(folder.path)/out").err.contains("there is no such file"))
         #expect(Self.run("anomalies", "--batch", "\(folder.path)/in/empty", "--out", "\(folder.path)/out").err.contains("there is no file"))
         #expect(Self.run("forecast", "--batch", "x").code == .usage && Self.run("anomalies", "--out", "x").code == .usage)
+    }
+
+    // MARK: Planning
+
+    private static let plan = """
+        shape: [{name: web, rate: 6 Mbit/s}]
+        plan: [{class: web, lead: 5m, headroom: 5 %, hold: 10m, floor: 1 Mbit/s, freeze: ["22:00-23:00"]}]
+        """
+
+    /// 8 Mb/s from 22:00 on, every so many seconds.
+    private static func demand(_ count: Int, every: Int = 300, _ time: (Int) -> String) -> String {
+        "ts,web\n" + (0..<count).map { "\(time($0 * every)),8000000\n" }.joined()
+    }
+
+    private static func replay(_ demand: String, _ words: String...) throws -> (code: ExitCode, out: String, err: String) {
+        let folder = Folder()
+        try folder.put("plan.yaml", plan)
+        try folder.put("demand.csv", demand)
+        let screen = Screen()
+        let all = ["planning", "--replay", "\(folder.path)/demand.csv", "--policy", "\(folder.path)/plan.yaml"] + words
+        return (NiloCommands.table.run(all, context: screen.context(width: 100)), screen.written, screen.complaints)
+    }
+
+    /// 22:00 of the first of March 2026, UTC.
+    private static let evening: Int64 = 1_772_402_400
+
+    @Test func aReplayGoesByTheFilesClock() throws {
+        func zoneless(_ seconds: Int) -> String {
+            "2026-03-01T\(22 + seconds / 3600):\(seconds / 60 % 60 < 10 ? "0" : "")\(seconds / 60 % 60):00"
+        }
+        for time in [zoneless, { zoneless($0) + "Z" }, { "\(Self.evening + Int64($0))" }] {
+            let result = try Self.replay(Self.demand(20, time))
+            // Nothing is changed before the freeze is over.
+            #expect(result.code == .success && result.out.contains("\n23:00:00 web 6.0 Mb/s → "), "\(result.out)\(result.err)")
+            #expect(!result.out.contains("\n22:") && !result.out.contains("counted from 00:00") && result.err.isEmpty)
+        }
+    }
+
+    @Test func withoutAClockItIsCountedFromMidnight() throws {
+        let result = try Self.replay(Self.demand(20) { "row \($0)" })
+        #expect(result.out.contains("the file tells no times: they are counted from 00:00\n"), "\(result.out)")
+        #expect(result.out.contains("\n00:00:01 web 6.0 Mb/s → ") && result.err.isEmpty)
+    }
+
+    @Test func theWidthOfALineIsAsItsTimesSay() throws {
+        let quarters = Self.demand(20, every: 900) { "\(Self.evening + Int64($0))" }
+        let result = try Self.replay(quarters)
+        #expect(result.out.hasPrefix("planning: replayed, every 15m") && result.err.isEmpty, "\(result.out)")
+        let other = try Self.replay(quarters, "--interval", "5m")
+        #expect(
+            other.out.hasPrefix("planning: replayed, every 5m") && other.err.contains("line 3 is 900 s after the line before, not 300 s"))
+    }
+
+    @Test(arguments: ["--policy", "--from", "--interval"]) func whatIsOfAReplayAloneIsRefused(option: String) {
+        let result = Self.run("planning", option, option == "--policy" ? "p.yaml" : option == "--from" ? "3" : "5m")
+        #expect(result.code == .usage && result.err.contains("\(option) goes with --replay"), "\(result.err)")
     }
 }

@@ -20,13 +20,24 @@ enum FakeForesight {
             }
         case "/v1/anomalies/judge" where request.query["id"] != "7":
             .failure(404, "there is no incident \(request.query["id"] ?? "")", hint: "nilo anomalies --since 30d lists them")
-        case "/v1/anomalies/judge", "/v1/anomalies/silence": try json(request.query)
+        case "/v1/anomalies/judge":
+            try json(
+                VerdictReport(id: 7, verdict: request.query["verdict"] ?? "", earlier: request.query["verdict"] == "seen" ? nil : "seen"))
+        case "/v1/anomalies/silence": try json(silence(request.query["pattern"] ?? "", isOn: request.query["seconds"] != "0"))
         default: .failure(404, "no \(request.path)")
         }
     }
 
     private static func json(_ value: some Encodable) throws -> ControlResponse {
         ControlResponse(body: Array(try JSONEncoder().encode(value)))
+    }
+
+    /// Of what is called `vm:va sent` there are two series, of `backup` none.
+    private static func silence(_ pattern: String, isOn: Bool) -> SilenceReport {
+        let isKnown = pattern == "vm:va sent"
+        return SilenceReport(
+            patterns: isKnown ? ["*<netns-if/vm/va"] : [pattern], until: isOn ? "2026-03-01T20:00:00Z" : nil,
+            names: isKnown ? ["vm:va sent"] : [], matches: isKnown ? 1 : 0)
     }
 
     static let levels = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
@@ -46,27 +57,32 @@ enum FakeForesight {
         } else {
             forward.quantiles = (0..<steps).map { index in levels.map { value(index) * (1 + ($0 - 0.5) / 5) } }
             (forward.errorAgainstNaive, forward.samplesPerDay, forward.basis) = (0.62, 288, "daily pattern; linear scale")
-            forward.accuracy = [score(lead: 300, share: 0.9)]
+            forward.accuracy = [score(lead: 300, share: 0.9, naive: name == "young" ? .lastValue : .dayBefore)]
+            func band(_ ago: Int) -> ForecastReport.Earlier.Band {
+                .init(stepsAgo: ago, low: value(-ago) * 0.9, median: value(-ago), high: value(-ago) * 1.1)
+            }
+            // Every step but for a gap; and once an hour.
             forward.earlier = [
-                .init(
-                    leadSeconds: 3600,
-                    bands: (1...100).map { .init(stepsAgo: $0, low: value(-$0) * 0.9, median: value(-$0), high: value(-$0) * 1.1) })
+                .init(leadSeconds: 3600, bands: (1...100).filter { !(40..<60).contains($0) }.map(band)),
+                .init(leadSeconds: 86_400, bands: stride(from: 6, through: 270, by: 12).map(band)),
             ]
         }
         var quiet = ForecastReport.Direction(direction: "sent", steps: 288, measured: 288, latest: 0, past: .init(repeating: 0, count: 288))
         quiet.quantiles = .init(repeating: .init(repeating: 0, count: 11), count: steps)
-        return try json(
-            ForecastReport(
-                from: "2026-03-01T12:00:00Z", stepSeconds: step, key: name, name: name == "total" ? "all traffic" : name,
-                unit: name == "cpu" ? "%" : request.query["measure"] == "packets" ? "packet/s" : "bit/s", levels: levels,
-                directions: name == "cpu" || name == "new" ? [forward] : [forward, quiet]))
+        var report = ForecastReport(
+            from: "2026-03-01T12:00:00Z", stepSeconds: step, key: name, name: name == "total" ? "all traffic" : name,
+            unit: name == "cpu" ? "%" : request.query["measure"] == "packets" ? "packet/s" : "bit/s", levels: levels,
+            directions: name == "cpu" || name == "new" ? [forward] : [forward, quiet])
+        report.at = name == "late" ? "2026-03-01T12:20:00Z" : "2026-03-01T12:04:59Z"
+        return try json(report)
     }
 
-    private static func score(lead: Int, share: Double, error: Double = 2e6) -> ForecastScoreReport {
+    private static func score(lead: Int, share: Double, error: Double = 2e6, naive: ForecastScoreReport.Naive? = nil) -> ForecastScoreReport
+    {
         .init(
             leadSeconds: lead, count: 400, meanError: error, meanLoss: 1.5e6, errorAgainstNaive: 0.71, lossAgainstNaive: 0.5,
             within90: share,
-            within60: 0.61, above95: 0.04)
+            within60: 0.61, above95: 0.04, naive: naive)
     }
 
     private static let accuracy = ForecastAccuracyReport(
@@ -95,5 +111,6 @@ enum FakeForesight {
 
     private static let incidents = IncidentListReport(
         since: "2026-03-01T11:00:00Z", at: "2026-03-01T12:00:00Z", incidents: [incident],
-        silences: [.init(pattern: "*backup*", until: "2026-03-01T20:00:00Z")], silenced: 4, incidentsPerDay: 1.5, falseAlarmsPerDay: 0.25)
+        silences: [.init(pattern: "*backup*", until: "2026-03-01T20:00:00Z", names: ["vm:backup received"])], silenced: 1,
+        incidentsPerDay: 1.5, falseAlarmsPerDay: 0.25)
 }

@@ -227,6 +227,16 @@ import Testing
         #expect(PlanView(output: Self.plain).text(report) == "plan: mirror-w.yaml to be removed; nothing to change in the kernel\n")
     }
 
+    /// The kernel has nothing to do for it, and it is something all the same.
+    @Test func anotherPlanIsFollowedByPlanning() {
+        var report = PlanReport(steps: [], applied: true)
+        report.planned = ["class web", "route wan"]
+        #expect(
+            PlanView(output: Self.plain).text(report)
+                == "~ planning of class web, route wan goes by the new declaration: nilo planning\nnothing to change in the kernel by this\n"
+        )
+    }
+
     @Test func changesOfAPlan() {
         let step = PlanReport.Step(
             .change, rule: "cap", "shape egress", reason: "until now: policed",

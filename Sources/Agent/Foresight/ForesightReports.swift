@@ -7,21 +7,28 @@ import Topology
 // What is known of series and incidents, in the form in which it is told.
 
 extension ForecastScoreReport {
-    init(_ score: LeadScore, leadSeconds: Int) {
+    init(_ score: LeadScore, leadSeconds: Int, naive: Naive) {
         let count = Double(score.count)
         self.init(
             leadSeconds: leadSeconds, count: score.count, meanError: score.absoluteError / count, meanLoss: score.loss / count,
             errorAgainstNaive: score.naiveError > 0 ? score.absoluteError / score.naiveError : nil,
             lossAgainstNaive: score.naiveError > 0 ? score.loss / score.naiveError : nil, within90: Double(score.within90) / count,
-            within60: Double(score.within60) / count, above95: Double(score.above) / count)
+            within60: Double(score.within60) / count, above95: Double(score.above) / count, naive: naive)
     }
 }
 
 extension WatchedSeries {
     func scores(_ clock: StepClock) -> [ForecastScoreReport] {
-        zip(ForecastRecord.leads, record.scores(until: values.end)).compactMap { lead, score in
-            score.count > 0 ? ForecastScoreReport(score, leadSeconds: lead * clock.step) : nil
+        let naive = naive
+        return zip(ForecastRecord.leads, record.scores(until: values.end)).compactMap { lead, score in
+            score.count > 0 ? ForecastScoreReport(score, leadSeconds: lead * clock.step, naive: naive) : nil
         }
+    }
+
+    /// What the naive forecasts repeated that scores of seven days are held against.
+    private var naive: ForecastScoreReport.Naive {
+        let (day, known) = (StepClock.grain, values.all.drop { $0.isNaN }.count)
+        return known <= day ? .lastValue : known < 8 * day ? .either : .dayBefore
     }
 
     private static let pastSteps = 288
@@ -30,6 +37,7 @@ extension WatchedSeries {
     func report(_ key: SeriesKey, _ span: ForecastSpan, steps: Int?, _ clock: StepClock) -> ForecastReport.Direction {
         let kept = values(of: span)
         let known = kept.all.drop { $0.isNaN }
+        let bounds = key.bounds
         func told(_ value: Float) -> Double? { value.isNaN ? nil : Double(value) }
         var report = ForecastReport.Direction(
             direction: key.direction, steps: known.count, measured: known.count { !$0.isNaN },
@@ -37,8 +45,7 @@ extension WatchedSeries {
         do throws(ForecastAbstention) {
             let forecast = try forecast(span, steps: steps ?? Self.horizon(of: span), clock)
             report.quantiles = (1...forecast.steps).map { step in
-                // Nothing that is counted is ever below nothing, and no share above all, whatever a model makes of noise.
-                Forecast.levels.indices.map { min(max(0, Double(forecast[step, $0])), key.unit == "%" ? 100 : .infinity) }
+                Forecast.levels.indices.map { Double(forecast[step, $0]).clamped(to: bounds) }
             }
             report.basis = forecast.basis.words
             report.errorAgainstNaive = forecast.basis.errorAgainstNaive.isFinite ? forecast.basis.errorAgainstNaive : nil
@@ -53,8 +60,8 @@ extension WatchedSeries {
                 leadSeconds: ForecastRecord.leads[place] * clock.step,
                 bands: near.map {
                     .init(
-                        stepsAgo: Int(kept.end - $0.index), low: max(0, Double($0.low)), median: max(0, Double($0.median)),
-                        high: max(0, Double($0.high)))
+                        stepsAgo: Int(kept.end - $0.index), low: Double($0.low).clamped(to: bounds),
+                        median: Double($0.median).clamped(to: bounds), high: Double($0.high).clamped(to: bounds))
                 })
         }
         return report
@@ -83,7 +90,8 @@ extension ForesightThread {
         let (health, book) = (health, incidents.book)
         return .init(
             series: health.series, limit: health.limit, refused: health.refused, waiting: health.waiting, bytes: health.bytes,
-            openIncidents: book.incidents.count { $0.end == nil }, incidents: book.begun, notPosted: incidents.notPosted)
+            openIncidents: book.incidents.count { $0.end == nil }, incidents: book.begun, notPosted: incidents.notPosted,
+            behindSeconds: behindSeconds)
     }
 }
 
@@ -104,13 +112,13 @@ extension IncidentReport {
 extension IncidentReport.Member {
     fileprivate init(_ member: Incident.Member) {
         let series = SeriesKey(member.key)
+        let bounds = series?.bounds ?? 0 ... .infinity
         self.init(
             key: member.key, name: member.title, kind: member.kind, start: Timestamp(second: member.start).description,
             end: member.end.map { Timestamp(second: $0).description }, probability: member.probability, unlikelihood: member.unlikelihood,
-            unit: series?.unit ?? "", expected: member.expected.map { max(0, $0.value) },
-            // Nothing that is counted is ever below nothing.
-            expectedLow: member.expected.map { max(0, $0.low) },
-            expectedHigh: member.expected?.high, extreme: member.extreme, evidence: member.evidence)
+            unit: series?.unit ?? "", expected: member.expected?.value.clamped(to: bounds),
+            expectedLow: member.expected?.low.clamped(to: bounds), expectedHigh: member.expected?.high.clamped(to: bounds),
+            extreme: member.extreme, evidence: member.evidence)
     }
 }
 
@@ -137,6 +145,7 @@ extension IncidentListReport {
             silences: book.silences.filter { $0.until > now.nanoseconds / 1_000_000_000 }
                 .map { .init(pattern: $0.pattern, until: Timestamp(second: $0.until).description) },
             silenced: book.silenced, incidentsPerDay: Double(recent.count) / days,
-            falseAlarmsPerDay: Double(recent.count { $0.verdict == .falseAlarm }) / days)
+            falseAlarmsPerDay: Double(recent.count { $0.verdict == .falseAlarm }) / days,
+            recent: .init(seconds: Int(max(0, seconds)), incidents: recent.count, falseAlarms: recent.count { $0.verdict == .falseAlarm }))
     }
 }

@@ -18,6 +18,9 @@ final class ForesightThread: Sendable {
     private nonisolated(unsafe) let worker: ForesightWorker
     private let book: Mutex<SeriesBook>
     private let hasBegun = Atomic(false)
+    /// The last second after which nothing was left to do; seconds since 1970, 0: none yet.
+    private let doneAt = Atomic<Int64>(0)
+    private let seenAt = Atomic<Int64>(0)
     let incidents: IncidentKeeper
 
     init(_ configuration: AgentConfiguration, _ log: Log, past: HistoryReader?) throws {
@@ -52,6 +55,7 @@ final class ForesightThread: Sendable {
             let samples = SeriesBook.Second(end: end, duration: second.loads.length / .seconds(1), samples: second.watched(snapshot))
             let (findings, newcomers) = book.withLock { ($0.turn(samples), $0.takeNewcomers()) }
             worker.newcomers += newcomers
+            seenAt.store(end, ordering: .relaxed)
             incidents.turn(findings, snapshot, second.loads, at: end) { [self] key in book.withLock { $0[key] } }
             work()
         }
@@ -65,13 +69,28 @@ final class ForesightThread: Sendable {
 
     /// Does what waits, for a while.
     private func work() {
-        if worker.work(book) { worker.timer.fire(after: .milliseconds(1)) }
+        if worker.work(book) {
+            worker.timer.fire(after: .milliseconds(1))
+        } else {
+            doneAt.store(seenAt.load(ordering: .relaxed), ordering: .relaxed)
+        }
     }
 
     // MARK: Asked by others
 
     func series(_ key: String) -> WatchedSeries? { book.withLock { $0[key] } }
     var keys: [String] { book.withLock { $0.allKeys } }
+
+    /// How long ago the last second was after which all was done; nil: not longer than usual, a few looks.
+    var behindSeconds: Int? {
+        let done = doneAt.load(ordering: .relaxed)
+        guard done > 0 else { return nil }
+        let behind = Int(Timestamp.now.nanoseconds / 1_000_000_000 - done)
+        return behind > max(Self.usualDelay, 3 * clock.look) ? behind : nil
+    }
+
+    /// Seconds: what is measured comes once a second, and fits take a moment.
+    private static let usualDelay = 5
 
     struct Health: Sendable {
         var series = 0

@@ -21,6 +21,9 @@ extension SeriesKey {
         }
     }
 
+    /// What values that are told of it lie within: nothing that is counted is ever below nothing, and no part above the whole.
+    var bounds: ClosedRange<Double> { 0...(measure == .level ? hostGauge?.most ?? .infinity : .infinity) }
+
     /// From what the store counts a second to the unit.
     var factor: Double { measure == .bits && hostGauge == nil ? 8 : 1 }
 
@@ -50,13 +53,15 @@ extension SeriesKey {
     var title: String {
         if case .link(let link)? = EntityKey(subject) {
             let (a, b) = (link.a.qualifiedName, link.b.qualifiedName)
-            var port = ""
-            if case .flow(let transport, let number, _) = link.qualifier {
-                port = number == 0 ? " \(transport)" : " \(transport)/\(number)"
-            }
             return (isBackward ? "\(b) → \(a)" : "\(a) → \(b)") + port
         }
         return direction.isEmpty ? name : "\(name) \(direction.replacing("-", with: " "))"
+    }
+
+    /// Of a conversation, with a blank before it.
+    var port: String {
+        guard case .link(let link)? = EntityKey(subject), case .flow(let transport, let number, _) = link.qualifier else { return "" }
+        return number == 0 ? " \(transport)" : " \(transport)/\(number)"
     }
 
     var relations: IncidentBook.Relations {
@@ -90,6 +95,10 @@ extension SeriesKey {
         other.isBackward.toggle()
         return (other.text, !other.isBackward)
     }
+}
+
+extension Double {
+    func clamped(to bounds: ClosedRange<Double>) -> Double { Swift.min(Swift.max(bounds.lowerBound, self), bounds.upperBound) }
 }
 
 extension LinkKey {

@@ -10,7 +10,7 @@ final class Webhook: Sendable {
         var isRunning = false
         var isStopped = false
         var lost = 0
-        /// Told once, until it goes well again.
+        /// Why the last one was given up: told once, until it goes well again.
         var problem: String?
     }
 
@@ -61,21 +61,21 @@ final class Webhook: Sendable {
     private func send(_ event: IncidentEvent) {
         // A report of ours is always JSON.
         guard let body = try? ControlRoutes.encoded(event.report) else { preconditionFailure("\(event)") }
-        for pause in Self.pauses + [.zero] {
-            if state.withLock({ $0.isStopped }) { return }
-            let problem = WebPost.send(body, to: url)
-            let isNew = state.withLock { state in
-                defer { state.problem = problem }
-                return state.problem != problem
-            }
-            guard let problem else {
-                if isNew { log.info("the webhook takes incidents again", [:]) }
-                return
-            }
-            if isNew { log.warning("an incident was not posted", ["url": LogValue(url), "reason": LogValue(problem)]) }
+        var problem: String?
+        for pause in [.zero] + Self.pauses {
             sleep(UInt32(pause.components.seconds))
+            if state.withLock({ $0.isStopped }) { return }
+            problem = WebPost.send(body, to: url)
+            if problem == nil { break }
         }
-        state.withLock { $0.lost += 1 }
+        let isNew = state.withLock { state in
+            defer { state.problem = problem }
+            if problem != nil { state.lost += 1 }
+            return state.problem != problem
+        }
+        guard isNew else { return }
+        guard let problem else { return log.info("the webhook takes incidents again", [:]) }
+        log.warning("an incident was not posted", ["url": LogValue(url), "reason": LogValue(problem)])
     }
 
     /// Incidents that nobody took.

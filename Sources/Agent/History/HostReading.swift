@@ -14,6 +14,16 @@ enum HostGauge: String, CaseIterable, Sendable {
     case flows
 
     var isCounter: Bool { self == .disk }
+
+    /// More than that there is not, whatever a model makes of noise; nil where nothing is known to bound it.
+    var most: Double? {
+        switch self {
+        case .cpu: 100
+        case .memory: Double(sysconf(Int32(_SC_PHYS_PAGES))) * Double(sysconf(Int32(_SC_PAGESIZE)))
+        case .space: HostMeter.wholeSpace
+        case .disk, .flows: nil
+        }
+    }
 }
 
 /// How busy the host was in a second: proc(5), statvfs(3).
@@ -114,6 +124,11 @@ struct HostMeter {
         guard name.hasPrefix(disk), name != disk else { return false }
         let rest = name.dropFirst(disk.count)
         return (rest.first == "p" ? rest.dropFirst() : rest).allSatisfy(\.isNumber)
+    }
+
+    fileprivate static var wholeSpace: Double? {
+        var status = statvfs()
+        return statvfs("/", &status) == 0 ? Double(status.f_blocks) * Double(status.f_frsize) : nil
     }
 
     private static var space: UInt64? {

@@ -10,19 +10,25 @@ public struct PlanningReplay {
     /// Bits a second, by class, one mean an interval; NaN: not measured.
     let demand: [String: [Float]]
     let intervalSeconds: Int
+    /// Seconds since 1970, UTC; nil: it is not known when that was.
+    let start: Int64?
 
-    /// - Parameter demand: of all classes that are planned, equally long.
-    public init(_ policy: Policy, demand: [String: [Float]], intervalSeconds: Int) {
+    /// - Parameters:
+    ///   - demand: of all classes that are planned, equally long.
+    ///   - start: when the first interval began, seconds since 1970; times of day are then UTC. nil: they are counted from 00:00.
+    public init(_ policy: Policy, demand: [String: [Float]], intervalSeconds: Int, start: Int64? = nil) {
         precondition(intervalSeconds >= 1 && Set(demand.values.map(\.count)).count == 1, "interval \(intervalSeconds) s")
         self.policy = policy
         self.demand = demand
         self.intervalSeconds = intervalSeconds
+        self.start = start
     }
 
     /// Plans from an interval on; what was before is history. Changes are told up to so many, the newest first.
     public func report(from first: Int, changes most: Int) -> PlanningReport {
         let intent = PlanningIntent(policy)
         let interval = Double(intervalSeconds)
+        let start = Double(start ?? 0)
         let forecasts = DemandForecasts(interval: interval, horizon: 288) { fit, bring in bring(fit()) }
         let count = demand.values.first?.count ?? 0
         for (name, values) in demand {
@@ -39,7 +45,7 @@ public struct PlanningReplay {
         }
         look(first)
         // Before the first second of the day.
-        _ = planner.decide(second(Double(first) * interval, begins: true, [:]), outlooks: view.outlooks)
+        _ = planner.decide(second(start + Double(first) * interval, begins: true, [:]), outlooks: view.outlooks)
         for number in first..<count {
             view.demand = [:]
             for (name, values) in demand where values[number].isFinite {
@@ -51,15 +57,18 @@ public struct PlanningReplay {
                     for (name, values) in demand { forecasts.append(name, values[number], interval: Int64(number)) }
                     look(number + 1)
                 }
-                let now = Double(number) * interval + Double(at)
+                let now = start + Double(number) * interval + Double(at)
                 view.refusals = planner.decide(second(now, begins: ends, view.demand), outlooks: view.outlooks).refusals
             }
         }
         view.planner = planner
-        return view.report(at: Double(count) * interval, since: Double(first) * interval, mode: "replay", changes: most)
+        var report = view.report(
+            at: start + Double(count) * interval, since: start + Double(first) * interval, mode: "replay", changes: most)
+        if self.start == nil { report.isCounted = true }
+        return report
     }
 
     private func second(_ now: Double, begins: Bool, _ demand: [String: Planner.Demand]) -> Planner.Second {
-        .init(now: now, minute: Int(now / 60) % 1440, beginsInterval: begins, demand: demand)
+        .init(now: now, minute: Int(now.truncatingRemainder(dividingBy: 86_400) / 60), beginsInterval: begins, demand: demand)
     }
 }

@@ -22,10 +22,12 @@ extension PolicyKeeper {
         var plan = try plan(file.policy, mayReplace: change.replace)
         plan.remarks += unread
         if !along.isEmpty { plan.remarks.append("\(Self.unconfirmedText(along)): nilo apply puts in force what the folder says") }
+        let planned = Self.plannedOtherwise(policy, file.policy)
         func report(applied: Bool, confirmWithinSeconds: Double? = nil) -> PlanReport {
             var report = plan.report(applied: applied, confirmWithinSeconds: confirmWithinSeconds)
             report.filesWritten = change.put.keys.filter { found[$0] != wanted[$0] }.sorted()
             report.filesRemoved = edit.removed.filter { found[$0] != nil }.sorted()
+            report.planned = planned
             return report
         }
         guard !change.dryRun else { return report(applied: false) }
@@ -43,6 +45,18 @@ extension PolicyKeeper {
         files = wanted.keys.sorted()
         (trouble, judgement) = (nil, nil)
         return report(applied: true, confirmWithinSeconds: confirm)
+    }
+
+    /// What is planned otherwise by one policy than by another, as `class web`, `route wan`.
+    static func plannedOtherwise(_ before: Policy, _ after: Policy) -> [String] {
+        func changed<Declaration: Hashable>(_ kind: String, _ all: KeyPath<Policy, [Declaration]>, _ name: KeyPath<Declaration, String>)
+            -> [String]
+        {
+            Set(before[keyPath: all]).symmetricDifference(after[keyPath: all]).reduce(into: Set<String>()) {
+                $0.insert("\(kind) \($1[keyPath: name])")
+            }.sorted()
+        }
+        return changed("class", \.plans, \.rule) + changed("route", \.routes, \.name)
     }
 
     /// What a change makes of the folder.

@@ -42,8 +42,8 @@ public struct AnomaliesBatch: Hashable, Sendable {
     private static func line(_ name: String, _ anomaly: Anomaly) -> String {
         func time(_ seconds: Int64) -> String { "\(Timestamp(nanoseconds: seconds * 1_000_000_000))" }
         let end = anomaly.end.map { " to \(time($0))" } ?? ", which goes on"
-        let expected = anomaly.expected.map { ", where \($0.low) to \($0.high) was expected" } ?? ""
-        let extreme = anomaly.extreme.map { ": \($0)" } ?? ""
+        let expected = anomaly.expected.map { ", where \(significant($0.low)) to \(significant($0.high)) was expected" } ?? ""
+        let extreme = anomaly.extreme.map { ": \(significant($0))" } ?? ""
         return "\(name): \(anomaly.kind.rawValue) from \(time(anomaly.start))\(end)\(extreme)\(expected)".visible + "\n"
     }
 

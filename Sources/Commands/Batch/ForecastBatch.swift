@@ -11,16 +11,21 @@ struct ForecastBatch {
 
     func run(_ context: CommandContext) throws {
         let tasks = try ForecastTask.all(in: SeriesFile(tasks, for: ForecastTask.purpose))
-        var sets: [String: [String: [Float]]] = [:]
-        for set in Set(tasks.map(\.set)) {
-            let purpose = "read the series"
-            sets[set] = try SeriesFile("\(folder)/\(set).csv", for: purpose).table(for: purpose)
-        }
+        var sets: [String: Result<[String: [Float]], CommandFailure>] = [:]
+        for set in Set(tasks.map(\.set)) { sets[set] = Result { () throws(CommandFailure) in try table(of: set) } }
         try context.write("task_id,h,q05,q10,q20,q30,q40,q50,q60,q70,q80,q90,q95\n")
         func tell(_ task: ForecastTask, _ what: String) { context.complain("\(task.name): \(what)".visible + "\n") }
         var spent: [Double] = []
         for task in tasks {
-            guard let series = sets[task.set]?[task.series] else {
+            let table: [String: [Float]]
+            switch sets[task.set] {
+            case .success(let found)?: table = found
+            case .failure(let failure)?:
+                tell(task, failure.why)
+                continue
+            case nil: preconditionFailure(task.set)
+            }
+            guard let series = table[task.series] else {
                 tell(task, "there is no series \(task.series) in \(task.set).csv")
                 continue
             }
@@ -42,6 +47,11 @@ struct ForecastBatch {
         if times, !spent.isEmpty {
             context.complain("\(spent.count) tasks, \(Self.rounded(spent.reduce(0, +) / Double(spent.count))) ms each\n")
         }
+    }
+
+    private func table(of set: String) throws(CommandFailure) -> [String: [Float]] {
+        let purpose = "read the series"
+        return try SeriesFile("\(folder)/\(set).csv", for: purpose).table(for: purpose)
     }
 
     private static func forecast(_ task: ForecastTask, _ values: ArraySlice<Float>) -> Result<Forecast, ForecastAbstention> {

@@ -49,6 +49,25 @@ struct SeriesFile {
         return Dictionary(zip(names, columns)) { first, _ in first }
     }
 
+    /// When each row was, of a file whose first column is `ts`: RFC 3339, without a zone taken as UTC, or seconds since 1970. nil where
+    /// there is none, or where one of them says no time.
+    var moments: [Int64]? {
+        guard let header = rows.first, header.hasPrefix("ts,") else { return nil }
+        var moments: [Int64] = []
+        for row in rows.dropFirst() {
+            let text = Self.cells(row)[0].filter { !$0.isWhitespace || $0 == " " }
+            // Smaller numbers count rows.
+            if let seconds = Double(text), (1e8...1e11).contains(seconds) {
+                moments.append(Int64(seconds))
+            } else if let moment = Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "Z") {
+                moments.append(moment.nanoseconds / 1_000_000_000)
+            } else {
+                return nil
+            }
+        }
+        return moments.isEmpty ? nil : moments
+    }
+
     private func seriesByRow(_ purpose: String) throws(CommandFailure) -> [String: [Float]] {
         var table: [String: [Float]] = [:]
         for (number, row) in rows.enumerated() {

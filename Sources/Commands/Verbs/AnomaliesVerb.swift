@@ -30,8 +30,9 @@ public struct AnomaliesVerb: Hashable, Sendable {
             With a word first:
               watch                   incidents as they happen
               ack ID [--false]        it was seen; with --false it was a false alarm
-              silence KEY [--for 1h]  tell nothing of a series, * stands for anything
-              unsilence KEY           tell of it again
+              silence NAME [--for 1h] tell nothing of a series, by its name as it is listed
+                                      or its key, in which * stands for anything
+              unsilence NAME          tell of it again
 
             With --batch no agent is asked: every DIR/CATEGORY/FILE.csv (seconds since the
             epoch, comma, value; an empty value is missing) is read in order, and one score
@@ -47,7 +48,7 @@ public struct AnomaliesVerb: Hashable, Sendable {
             OptionSpecification("out", value: "OUT", help: "with --batch: where the scores go; made where it is missing"),
             NumberForm.option, .json, AgentConnection.option,
         ],
-        operand: .init("WORD", count: 0...2, choices: words, help: "what to do; without it incidents are listed"),
+        operand: .init("WORD", count: 0...2, choices: words, form: "[WORD [NAME]]", help: "what to do; without it incidents are listed"),
         examples: [
             .init("nilo anomalies --since 1d", "what was unusual since yesterday"), .init("nilo anomalies watch", "as it happens"),
             .init("nilo anomalies ack 3 --false", "incident 3 was none"),
@@ -101,7 +102,7 @@ public struct AnomaliesVerb: Hashable, Sendable {
             }
             return .judge(id, isFalseAlarm: arguments.has("false"))
         case "silence"?:
-            try only(["for"], 2, "the key of a series, * stands for anything")
+            try only(["for"], 2, "the name of a series, or its key with * for anything")
             let length = try arguments.duration("for", in: .seconds(1)...(.seconds(30 * 86_400))) ?? .seconds(3600)
             return .silence(arguments.operands[1], max(1, Int(length.components.seconds)))
         case "unsilence"?:
@@ -128,13 +129,15 @@ extension AnomaliesVerb {
         case .watch: try verb.watch(agent, context)
         case .judge(let id, let isFalseAlarm):
             let verdict = isFalseAlarm ? "false-alarm" : "seen"
-            let answer = try agent.tell("/v1/anomalies/judge", [("id", "\(id)"), ("verdict", verdict)], for: "judge incident \(id)")
-            try context.write(verb.json ? answer + "\n" : "incident \(id): \(isFalseAlarm ? "a false alarm" : "seen")\n")
+            let answer: VerdictReport = try agent.tell(
+                "/v1/anomalies/judge", [("id", "\(id)"), ("verdict", verdict)], for: "judge incident \(id)")
+            try context.write(verb.json ? JSONOutput.text(answer, pretty: true) : IncidentView.text(answer))
         case .silence(let pattern, let seconds):
             let what = seconds == 0 ? "end the silence" : "silence \(pattern.visible)"
-            let answer = try agent.tell("/v1/anomalies/silence", [("pattern", pattern), ("seconds", "\(seconds)")], for: what)
-            let text = seconds == 0 ? "is told of again" : "is not told of for \(Duration.seconds(seconds).plain)"
-            try context.write(verb.json ? answer + "\n" : "\(pattern.visible) \(text)\n")
+            let answer: SilenceReport = try agent.tell(
+                "/v1/anomalies/silence", [("pattern", pattern), ("seconds", "\(seconds)")], for: what)
+            let view = IncidentView(output: context.output, numbers: verb.numbers)
+            try context.write(verb.json ? JSONOutput.text(answer, pretty: true) : view.text(answer, of: pattern, seconds))
         }
     }
 

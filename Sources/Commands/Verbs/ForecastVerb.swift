@@ -67,7 +67,7 @@ public struct ForecastVerb: Sendable {
             NumberForm.option, .json, AgentConnection.option,
         ],
         operand: .init(
-            "SERIES", count: 0...2, choices: [accuracy],
+            "SERIES", count: 0...2, choices: [accuracy], form: "[accuracy] [SERIES]",
             help: "what to forecast; without it all traffic"),
         examples: [
             .init("nilo forecast", "all traffic"), .init("nilo forecast web-1:eth0 --horizon 6h", "an interface, for six hours"),

@@ -19,13 +19,15 @@ public enum PlanningVerb {
             With --replay no agent is asked: what was recorded is planned once more, to see
             how a declaration would have fared. The file has a column for each class of
             --policy and a line for each interval, means in bits a second; lines before
-            --from are history.
+            --from are history. Its column ts tells when a line was (RFC 3339, taken as UTC
+            where it names no zone, or seconds since 1970), and how far lines are apart;
+            without it times are counted from 00:00 and a line is of --interval.
             """,
         options: [
             OptionSpecification("replay", value: "CSV", help: "plan recorded demand instead"),
             OptionSpecification("policy", value: "FILE", help: "for --replay: the policy file with its plan"),
             OptionSpecification("from", value: "LINE", help: "for --replay: the first line to plan, counted from 0"),
-            OptionSpecification("interval", value: "TIME", help: "for --replay: of a line (5m)"),
+            OptionSpecification("interval", value: "TIME", help: "for --replay: of a line (as ts says, else 5m)"),
             OptionSpecification("top", value: "N", help: "changes that are shown (10, at most 500)"), NumberForm.option, .json,
             AgentConnection.option,
         ],
@@ -36,16 +38,21 @@ public enum PlanningVerb {
 
     public static let command = Command(specification) { arguments, context in
         let top = try arguments.number("top", in: 0...500) ?? 10
+        if !arguments.has("replay"), let other = ["policy", "from", "interval"].first(where: arguments.has) {
+            throw CommandFailure("planning", "--\(other) goes with --replay", hint: "nilo help planning tells more", code: .usage)
+        }
         let report =
-            try arguments.value("replay").map { try replay($0, arguments, top) }
+            try arguments.value("replay").map { try replay($0, arguments, top, context) }
             ?? AgentConnection(arguments, context: context).ask("/v1/planning", [("top", "\(top)")], for: "ask for what is planned")
         try context.write(
             arguments.has("json")
-                ? JSONOutput.text(report, pretty: context.output.isTerminal)
+                ? JSONOutput.text(report, pretty: true)
                 : PlanningView(output: context.output, numbers: NumberForm(arguments)).text(report))
     }
 
-    private static func replay(_ path: String, _ arguments: ParsedArguments, _ top: Int) throws(CommandFailure) -> PlanningReport {
+    private static func replay(
+        _ path: String, _ arguments: ParsedArguments, _ top: Int, _ context: CommandContext
+    ) throws(CommandFailure) -> PlanningReport {
         let what = "replay \(path)"
         guard let file = arguments.value("policy") else {
             throw CommandFailure(what, "no policy is given", hint: "--policy FILE with shape: and plan:", code: .usage)
@@ -55,7 +62,8 @@ public enum PlanningVerb {
         do throws(PolicyFile.Failure) { policy = try PolicyFile.parse(Array(text.utf8), file: file).policy } catch {
             throw CommandFailure(what, "\(error)")
         }
-        let table = try SeriesFile(path, for: what).table(for: what)
+        let recorded = try SeriesFile(path, for: what)
+        let table = try recorded.table(for: what)
         let names = policy.plans.map(\.rule)
         if let missing = names.first(where: { table[$0] == nil }) {
             throw CommandFailure(what, "there is no column for the class \(missing)", hint: "a header line names the columns")
@@ -64,9 +72,16 @@ public enum PlanningVerb {
         let demand = table.filter { names.contains($0.key) }
         let lines = demand.values.map(\.count).min() ?? 0
         let first = try arguments.number("from", in: 0...max(0, lines - 1)) ?? 0
-        let interval = try arguments.duration("interval", in: .seconds(1)...Duration.seconds(3600)) ?? .seconds(300)
+        let asked = try arguments.duration("interval", in: .seconds(1)...Duration.seconds(3600)).map { Int($0.components.seconds) }
+        let moments = recorded.moments ?? []
+        let apart = zip(moments.dropFirst(), moments).map { Int($0 - $1) }
+        let interval = asked ?? apart.first.flatMap { (1...3600).contains($0) ? $0 : nil } ?? 300
+        if let uneven = apart.firstIndex(where: { $0 != interval }) {
+            let far = "line \(uneven + 3) is \(apart[uneven]) s after the line before, not \(interval) s"
+            context.complain("nilo: \(path.visible): \(far): times are counted from the first line on\n")
+        }
         return PlanningReplay(
-            policy, demand: demand.mapValues { Array($0.prefix(lines)) }, intervalSeconds: Int(interval.components.seconds)
+            policy, demand: demand.mapValues { Array($0.prefix(lines)) }, intervalSeconds: interval, start: moments.first
         )
         .report(from: first, changes: top)
     }

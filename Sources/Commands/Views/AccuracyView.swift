@@ -19,8 +19,8 @@ public struct AccuracyView: Sendable {
 
     public func text(_ report: ForecastAccuracyReport) -> String {
         guard !report.series.isEmpty else {
-            return
-                "no forecast was held against what came yet: the first takes \(report.watched == 0 ? "a series" : "24 steps of 5 minutes")\n"
+            let steps = "24 steps of \(Duration.seconds(report.stepSeconds ?? 300).plain)"
+            return "no forecast was held against what came yet: the first takes \(report.watched == 0 ? "a series" : steps)\n"
         }
         var table = Table([
             .init("SERIES", shrinksTo: 16), .init("AHEAD", right: true), .init("TIMES", right: true), .init("ERROR", right: true),
@@ -41,7 +41,13 @@ public struct AccuracyView: Sendable {
                 ])
             }
         }
-        var foot = "the last seven days; naive repeats the day before\n"
+        let naive = Set(report.series.flatMap(\.scores).compactMap(\.naive))
+        var foot = "the last seven days; naive repeats the "
+        switch naive {
+        case [], [.dayBefore]: foot += "day before\n"
+        case [.lastValue]: foot += "last value, until there is a day before\n"
+        default: foot += "day before, and until there was one the last value\n"
+        }
         foot += "\(report.series.count) of \(report.scored) series with scores; \(report.watched) watched, at most \(report.limit)"
         if report.refused > 0 { foot += "; no room for \(report.refused)" }
         return table.text(for: output) + output.styled(foot + "\n", .dim)

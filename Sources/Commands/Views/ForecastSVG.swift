@@ -46,7 +46,8 @@ struct ForecastSVG {
 
         private var plotWidth: Double { ForecastSVG.width - ForecastSVG.left - ForecastSVG.right }
         /// Steps after the last one that was measured; negative ones are past.
-        func x(_ step: Int) -> Double { ForecastSVG.left + Double(step + past) / Double(max(1, past + future)) * plotWidth }
+        func x(_ step: Int) -> Double { x(Double(step)) }
+        func x(_ step: Double) -> Double { ForecastSVG.left + (step + Double(past)) / Double(max(1, past + future)) * plotWidth }
         func y(_ value: Double) -> Double {
             y + ForecastSVG.top + ForecastSVG.plotHeight * (1 - (most > 0 ? min(1, max(0, value / most)) : 0))
         }
@@ -57,7 +58,8 @@ struct ForecastSVG {
         let unit = UnitText(unit: report.unit, numbers: .short)
         let earlier = direction.earlier.flatMap(\.bands).map(\.high)
         let most = (direction.past.compactMap { $0 } + quantiles.map { $0[10] } + earlier).max() ?? 0
-        let scale = Scale(past: direction.past.count, future: quantiles.count, most: most * 1.05, y: y)
+        let values = ChartAxis.values(upTo: most)
+        let scale = Scale(past: direction.past.count, future: quantiles.count, most: values.last ?? 0, y: y)
         let name = direction.direction.isEmpty ? report.name : "\(report.name) \(direction.direction.replacing("-", with: " "))"
         var text = words(Self.left, y + 24, name, "font-weight=\"600\" font-size=\"14\" fill=\"#1d2329\"")
         if let abstention = direction.abstention {
@@ -66,18 +68,13 @@ struct ForecastSVG {
             let told = "\(Duration.seconds(score.leadSeconds).plain) ahead lately: \(percent(score.within90)) within 5 to 95 %"
             text += words(Self.width - Self.right, y + 24, told, "text-anchor=\"end\" fill=\"#4a5560\"")
         }
-        text += legend(direction.earlier, y + 38) + grid(scale, unit)
+        text += legend(direction.earlier, y + 38) + grid(scale, values, unit)
         for one in direction.earlier.sorted(by: { $0.leadSeconds > $1.leadSeconds }) { text += band(one, scale) }
-        text += fan(quantiles, scale) + line(direction.past, scale)
-        let now = number(scale.x(0))
-        text +=
-            "<path d=\"M\(now) \(number(y + Self.top))V\(number(y + Self.top + Self.plotHeight))\" stroke=\"#8a929b\" stroke-dasharray=\"3 3\"/>\n"
-        text += words(scale.x(0), y + Self.top + Self.plotHeight + 16, clock(0), "text-anchor=\"middle\" fill=\"#1d2329\"")
-        return text
+        return text + fan(quantiles, scale) + line(direction.past, scale)
     }
 
     private func legend(_ earlier: [ForecastReport.Earlier], _ y: Double) -> String {
-        earlier.filter { $0.bands.count > 1 }.enumerated().map { place, one in
+        earlier.filter { !$0.bands.isEmpty }.enumerated().map { place, one in
             words(
                 Self.width - Self.right - Double(place) * 150, y, "■ forecast \(Duration.seconds(one.leadSeconds).plain) before",
                 "text-anchor=\"end\" fill=\"\(colour(one))\"")
@@ -88,29 +85,33 @@ struct ForecastSVG {
         earlier.leadSeconds > 12 * report.stepSeconds ? "#cc79a7" : "#e69f00"
     }
 
-    private func grid(_ scale: Scale, _ unit: UnitText) -> String {
+    private func grid(_ scale: Scale, _ values: [Double], _ unit: UnitText) -> String {
         var text = ""
-        for quarter in 0...4 {
-            let value = scale.most * Double(quarter) / 4
+        for value in values {
             let y = scale.y(value)
             text += "<path d=\"M\(number(Self.left)) \(number(y))H\(number(Self.width - Self.right))\" stroke=\"#e6e4de\"/>\n"
             text += words(Self.left - 8, y + 4, unit.text(value), "text-anchor=\"end\" fill=\"#6a737d\"")
         }
-        for sixth in [-3, -2, -1, 1, 2, 3] {
-            let step = sixth < 0 ? scale.past * sixth / 3 : scale.future * sixth / 3
-            guard step != 0 else { continue }
-            let anchor = sixth == -3 ? "start" : sixth == 3 ? "end" : "middle"
-            let y = scale.y + Self.top + Self.plotHeight + 16
-            text += words(scale.x(step), y, clock(step), "text-anchor=\"\(anchor)\" fill=\"#6a737d\"")
-        }
-        return text
+        return text + times(scale)
     }
 
-    /// Local time of a step's beginning.
-    private func clock(_ step: Int) -> String {
+    /// Marks on round times, and what time it is known up to.
+    private func times(_ scale: Scale) -> String {
         guard let from = Timestamp(rfc3339: report.from) else { return "" }
-        let moment = from + .seconds(step * report.stepSeconds)
-        return MomentText.local(moment.description, beside: from)
+        let (start, step) = (from.nanoseconds / 1_000_000_000, Int64(report.stepSeconds))
+        func x(_ at: Int64) -> Double { scale.x(Double(at - start) / Double(step)) }
+        let y = scale.y + Self.top + Self.plotHeight
+        let now = x(start)
+        var text = ""
+        for mark in ChartAxis.times(from: start - Int64(scale.past) * step, to: start + Int64(scale.future) * step, most: 10) {
+            let at = number(x(mark.at))
+            text += "<path d=\"M\(at) \(number(y))v4\" stroke=\"#8a929b\"/>\n"
+            // The words of the middle stand there.
+            guard abs(x(mark.at) - now) > 60 else { continue }
+            text += words(x(mark.at), y + 16, mark.text, "text-anchor=\"middle\" fill=\"#6a737d\"")
+        }
+        text += "<path d=\"M\(number(now)) \(number(scale.y + Self.top))V\(number(y))\" stroke=\"#8a929b\" stroke-dasharray=\"3 3\"/>\n"
+        return text + words(now, y + 16, MomentText.local(from.description, beside: from), "text-anchor=\"middle\" fill=\"#1d2329\"")
     }
 
     private func fan(_ quantiles: [[Double]], _ scale: Scale) -> String {
@@ -131,23 +132,43 @@ struct ForecastSVG {
         var isPen = false
         for (index, value) in past.enumerated() {
             if let value {
-                path += "\(isPen ? "L" : "M")\(number(scale.x(index - past.count + 1))) \(number(scale.y(value)))"
+                // One that is alone is a dot.
+                let isAlone = !isPen && (index + 1 == past.count || past[index + 1] == nil)
+                path += "\(isPen ? "L" : "M")\(number(scale.x(index - past.count + 1))) \(number(scale.y(value)))\(isAlone ? "h1" : "")"
             }
             isPen = value != nil
         }
         return path.isEmpty ? "" : "<path d=\"\(path)\" fill=\"none\" stroke=\"#1d2329\" stroke-width=\"1.2\"/>\n"
     }
 
-    /// What was forecast before: an hour ahead every step, a day ahead once an hour.
+    /// Bands further apart than this many steps are no course: each is drawn by itself.
+    private static let course = 2
+
+    /// What was forecast before: a veil where it was for step after step; of what was kept now and then each is a staff with its median.
     private func band(_ earlier: ForecastReport.Earlier, _ scale: Scale) -> String {
         let bands = earlier.bands.filter { $0.stepsAgo <= scale.past }.sorted { $0.stepsAgo > $1.stepsAgo }
-        guard bands.count > 1 else { return "" }
-        func x(_ band: ForecastReport.Earlier.Band) -> String { number(scale.x(1 - band.stepsAgo)) }
+        guard !bands.isEmpty else { return "" }
+        func x(_ band: ForecastReport.Earlier.Band) -> Double { scale.x(1 - band.stepsAgo) }
         let colour = colour(earlier)
-        let up = bands.map { "\(x($0)) \(number(scale.y($0.high)))" }
-        let down = bands.reversed().map { "\(x($0)) \(number(scale.y($0.low)))" }
+        var parts: [[ForecastReport.Earlier.Band]] = []
+        for band in bands {
+            if let last = parts.last?.last, last.stepsAgo - band.stepsAgo <= Self.course {
+                parts[parts.count - 1].append(band)
+            } else {
+                parts.append([band])
+            }
+        }
+        let drawn = parts.map { part -> String in
+            guard part.count > 1 else {
+                let staff = "M\(number(x(part[0]))) \(number(scale.y(part[0].low)))V\(number(scale.y(part[0].high)))"
+                let tick = "M\(number(x(part[0]) - 2)) \(number(scale.y(part[0].median)))h4"
+                return "<path d=\"\(staff)\(tick)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.5\"/>\n"
+            }
+            let up = part.map { "\(number(x($0))) \(number(scale.y($0.high)))" }
+            let down = part.reversed().map { "\(number(x($0))) \(number(scale.y($0.low)))" }
+            return "<path d=\"M\((up + down).joined(separator: "L"))Z\" fill=\"\(colour)\" fill-opacity=\"0.25\"/>\n"
+        }
         let title = "what was forecast \(Duration.seconds(earlier.leadSeconds).plain) before: 5 to 95 %"
-        return
-            "<path d=\"M\((up + down).joined(separator: "L"))Z\" fill=\"\(colour)\" fill-opacity=\"0.25\"><title>\(xml(title))</title></path>\n"
+        return "<g><title>\(xml(title))</title>\n\(drawn.joined())</g>\n"
     }
 }

@@ -24,18 +24,26 @@ public struct ForecastView: Sendable {
         let unit = UnitText(unit: report.unit, numbers: numbers)
         let title = direction.direction.isEmpty ? report.name : "\(report.name) \(direction.direction.replacing("-", with: " "))"
         var heading = output.styled(title.visible, .bold)
-        if let latest = direction.latest { heading += "  now \(unit.text(latest))" }
+        let late = report.secondsLate
+        if let latest = direction.latest { heading += "  \(late == nil ? "now" : "last") \(unit.text(latest))" }
         guard let quantiles = direction.quantiles, !quantiles.isEmpty else {
             return heading + "\n" + output.styled("no forecast: \((direction.abstention ?? "?").visible)\n", .yellow)
         }
         if (direction.past.compactMap { $0 } + quantiles.map { $0[10] }).allSatisfy({ $0 == 0 }) {
             return heading + output.styled("  nothing came, and nothing is expected\n", .dim)
         }
-        return heading + "\n" + chart(direction, quantiles, unit, step) + table(quantiles, report, unit, step)
+        if let late {
+            heading += output.styled("\nwhat came in the last \(Duration.seconds(late).plain) is not in it: the agent is behind", .yellow)
+        }
+        let now =
+            late == nil ? "now" : MomentText.local(report.from, beside: report.at.flatMap { Timestamp(rfc3339: $0) } ?? MomentText.now)
+        return heading + "\n" + chart(direction, quantiles, unit, step, now) + table(quantiles, report, unit, step)
             + foot(direction, step).map { output.styled($0 + "\n", .dim) }.joined()
     }
 
-    private func chart(_ direction: ForecastReport.Direction, _ quantiles: [[Double]], _ unit: UnitText, _ step: Duration) -> String {
+    private func chart(
+        _ direction: ForecastReport.Direction, _ quantiles: [[Double]], _ unit: UnitText, _ step: Duration, _ now: String
+    ) -> String {
         let chart = FanChart(past: direction.past, fan: quantiles.map { row in [0, 2, 5, 8, 10].map { row[$0] } })
         let edge = 12
         let width = max(20, (output.width == 0 ? 80 : min(output.width, 120)) - edge)
@@ -46,13 +54,14 @@ public struct ForecastView: Sendable {
             let cut = line.lastIndex { $0 != " " }.map { String(line[...$0]) } ?? ""
             text += String(repeating: " ", count: max(0, edge - 2 - label.count)) + label + " │" + output.styled(cut, .blue) + "\n"
         }
-        let now = lines[0].count - max(1, min(width / 2, quantiles.count))
+        let place = lines[0].count - max(1, min(width / 2, quantiles.count))
         var axis = [Character](repeating: "─", count: lines[0].count)
-        axis[now] = "┴"
+        axis[place] = "┴"
         let end = "in \((step * quantiles.count).plain)"
+        let before = max(0, place - now.count / 2)
         text += String(repeating: " ", count: edge - 1) + "└" + String(axis) + "\n"
-        text += String(repeating: " ", count: edge + max(0, now - 1)) + "now"
-        let blanks = lines[0].count - now - 2 - end.count
+        text += String(repeating: " ", count: edge + before) + now
+        let blanks = lines[0].count - before - now.count - end.count
         return text + (blanks > 0 ? String(repeating: " ", count: blanks) + end : "") + "\n"
     }
 
@@ -75,12 +84,20 @@ public struct ForecastView: Sendable {
         var lines = [basis]
         if let words = direction.basis { lines.append(words.visible) }
         for score in direction.accuracy.prefix(2) {
-            let ratio = score.errorAgainstNaive.map { ", error \(hundredths($0)) of repeating the day before" } ?? ""
+            let ratio = score.errorAgainstNaive.map { ", error \(hundredths($0)) of repeating \(Self.naive(score))" } ?? ""
             lines.append(
                 "lately, \(Duration.seconds(score.leadSeconds).plain) ahead: \(percent(score.within90)) of \(score.count) within 5 to 95 %\(ratio)"
             )
         }
         return lines.flatMap(wrapped)
+    }
+
+    private static func naive(_ score: ForecastScoreReport) -> String {
+        switch score.naive {
+        case .lastValue?: "the last value"
+        case .either?: "the day before (until there was one the last value)"
+        case .dayBefore?, nil: "the day before"
+        }
     }
 
     /// At blanks, so that it fits.

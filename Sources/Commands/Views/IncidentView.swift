@@ -20,10 +20,44 @@ public struct IncidentView: Sendable {
         var text = report.incidents.map { incident($0, now) }.joined(separator: "\n")
         if report.incidents.isEmpty { text = "nothing unusual since \(MomentText.local(report.since, beside: now))\n" }
         for silence in report.silences {
-            text += output.styled("silenced until \(MomentText.local(silence.until, beside: now)): \(silence.pattern.visible)\n", .yellow)
+            let until = MomentText.local(silence.until, beside: now)
+            text += output.styled("silenced until \(until): \(silence.pattern.visible)\n", .yellow)
+            if let names = silence.names, names != [silence.pattern] { text += output.styled("  \(Self.meaning(names))\n", .dim) }
         }
-        let rates = "\(hundredths(report.incidentsPerDay)) incidents a day, \(hundredths(report.falseAlarmsPerDay)) of them false alarms"
-        return text + output.styled(rates + (report.silenced > 0 ? "; \(report.silenced) anomalies silenced" : "") + "\n", .dim)
+        return text + output.styled(rates(report) + "\n", .dim)
+    }
+
+    private func rates(_ report: IncidentListReport) -> String {
+        var text = "\(hundredths(report.incidentsPerDay)) incidents a day, \(hundredths(report.falseAlarmsPerDay)) of them false alarms"
+        // Of less than a day nothing is said about one.
+        if let recent = report.recent, recent.seconds < 86_400 {
+            text = "\(recent.incidents) incident\(recent.incidents == 1 ? "" : "s") so far, \(recent.falseAlarms) of them false alarms"
+        }
+        if report.silenced > 0 { text += "; \(report.silenced) \(report.silenced == 1 ? "anomaly" : "anomalies") silenced" }
+        return text
+    }
+
+    private static func meaning(_ names: [String]) -> String {
+        names.isEmpty ? "nothing that is watched now" : "now \(names.joined(separator: ", ").visible)"
+    }
+
+    static func text(_ verdict: VerdictReport) -> String {
+        func words(_ verdict: String) -> String { verdict == "seen" ? "seen" : "a false alarm" }
+        let earlier = verdict.earlier.map { $0 == verdict.verdict ? ", as before" : "; before it was called \(words($0))" } ?? ""
+        return "incident \(verdict.id): \(words(verdict.verdict))\(earlier)\n"
+    }
+
+    /// - Parameter asked: what was to be silent.
+    func text(_ silence: SilenceReport, of asked: String, _ seconds: Int) -> String {
+        var text = "\(asked.visible) is told of again\n"
+        if seconds > 0 { text = "\(asked.visible) is not told of for \(Duration.seconds(seconds).plain)\n" }
+        for pattern in silence.patterns where pattern != asked { text += output.styled("  \(pattern.visible)\n", .dim) }
+        guard seconds > 0 else { return text }
+        guard silence.matches > 0 else {
+            return text + output.styled("  it matches nothing that is watched now; it is kept all the same\n", .yellow)
+        }
+        let more = silence.matches - silence.names.count
+        return text + output.styled("  \(Self.meaning(silence.names))\(more > 0 ? " and \(more) more" : "")\n", .dim)
     }
 
     /// With what became of it before it.

@@ -5,7 +5,7 @@ import NetworkTypes
 public enum NumberForm: Hashable, Sendable {
     case short, exact
 
-    public static let option = OptionSpecification("exact", short: "e", help: "whole numbers, as 1234567 in place of 1.2 M")
+    public static let option = OptionSpecification("exact", short: "e", help: "numbers in full, as 1234567 in place of 1.2 M")
 
     public init(_ arguments: ParsedArguments) { self = arguments.has("exact") ? .exact : .short }
 

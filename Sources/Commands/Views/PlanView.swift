@@ -44,6 +44,10 @@ public struct PlanView: Sendable {
             if let hint = refusal.hint { text += "  hint: \(TerminalText.printable(hint))\n" }
         }
         for remark in report.remarks { text += output.styled("! \(TerminalText.printable(remark))", .yellow) + "\n" }
+        if !report.planned.isEmpty {
+            let what = "planning of \(report.planned.joined(separator: ", ").visible)"
+            text += "~ \(what) \(report.applied ? "goes by the new declaration" : "would go by the new declaration"): nilo planning\n"
+        }
         return text + summary(report) + "\n"
     }
 
@@ -85,6 +89,7 @@ public struct PlanView: Sendable {
         if report.steps.isEmpty, let files = Self.files(report) {
             return (report.applied ? "applied: " : "plan: ") + files + "; nothing to change in the kernel" + pending
         }
+        if report.steps.isEmpty, !report.planned.isEmpty { return "nothing to change in the kernel by this" + pending }
         if report.steps.isEmpty { return "nothing to change: the kernel is as the policy says" + pending }
         func number(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
         // A rule may take many: classes and leaf classes are a step each.

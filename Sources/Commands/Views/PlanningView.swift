@@ -14,6 +14,7 @@ public struct PlanningView: Sendable {
 
     public func text(_ report: PlanningReport) -> String {
         var text = output.styled("planning: \(Self.mode(report))", .bold) + "\n"
+        if report.isCounted == true { text += output.styled("the file tells no times: they are counted from 00:00\n", .dim) }
         if let paused = report.paused { text += output.styled("! nothing is changed: \(paused.visible)\n", .yellow) }
         if let seconds = report.confirmWithinSeconds {
             text += output.styled(
@@ -25,10 +26,27 @@ public struct PlanningView: Sendable {
         if !report.classes.isEmpty { text += "\n" + classes(report) + notes(report) }
         if report.classes.contains(where: { $0.score != nil }) { text += "\n" + scores(report) }
         if !report.routes.isEmpty { text += "\n" + routes(report) }
+        let time = times(report)
         let changes =
-            report.actions.map { (at: $0.at, text: action($0)) } + report.shifts.map { (at: $0.at, text: shift($0)) }
+            report.actions.map { (at: $0.at, text: action($0, time($0.at))) }
+            + report.shifts.map { (at: $0.at, text: shift($0, time($0.at))) }
         if !changes.isEmpty { text += "\n" + changes.sorted { $0.at > $1.at }.map(\.text).joined() }
         return text
+    }
+
+    /// How times of changes are told: of the agent's in local time; of a replay's as its file has them, with the day where they are of several.
+    private func times(_ report: PlanningReport) -> (String) -> String {
+        guard report.mode == "replay" else {
+            let now = Timestamp(rfc3339: report.at) ?? MomentText.now
+            return { MomentText.local($0, beside: now) }
+        }
+        let days = Set((report.actions.map(\.at) + report.shifts.map(\.at)).map { $0.prefix(10) })
+        return { at in
+            let clock = String(at.dropFirst(11).prefix(8))
+            guard days.count > 1 else { return clock }
+            guard report.isCounted == true, let moment = Timestamp(rfc3339: at) else { return "\(at.prefix(10)) \(clock)" }
+            return "day \(moment.nanoseconds / 86_400_000_000_000 + 1) \(clock)"
+        }
     }
 
     private static func mode(_ report: PlanningReport) -> String {
@@ -120,24 +138,24 @@ public struct PlanningView: Sendable {
 
     private static func time(_ seconds: Int) -> String { seconds == 0 ? "0 s" : Duration.seconds(seconds).short }
 
-    private func action(_ action: PlanningReport.Action) -> String {
-        change(
-            action.at, action.name, rate(action.fromBitsPerSecond), rate(action.toBitsPerSecond), action.because,
+    private func action(_ action: PlanningReport.Action, _ time: String) -> String {
+        let (from, to) = rates(action.fromBitsPerSecond, action.toBitsPerSecond)
+        return change(
+            time, action.name, from, to, action.because,
             (action.expected, action.measured), (action.outcome, action.reason))
     }
 
-    private func shift(_ shift: PlanningReport.Shift) -> String {
+    private func shift(_ shift: PlanningReport.Shift, _ time: String) -> String {
         func spread(_ weights: [Int]) -> String { weights.map(String.init).joined(separator: ":") }
         return change(
-            shift.at, shift.name, spread(shift.from), spread(shift.to), shift.because, (shift.expected, shift.measured),
+            time, shift.name, spread(shift.from), spread(shift.to), shift.because, (shift.expected, shift.measured),
             (shift.outcome, shift.reason))
     }
 
     private func change(
-        _ at: String, _ name: String, _ from: String, _ to: String, _ because: String,
+        _ time: String, _ name: String, _ from: String, _ to: String, _ because: String,
         _ effects: (expected: PlanningReport.Effect?, measured: PlanningReport.Effect?), _ end: (outcome: String, reason: String?)
     ) -> String {
-        let time = at.split(separator: "T").last.map { String($0.prefix(8)) } ?? at
         let style: TextStyle = end.outcome == "rolled-back" || end.outcome == "failed" ? .red : .dim
         var text = "\(time) \(output.styled(name.visible, .bold)) \(from) → \(to): \(because.visible)\n"
         var parts: [String] = []
@@ -150,7 +168,19 @@ public struct PlanningView: Sendable {
         return text
     }
 
-    private func rate(_ bits: Double) -> String { numbers == .exact ? numbers.rate(bits) : "\(BitRate(bitsPerSecond: bits))" }
+    /// Two rates, with as many digits as it takes to tell them apart.
+    private func rates(_ from: Double, _ to: Double) -> (String, String) {
+        if numbers == .exact { return (numbers.rate(from), numbers.rate(to)) }
+        let short = (BitRate(bitsPerSecond: from).description, BitRate(bitsPerSecond: to).description)
+        guard short.0 == short.1, from != to else { return short }
+        let units = [(1e12, "Tb/s"), (1e9, "Gb/s"), (1e6, "Mb/s"), (1e3, "kb/s")]
+        let (scale, unit) = units.first { max(from, to) >= $0.0 } ?? (1, "b/s")
+        for places in 2...6 {
+            let text = [from, to].map { fixed($0 / scale, places: places) }
+            if text[0] != text[1] { return ("\(text[0]) \(unit)", "\(text[1]) \(unit)") }
+        }
+        return short
+    }
 
     private static func effect(_ effect: PlanningReport.Effect) -> String {
         func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }

@@ -42,7 +42,7 @@ public struct ProfileView: Sendable {
     /// Within the width; what follows the first line is set in.
     private func wrapped(_ sentence: String) -> String {
         var (lines, line) = ([String](), "")
-        for word in sentence.split(separator: " ") {
+        for word in Self.pieces(sentence) {
             if !line.isEmpty, line.count + 1 + word.count > width {
                 lines.append(line)
                 line = "  \(word)"
@@ -51,6 +51,19 @@ public struct ProfileView: Sendable {
             }
         }
         return (lines + [line]).map { $0 + "\n" }.joined()
+    }
+
+    /// Words, numbers together with what follows them: their unit.
+    private static func pieces(_ sentence: String) -> [String] {
+        var pieces: [String] = []
+        for word in sentence.split(separator: " ") {
+            if let last = pieces.last, last.last?.isNumber == true, word.first?.isNumber == false {
+                pieces[pieces.count - 1] += " \(word)"
+            } else {
+                pieces.append(String(word))
+            }
+        }
+        return pieces
     }
 
     // MARK: Pictures

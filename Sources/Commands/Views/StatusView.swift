@@ -80,6 +80,10 @@ public struct StatusView: Sendable {
         text += "; "
         let incidents = "\(forecast.openIncidents) incident\(forecast.openIncidents == 1 ? "" : "s") going on"
         text += forecast.openIncidents > 0 ? output.styled(incidents, .yellow) : "no incident"
+        if let seconds = forecast.behindSeconds {
+            let late = "\(Duration.seconds(seconds).short) behind what is measured, \(forecast.waiting) forecasts still to be made"
+            text += "; " + output.styled(late, .yellow)
+        }
         if forecast.notPosted > 0 { text += ", " + output.styled("\(forecast.notPosted) not posted", .yellow) }
         return text
     }
