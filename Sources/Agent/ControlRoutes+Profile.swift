@@ -26,7 +26,14 @@ extension ControlRoutes {
                     let values = one.series.values.all
                     let summary = one.series.profile.summary(
                         values: values, until: one.series.values.end * Int64(thread.clock.step))
-                    return ProfileReport.Direction(one.key.direction, summary, values: values) { AmountText(unit: one.key.unit).text($0) }
+                    let bounds = one.key.bounds
+                    var direction = ProfileReport.Direction(one.key.direction, summary, values: values) {
+                        AmountText(unit: one.key.unit).text($0.clamped(to: bounds))
+                    }
+                    // What the sketch says of seconds is right within a hundredth: it may be beyond what there is.
+                    let quantiles = direction.seconds?.quantiles.map { $0.clamped(to: bounds) }
+                    direction.seconds?.quantiles = quantiles ?? []
+                    return direction
                 }
                 return try json(
                     ProfileReport(

@@ -22,7 +22,8 @@ export function fanOf(report) {
     const directions = report.directions.map(direction => ({ ...direction, past: direction.past.slice(-behind) }));
     // Of an agent that is behind, its last step is not now.
     const isLate = report.at && Date.parse(report.at) - now > Math.max(2 * step, lateAfter);
-    return { now, step, ahead, behind, directions, unit: report.unit, from: now - behind * step, to: now + ahead * step, mark: isLate ? when(now) : 'now' };
+    const mark = isLate ? when(now) : 'now';
+    return { now, step, ahead, behind, directions, unit: report.unit, from: now - behind * step, to: now + ahead * step, mark };
 }
 
 /** Nothing came and nothing is expected. */

@@ -30,7 +30,8 @@ export class Forecast {
     constructor(key, named = () => {}) {
         Object.assign(this, { key, named });
         const choice = this.choice = h('div', { class: 'choice', role: 'group', 'aria-label': 'How far ahead' });
-        this.showSpan = toggles(choice, Object.entries(spans).map(([value, { name }]) => [value, name]), value => this.span === value, value => {
+        const choices = Object.entries(spans).map(([value, { name }]) => [value, name]);
+        this.showSpan = toggles(choice, choices, value => this.span === value, value => {
             this.#span = value;
             this.#hover = null;
             this.ask();
@@ -280,11 +281,14 @@ export class Forecast {
 
 export const wordsOf = direction => direction.replaceAll('-', ' ');
 
-const naives = { 'day-before': 'the day before', 'last-value': 'the last value', either: 'the day before (until there was one the last value)' };
+const naives = {
+    'day-before': 'the day before', 'last-value': 'the last value', either: 'the day before (until there was one the last value)',
+};
 
 /** How forecasts of one lead did. */
 function scoreWords(score) {
-    const naive = score.errorAgainstNaive === undefined ? '' : `, error ${score.errorAgainstNaive.toFixed(2)} of repeating ${naives[score.naive ?? 'day-before']}`;
+    const error = score.errorAgainstNaive;
+    const naive = error === undefined ? '' : `, error ${error.toFixed(2)} of repeating ${naives[score.naive ?? 'day-before']}`;
     const within = `${percent(score.within90)} of ${score.count} within the 90 % band`.replaceAll(' %', '\u00a0%');
     return `Lately, ${plainSpan(score.leadSeconds * 1000)} ahead: ${within}${naive}.`;
 }

@@ -176,7 +176,8 @@ export class IncidentView {
 const [least, surest] = [4, 0.99];
 
 function unusual({ unlikelihood, probability }) {
-    const chance = unlikelihood > least ? `less than once in ${count(10 ** least)}` : `about once in ${count(Number((10 ** unlikelihood).toPrecision(1)))}`;
+    const often = Number((10 ** Math.min(least, unlikelihood)).toPrecision(1));
+    const chance = `${unlikelihood > least ? 'less than' : 'about'} once in ${count(often)}`;
     return `by chance ${chance} · score ${Math.min(surest, probability).toFixed(2)}`;
 }
 

@@ -13,7 +13,7 @@ public struct ForecastReport: Codable, Hashable, Sendable {
     /// Probabilities of the quantiles.
     public var levels: [Double]
     public var directions: [Direction]
-    /// RFC 3339: when it was asked for, by the agent's clock. Far behind `from` the agent has not got round to what came since.
+    /// RFC 3339: when it was asked for, by the agent's clock. Far after `from` the agent has not got round to what came since.
     public var at: String?
 
     /// How much of what came lately it does not know: more than two steps, and so not only the one that goes on; nil: it knows all.

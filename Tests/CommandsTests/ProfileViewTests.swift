@@ -57,6 +57,20 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("by 4032 of 4032 steps of 5m") })
     }
 
+    @Test(arguments: [30, 41, 47, 53, 80]) func `A number stays with its unit`(width: Int) {
+        let view = ProfileView(output: TerminalOutput(isTerminal: true, width: width, color: false))
+        let lines = view.text(Self.report(days: 35)).split(separator: "\n").prefix { !$0.hasPrefix("      00") }
+        #expect(!lines.contains { $0.contains(/^ +(Mb\/s|%|min )/) }, "\(lines)")
+        #expect(lines.count > 2)
+    }
+
+    @Test func `Of a fast day it is said which times are whose`() {
+        var report = Self.report(days: 15)
+        #expect(!ProfileView(output: Self.screen).text(report).contains("a day takes"))
+        report.secondsPerDay = 576
+        #expect(ProfileView(output: Self.screen).text(report).contains("a day takes 9m 36s here, an hour 24 s: sentences and pictures"))
+    }
+
     @Test func `Before two weeks are known the day is shown as a band`() {
         let text = ProfileView(output: Self.screen).text(Self.report(days: 5))
         #expect(text.contains("█ median, ▒ 10 % to 90 % of the days") && !text.contains("Mon   "))

@@ -315,6 +315,16 @@ import Testing
             #expect(text.contains(part), "\(part)")
         }
         let json = try JSONOutput.text(status, pretty: false)
+        var foreseeing = status
+        var forecast = StatusReport.Forecast(
+            series: 40, limit: 2000, refused: 0, waiting: 0, bytes: 1, openIncidents: 0, incidents: 1, notPosted: 0)
+        foreseeing.forecast = forecast
+        #expect(StatusView(output: Self.plain).text(foreseeing).contains("40 series of at most 2000; no incident\n"))
+        (forecast.waiting, forecast.behindSeconds) = (12, 400)
+        foreseeing.forecast = forecast
+        #expect(
+            StatusView(output: Self.plain).text(foreseeing)
+                .contains("; no incident; 6m 40s behind what is measured, 12 forecasts still to be made\n"))
         #expect(json.contains("\"target\":\"ipfix udp 192.0.2.1:4739\"") && json.hasSuffix("}\n") && !json.dropLast().contains("\n"))
     }
 }

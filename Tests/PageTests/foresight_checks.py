@@ -100,6 +100,47 @@ def check_forecast_spans():
         browser.wait_for("document.querySelector('#forecast .forecast .quiet').textContent.includes('nothing is not watched')", 5, "the refusal")
 
 
+def check_forecast_of_a_fast_day():
+    """A laboratory's day takes minutes: what the spans take, and their steps, are the agent's to say. What is old is not called now."""
+    with shown() as browser:
+        agent = browser.server.agent.foresight
+        ordinary = agent.forecast
+
+        def fast(now, key, measure, span):
+            step = {"minutes": 1, "day": 2, "week": 24}[span]
+            return ordinary(now, key, measure, span) | {"stepSeconds": step}
+
+        agent.forecast = fast
+        forecast(browser)
+        spans = "[...document.querySelectorAll('#forecast .forecast .choice button')].map(b => [b.textContent, b.title])"
+        # 60 steps of a second, 288 of two, 168 of 24.
+        told = browser.evaluate(spans)
+        expect(told == [["1 min", "Steps of 1 s"], ["9 min 36 s", "Steps of 2 s"], ["1 h 7 min", "Steps of 24 s"]], told)
+        agent.forecast = ordinary
+        forecast(browser, "cpu")
+        told = browser.wait_for(f"{spans}[1][0] === '1 d' && {spans}", 5, "an ordinary day")
+        expect(told == [["10 min", "Steps of 10 s"], ["1 d", "Steps of 5 min"], ["7 d", "Steps of 1 h"]], told)
+
+
+def check_profile_of_another():
+    """Until what is usual of another series is known, that of the former one is not shown."""
+    with shown() as browser:
+        agent = browser.server.agent.foresight
+        ordinary = agent.profile
+
+        def slow(*question):
+            time.sleep(2)
+            return ordinary(*question)
+
+        forecast(browser)
+        text = "document.querySelector('.profile').textContent"
+        browser.wait_for(f"{text}.includes('Over 21 days')", 5, "the profile")
+        agent.profile = slow
+        forecast(browser, "cpu")
+        expect(browser.evaluate(text) == "", "the profile of all traffic is shown as that of CPU")
+        browser.wait_for(f"{text}.includes('Over 21 days')", 5, "the profile of CPU")
+
+
 def check_forecast_in_the_panel():
     with shown() as browser:
         time.sleep(1)
@@ -172,7 +213,7 @@ def check_incidents():
         foresight = browser.server.agent.foresight
         badge = "document.getElementById('incident-badge')"
         browser.wait_for(f"!{badge}.hidden && {badge}.firstChild.textContent === '1'", 5, "the badge")
-        expect("level: " in browser.evaluate("document.querySelector('.panel .unusual').textContent"), "the panel does not tell")
+        browser.wait_for("document.querySelector('.panel .unusual')?.textContent.includes('level: ')", 5, "the panel to tell")
         marks = """(() => { const c = document.querySelector('.track canvas'), n = c.height / c.getBoundingClientRect().height;
             const data = c.getContext('2d').getImageData(0, Math.round(c.height - 14 * n), c.width, 1).data;
             const colour = getComputedStyle(document.documentElement).getPropertyValue('--flood').trim().slice(1);
@@ -187,7 +228,8 @@ def check_incidents():
         titles = browser.evaluate(f"[...{CARDS}].map(card => card.querySelector('h3').textContent)")
         expect([t.split("#")[1][0] for t in titles] == ["7", "6", "5"], titles)
         first = browser.evaluate(f"{CARDS}[0].textContent")
-        for words in ("goes on", "880 Mb/s", "140 – 250 Mb/s", "by chance less than once in 10\u2009000", "score 0.97", "97 %", "190 Mb/s → 860 Mb/s", "nilo anomalies ack 7"):
+        for words in ("goes on", "880 Mb/s", "140 – 250 Mb/s", "by chance less than once in 10\u2009000", "score 0.97", "97 %",
+                      "190 Mb/s → 860 Mb/s", "nilo anomalies ack 7"):
             expect(words in first, f"“{words}” is not told: {first}")
         expect("false alarm" in titles[1] and "ack" not in browser.evaluate(f"{CARDS}[1].textContent"), titles[1])
         expect("1,400 ports" in browser.evaluate(f"{CARDS}[2].textContent"), "the evidence is not told")
@@ -223,5 +265,6 @@ def check_no_foresight():
         browser.wait_for("document.querySelector('#forecast .forecast .quiet').textContent.includes('no forecasts are made')", 5, "the reason")
 
 
-CHECKS = (check_forecast_reading, check_forecast_drawing, check_forecast_spans, check_forecast_in_the_panel, check_forecast_keeps_up,
-          check_profile, check_incidents, check_no_foresight)
+CHECKS = (check_forecast_reading, check_forecast_drawing, check_forecast_spans, check_forecast_of_a_fast_day,
+          check_forecast_in_the_panel, check_forecast_keeps_up,
+          check_profile, check_profile_of_another, check_incidents, check_no_foresight)

@@ -71,7 +71,8 @@ public struct IncidentView: Sendable {
         let start = MomentText.local(incident.start, beside: now)
         let end = incident.end.map { "to \(MomentText.local($0, beside: now))" } ?? "and goes on"
         let verdict = incident.verdict.map { $0 == "seen" ? ", seen" : ", a false alarm" } ?? ""
-        let certain = "probability \(hundredths(incident.probability))"
+        // No model is sure.
+        let certain = "probability \(hundredths(min(0.99, incident.probability)))"
         let style: TextStyle = incident.verdict != nil ? .dim : incident.end == nil ? .red : .yellow
         var text = output.styled("#\(incident.id)", style) + " " + output.styled("\(start) \(end)", .bold) + ", \(certain)\(verdict)\n"
         var table = Table([.init("  WHAT"), .init("SERIES", shrinksTo: 20), .init("WAS", right: true), .init("EXPECTED", right: true)])

@@ -36,7 +36,14 @@ public struct ProfileView: Sendable {
         text += events(direction, unit, report)
         text += table(direction, unit)
         let step = Duration.seconds(report.stepSeconds).short
-        return text + output.styled("by \(direction.measured) of \(direction.steps) steps of \(step); times of day are UTC\n", .dim)
+        var foot = "by \(direction.measured) of \(direction.steps) steps of \(step); times of day are UTC\n"
+        if report.secondsPerDay != 86_400 {
+            let (day, hour) = (Duration.seconds(report.secondsPerDay).plain, Duration.seconds(report.secondsPerDay / 24).plain)
+            foot += wrapped(
+                "a day takes \(day) here, an hour \(hour): sentences and pictures tell hours and times of that day, tables those of the clock"
+            )
+        }
+        return text + output.styled(foot, .dim)
     }
 
     /// Within the width; what follows the first line is set in.
