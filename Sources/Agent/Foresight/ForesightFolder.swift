@@ -101,6 +101,7 @@ struct ForesightFolder: Sendable {
             case .failed(ENOENT): return nil
             case .failed(let code): throw AgentFailure("read \(path)", String(cString: strerror(code)))
             case .isLonger: throw AgentFailure("read \(path)", "it is longer than a GiB")
+            case .isNoFile: throw AgentFailure("read \(path)", "it is not a regular file", hint: "move it away")
             }
         }
     }
