@@ -88,7 +88,11 @@ extension ForesightThread {
 }
 
 extension Timestamp {
-    init(second: Int64) { self.init(nanoseconds: second * 1_000_000_000) }
+    /// What 64 bits of nanoseconds do not hold is the first or the last moment that they do.
+    init(second: Int64) {
+        let (nanoseconds, isTooMuch) = second.multipliedReportingOverflow(by: 1_000_000_000)
+        self.init(nanoseconds: isTooMuch ? second < 0 ? .min : .max : nanoseconds)
+    }
 }
 
 extension IncidentReport {
