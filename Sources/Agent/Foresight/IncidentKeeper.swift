@@ -1,3 +1,4 @@
+import API
 import Anomalies
 import Configuration
 import Foresight
@@ -23,12 +24,16 @@ final class IncidentKeeper: Sendable {
     let feed = IncidentFeed()
     private let webhook: Webhook?
 
-    init(_ configuration: AgentConfiguration.Anomalies, _ clock: StepClock, _ folder: ForesightFolder?, _ log: Log) {
+    /// - Parameter post: how incidents go to the webhook.
+    init(
+        _ configuration: AgentConfiguration.Anomalies, _ clock: StepClock, _ folder: ForesightFolder?, _ log: Log,
+        post: @escaping Webhook.Post = WebPost.send
+    ) {
         isOn = configuration.isOn
         self.clock = clock
         self.folder = folder
         self.log = log
-        webhook = configuration.webhook.map { Webhook(url: $0, log) }
+        webhook = configuration.webhook.map { Webhook($0, log, post) }
         var book = IncidentBook()
         do {
             if let kept = try folder?.readIncidents() { book = kept }
