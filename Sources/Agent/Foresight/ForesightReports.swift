@@ -101,7 +101,7 @@ extension IncidentReport {
             id: incident.id, start: Timestamp(second: incident.start).description,
             end: incident.end.map { Timestamp(second: $0).description }, probability: incident.probability,
             unlikelihood: incident.unlikelihood, members: incident.members.map(Member.init),
-            contributors: incident.contributors.map(Contributor.init), verdict: incident.verdict?.rawValue)
+            more: incident.more, contributors: incident.contributors.map(Contributor.init), verdict: incident.verdict?.rawValue)
     }
 }
 
