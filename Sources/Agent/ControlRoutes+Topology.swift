@@ -112,16 +112,27 @@ extension Snapshot {
     /// it alone is in, which is called the same and carries the same.
     func seriesSubject(_ text: String) throws(TopologyRefusal) -> String {
         if text == SeriesKey.total || HostGauge(rawValue: text) != nil || EntityKey(text) != nil { return text }
-        if case .ambiguous(let keys) = find(text) {
+        if case .ambiguous(let keys) = finding(text) {
             let interfaces = keys.filter { $0.kind == .interface }
             if interfaces.count == 1 { return interfaces[0].description }
         }
         return key(of: try node(named: text)).description
     }
 
+    /// Control characters and spaces of a name stand in its key as %XX; who asks for the name itself means the same.
+    private func finding(_ text: String) -> Finding {
+        let found = find(text)
+        guard found == .nothing, text.utf8.contains(where: { $0 <= 32 || $0 == 127 }) else { return found }
+        let bytes = text.utf8.flatMap { byte -> [UInt8] in
+            guard byte <= 32 || byte == 127 else { return [byte] }
+            return [UInt8(ascii: "%")] + [byte >> 4, byte & 15].flatMap { String($0, radix: 16).utf8 }
+        }
+        return find(String(decoding: bytes, as: UTF8.self))
+    }
+
     /// What a person means by a name: a key, or as much of its end as tells it apart.
     func node(named text: String) throws(TopologyRefusal) -> NodeID {
-        switch find(text) {
+        switch finding(text) {
         case .found(let node): return node
         case .nothing:
             throw TopologyRefusal(status: 404, error: "nothing in the topology is called \(text)", hint: "nilo topology lists all")

@@ -3,9 +3,11 @@ import Glibc
 /// Small files, those of /proc and /sys before all.
 enum SystemFiles {
     enum Unread: Error {
-        /// errno of open(2) or read(2).
+        /// errno of open(2), fstat(2) or read(2).
         case failed(Int32)
         case isLonger
+        /// A directory, a pipe, a device: whoever opens or reads one may wait for ever.
+        case isNoFile
     }
 
     struct Unwritten: Error {
@@ -17,9 +19,13 @@ enum SystemFiles {
 
     /// - Parameter most: bytes that it may have.
     static func bytes(_ path: String, most: Int = .max) throws(Unread) -> [UInt8] {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        // Opening a pipe waits for who writes to it, without O_NONBLOCK; files do not know it.
+        let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw .failed(errno) }
         defer { close(fd) }
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw .failed(errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .isNoFile }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while bytes.count <= most {
@@ -37,10 +43,12 @@ enum SystemFiles {
     /// - Parameters:
     ///   - mode: of the file.
     ///   - isSynchronised: also a loss of power leaves one of the two; the disk is waited for.
-    /// - Throws: what of it failed; nothing is left beside.
+    /// - Throws: what of it failed; nothing is left beside. Two at a time for one path get into each other's way.
     static func replace(_ path: String, with bytes: [UInt8], mode: mode_t, isSynchronised: Bool) throws(Unwritten) {
         let beside = path + ".new"
-        let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+        // What is in the way is of one who was killed, or a trap: it goes unopened. What cannot go fails the open.
+        unlink(beside)
+        let file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
         guard file >= 0 else { throw Unwritten(code: errno) }
         defer { close(file) }
         var rest = bytes[...]

@@ -22,7 +22,7 @@ extension AgentConfiguration {
         public var isOn = true
         public var sensitivity = Sensitivity.normal
         /// Incidents are posted there as JSON; nil: nowhere.
-        public var webhook: String?
+        public var webhook: WebURL?
         public var suspicions = Suspicions()
     }
 }
@@ -47,13 +47,14 @@ extension AgentConfiguration.Anomalies {
         decoder.choice(values["sensitivity"], "anomalies.sensitivity", into: &sensitivity)
         if let node = values["suspicions"] { suspicions.decode(node, &decoder) }
         guard let node = values["webhook"], let text = decoder.text(node, "anomalies.webhook") else { return }
-        let isURL = ["http://", "https://"].contains { text.hasPrefix($0) && text.utf8.count > $0.utf8.count }
         if text == "off" {
             webhook = nil
-        } else if isURL, text.utf8.count <= 2048, text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) {
-            webhook = text
-        } else {
-            decoder.report(node, "anomalies.webhook", "expected a URL such as https://alerts.example/nilo, or off, found \(text)")
+            return
+        }
+        do throws(WebURL.Fault) { webhook = try WebURL(text) } catch {
+            var shown = node
+            shown.content = .scalar(WebURL.shown(text), plain: false)
+            decoder.report(shown, "anomalies.webhook", error.reason, hint: "a URL such as https://alerts.example/nilo, or off")
         }
     }
 }

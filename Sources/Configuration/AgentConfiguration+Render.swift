@@ -139,7 +139,7 @@ extension AgentConfiguration {
           # low, normal or high: how little it takes to raise an alert.
           sensitivity: \(anomalies.sensitivity.rawValue)
           # Incidents are posted there as JSON: https://alerts.example/nilo, or off.
-          webhook: \(anomalies.webhook.map(scalar) ?? "off")
+          webhook: \((anomalies.webhook?.text).map(scalar) ?? "off")
           # Scans, floods and sudden heavy hitters; "suspicions: off" alone will do.
           suspicions:
             enabled: \(anomalies.suspicions.isOn)

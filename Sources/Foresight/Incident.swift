@@ -54,6 +54,15 @@ public struct Incident: Hashable, Sendable, Codable {
         }
     }
 
+    /// Members beyond ``most``: how many, and when. So nobody who can cause anomalies makes an incident as large as they like.
+    public struct Rest: Hashable, Sendable, Codable {
+        public var count: Int
+        public var firstStart: Int64
+        public var lastStart: Int64
+        /// When the last of them that is known to be over was.
+        public var lastEnd: Int64
+    }
+
     /// What of the traffic changed with it.
     public struct Contributor: Hashable, Sendable, Codable {
         /// `conversation`, `host` or `application`.
@@ -79,18 +88,25 @@ public struct Incident: Hashable, Sendable, Codable {
         case falseAlarm = "false-alarm"
     }
 
+    /// Members that are named at most.
+    public static let most = 64
+
     /// Counts up from 1.
     public var id: Int
     /// The most unlikely first.
     public var members: [Member]
+    /// nil while all are named.
+    public var rest: Rest?
     public var contributors: [Contributor] = []
     public var verdict: Verdict?
     public var verdictAt: Int64?
 
-    public var start: Int64 { members.map(\.start).min() ?? 0 }
-    /// nil while one of the members goes on.
+    /// Members that are not named.
+    public var more: Int { rest?.count ?? 0 }
+    public var start: Int64 { (members.map(\.start) + (rest.map { [$0.firstStart] } ?? [])).min() ?? 0 }
+    /// nil while one of the named members goes on.
     public var end: Int64? {
-        var last: Int64 = 0
+        var last = rest?.lastEnd ?? 0
         for member in members {
             guard let end = member.end else { return nil }
             last = max(last, end)
@@ -99,6 +115,53 @@ public struct Incident: Hashable, Sendable, Codable {
     }
     public var probability: Double { members.map(\.probability).max() ?? 0 }
     public var unlikelihood: Double { members.map(\.unlikelihood).max() ?? 0 }
+
+    /// Whether a member began then, give or take so many seconds.
+    func isNear(_ time: Int64, within window: Int64) -> Bool {
+        if let rest, rest.firstStart - window <= time, time <= rest.lastStart + window { return true }
+        return members.contains { abs($0.start - time) <= window }
+    }
+
+    /// Names a member, instead of one that is over if they are too many, or else of the least unlikely one.
+    ///
+    /// - Parameter goesOn: it may be one of the rest: it gets the place of one that is over, or none.
+    mutating func add(_ member: Member, goesOn: Bool) {
+        members.removeAll { $0.key == member.key && $0.kind == member.kind }
+        if goesOn, members.count >= Self.most, members.allSatisfy({ $0.end == nil }) { return }
+        members.append(member)
+        members.sort { a, b in
+            // That one no longer follows the other says less than that one of them is unusual.
+            a.isOfPair == b.isOfPair ? (a.unlikelihood, b.key) > (b.unlikelihood, a.key) : b.isOfPair
+        }
+        guard members.count > Self.most else { return }
+        let left = members.remove(at: members.lastIndex { $0.end != nil } ?? members.count - 1)
+        var rest = rest ?? Rest(count: 0, firstStart: left.start, lastStart: left.start, lastEnd: left.start)
+        rest.count += goesOn ? 0 : 1
+        rest.firstStart = min(rest.firstStart, left.start)
+        rest.lastStart = max(rest.lastStart, left.start)
+        rest.lastEnd = max(rest.lastEnd, left.end ?? left.start)
+        self.rest = rest
+    }
+
+    /// The latest moment that is told of it.
+    var latest: Int64 {
+        var all = members.flatMap { [$0.start, $0.end ?? $0.start] }
+        if let rest { all += [rest.lastStart, rest.lastEnd] }
+        return all.max() ?? 0
+    }
+
+    /// Nothing of it was after a moment.
+    mutating func limit(to time: Int64) {
+        for index in members.indices {
+            members[index].start = min(members[index].start, time)
+            members[index].end = members[index].end.map { min($0, time) }
+        }
+        if let all = rest {
+            rest = Rest(
+                count: all.count, firstStart: min(all.firstStart, time), lastStart: min(all.lastStart, time),
+                lastEnd: min(all.lastEnd, time))
+        }
+    }
 }
 
 /// Series of which no anomalies are told for a while.

@@ -3,13 +3,15 @@
 /// Two anomalies are one incident when they began at nearly the same time and are related: they are of one thing, they share an end,
 /// the same hosts explain most of both, or as much more (or less) was seen in both. So a burst that passes an interface, a network and an
 /// application is told once.
-public struct IncidentBook: Hashable, Sendable, Codable {
+public struct IncidentBook: Hashable, Sendable, Encodable {
     /// Oldest first.
     public private(set) var incidents: [Incident] = []
     public private(set) var silences: [Silence] = []
     /// Anomalies that a silence kept from being told.
     public private(set) var silenced = 0
     private var nextID = 1
+
+    enum CodingKeys: String, CodingKey { case incidents, silences, silenced, nextID }
 
     /// Incidents that are remembered.
     public static let limit = 1000
@@ -20,6 +22,14 @@ public struct IncidentBook: Hashable, Sendable, Codable {
     private static let likeness = 1.5
 
     public init() {}
+
+    /// What another one knew; what it gives as the next number is not less than that of its incidents.
+    init(incidents: [Incident], silences: [Silence], silenced: Int, nextID: Int) {
+        self.incidents = incidents
+        self.silences = silences
+        self.silenced = silenced
+        self.nextID = max(nextID, (incidents.map(\.id).max() ?? 0) + 1)
+    }
 
     /// Incidents that ever began.
     public var begun: Int { nextID - 1 }
@@ -48,24 +58,24 @@ public struct IncidentBook: Hashable, Sendable, Codable {
     /// An anomaly began.
     ///
     /// - Parameters:
+    ///   - goesOn: it began earlier, but no incident names it: it is not counted again.
     ///   - look: seconds of one.
     ///   - touching: what has the most part in a contributor's change.
     ///   - relations: of a series.
     /// - Returns: the incident that it is part of, and whether that is a new one; nil when it is silenced.
     public mutating func begin(
-        _ member: Incident.Member, at now: Int64, look: Int, touching: (Incident.Contributor) -> Set<String> = { _ in [] },
-        relations: (String) -> Relations
+        _ member: Incident.Member, goesOn: Bool = false, at now: Int64, look: Int,
+        touching: (Incident.Contributor) -> Set<String> = { _ in [] }, relations: (String) -> Relations
     ) -> (id: Int, isNew: Bool)? {
         silences.removeAll { $0.until <= now }
         guard !silences.contains(where: { $0.covers(member.key, at: now) }) else {
-            silenced += 1
+            silenced += goesOn ? 0 : 1
             return nil
         }
         let own = relations(member.key)
         let place = incidents.lastIndex { incident in
             let window = Int64(max(Self.window * look, Self.leastWindow))
-            let near = incident.members.contains { abs($0.start - member.start) <= window }
-            guard near else { return false }
+            guard incident.isNear(member.start, within: window) else { return false }
             let others = incident.members.map { ($0, relations($0.key)) }
             // What has part in everything joins others, and does not join them to each other.
             if own.isWhole || others.allSatisfy({ $0.1.isWhole }) { return true }
@@ -78,12 +88,7 @@ public struct IncidentBook: Hashable, Sendable, Codable {
             if incidents.count > Self.limit { incidents.removeFirst(incidents.count - Self.limit) }
             return (nextID - 1, true)
         }
-        incidents[place].members.removeAll { $0.key == member.key && $0.kind == member.kind }
-        incidents[place].members.append(member)
-        incidents[place].members.sort { a, b in
-            // That one no longer follows the other says less than that one of them is unusual.
-            a.isOfPair == b.isOfPair ? (a.unlikelihood, b.key) > (b.unlikelihood, a.key) : b.isOfPair
-        }
+        incidents[place].add(member, goesOn: goesOn)
         return (incidents[place].id, false)
     }
 
@@ -144,8 +149,15 @@ public struct IncidentBook: Hashable, Sendable, Codable {
         return silences.count < count
     }
 
+    /// A clock that was put back leaves times behind that have not come yet: they become now. What is ahead by a few seconds stays, for
+    /// who notices things looks at the clock at other moments.
+    public mutating func correct(at now: Int64) {
+        for place in incidents.indices where incidents[place].latest > now + Int64(Self.leastWindow) { incidents[place].limit(to: now) }
+    }
+
     /// An agent that ended cannot tell when what it saw was over: that is when it last looked.
     public mutating func closeAll(at time: Int64) {
+        correct(at: time)
         for place in incidents.indices {
             for index in incidents[place].members.indices where incidents[place].members[index].end == nil {
                 incidents[place].members[index].end = max(time, incidents[place].members[index].start)

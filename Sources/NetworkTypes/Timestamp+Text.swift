@@ -2,7 +2,9 @@ extension Timestamp: CustomStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2026-03-01T12:00:00.250Z`. The day is counted with the proleptic Gregorian calendar.
     public var description: String {
         let seconds = nanoseconds.floorDivided(by: 1_000_000_000)
-        let milliseconds = (nanoseconds - seconds * 1_000_000_000) / 1_000_000
+        // Not the difference to whole seconds: of the first moments that fit, these are before what does.
+        let part = nanoseconds % 1_000_000_000
+        let milliseconds = (part < 0 ? part + 1_000_000_000 : part) / 1_000_000
         let day = seconds.floorDivided(by: 86_400)
         let second = seconds - day * 86_400
         let (year, month, date) = Self.civil(day)

@@ -125,15 +125,17 @@ public struct IncidentReport: Codable, Hashable, Sendable {
     public var end: String?
     public var probability: Double
     public var unlikelihood: Double
-    /// The most unlikely first.
+    /// The most unlikely first, 64 at most.
     public var members: [Member]
+    /// Members that are not named.
+    public var more: Int
     public var contributors: [Contributor]
     /// `seen` or `false-alarm`; nil before anybody judged.
     public var verdict: String?
 
     public init(
-        id: Int, start: String, end: String?, probability: Double, unlikelihood: Double, members: [Member], contributors: [Contributor],
-        verdict: String?
+        id: Int, start: String, end: String?, probability: Double, unlikelihood: Double, members: [Member], more: Int = 0,
+        contributors: [Contributor], verdict: String?
     ) {
         self.id = id
         self.start = start
@@ -141,6 +143,7 @@ public struct IncidentReport: Codable, Hashable, Sendable {
         self.probability = probability
         self.unlikelihood = unlikelihood
         self.members = members
+        self.more = more
         self.contributors = contributors
         self.verdict = verdict
     }

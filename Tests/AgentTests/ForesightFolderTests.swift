@@ -26,7 +26,7 @@ struct ForesightFolderTests {
         let member = Incident.Member(key: "level>cpu", kind: "spike", start: 1, probability: 0.9, unlikelihood: 3)
         _ = book.begin(member, at: 8, look: 60) { .init(subject: $0, unit: "%") }
         try folder.write(book)
-        #expect(try folder.readIncidents() == book)
+        #expect(try folder.readIncidents()?.book == book)
         let record = try Self.record()
         try folder.write([("bytes>total", record), ("bytes>é", ForecastRecord())])
         #expect(try folder.readRecords() == ["bytes>total": record, "bytes>é": ForecastRecord()])
@@ -53,6 +53,22 @@ struct ForesightFolderTests {
         }
         try Data("{\"incidents\": 5}".utf8).write(to: URL(fileURLWithPath: path + "/incidents.json"))
         #expect(throws: AgentFailure.self) { try folder.readIncidents() }
+    }
+
+    /// Pipes in the place of files: what was is not known, and what is is kept.
+    @Test(.timeLimit(.minutes(1))) func aPipeHoldsUpNobody() throws {
+        let path = Self.place()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try ForesightFolder(path: path)
+        for name in ["incidents.json", "forecasts", "incidents.json.new", "forecasts.new"] {
+            #expect(mkfifo("\(path)/\(name)", 0o600) == 0)
+        }
+        let error = #expect(throws: AgentFailure.self) { try folder.readIncidents() }
+        #expect(error?.why == "it is not a regular file")
+        #expect(throws: AgentFailure.self) { try folder.readRecords() }
+        try folder.write(IncidentBook())
+        try folder.write([("bytes>total", ForecastRecord())])
+        #expect(try folder.readIncidents()?.book == IncidentBook() && folder.readRecords().count == 1)
     }
 
     @Test func aFolderThatCannotBeIsRefused() throws {

@@ -71,6 +71,8 @@ import Testing
     @Test func momentsKeepMilliseconds() {
         #expect(Timestamp(nanoseconds: 1_250_999_999).description == "1970-01-01T00:00:01.250Z")
         #expect(Timestamp(nanoseconds: -1).description == "1969-12-31T23:59:59.999Z")
+        #expect(Timestamp(nanoseconds: .min).description == "1677-09-21T00:12:43.145Z")
+        #expect(Timestamp(nanoseconds: .max).description == "2262-04-11T23:47:16.854Z")
     }
 }
 

@@ -145,7 +145,7 @@ class Foresight:
                        "unit": unit}, **({"end": stamp(end)} if end else {}), **more)
                  for key, name, kind, unlikelihood, unit, more in members]
         return dict({"id": number, "start": stamp(start), "probability": 0.97, "unlikelihood": max(m["unlikelihood"] for m in known),
-                     "members": known, "contributors": list(contributors)},
+                     "members": known, "more": 0, "contributors": list(contributors)},
                     **({"end": stamp(end)} if end else {}), **({"verdict": verdict} if verdict else {}))
 
     def anomalies(self, now, since):

@@ -26,9 +26,9 @@ struct ForesightFolder: Sendable {
     // MARK: Incidents
 
     /// nil: none are kept.
-    func readIncidents() throws -> IncidentBook? {
+    func readIncidents() throws -> IncidentBookReading? {
         guard let bytes = try Self.read(incidents) else { return nil }
-        do { return try JSONDecoder().decode(IncidentBook.self, from: Data(bytes)) } catch {
+        do { return try JSONDecoder().decode(IncidentBookReading.self, from: Data(bytes)) } catch {
             throw AgentFailure("read \(incidents)", "\(error)", hint: "move it away to go on without what it knows")
         }
     }
@@ -101,6 +101,7 @@ struct ForesightFolder: Sendable {
             case .failed(ENOENT): return nil
             case .failed(let code): throw AgentFailure("read \(path)", String(cString: strerror(code)))
             case .isLonger: throw AgentFailure("read \(path)", "it is longer than a GiB")
+            case .isNoFile: throw AgentFailure("read \(path)", "it is not a regular file", hint: "move it away")
             }
         }
     }

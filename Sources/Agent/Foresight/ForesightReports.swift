@@ -96,7 +96,11 @@ extension ForesightThread {
 }
 
 extension Timestamp {
-    init(second: Int64) { self.init(nanoseconds: second * 1_000_000_000) }
+    /// What 64 bits of nanoseconds do not hold is the first or the last moment that they do.
+    init(second: Int64) {
+        let (nanoseconds, isTooMuch) = second.multipliedReportingOverflow(by: 1_000_000_000)
+        self.init(nanoseconds: isTooMuch ? second < 0 ? .min : .max : nanoseconds)
+    }
 }
 
 extension IncidentReport {
@@ -105,7 +109,7 @@ extension IncidentReport {
             id: incident.id, start: Timestamp(second: incident.start).description,
             end: incident.end.map { Timestamp(second: $0).description }, probability: incident.probability,
             unlikelihood: incident.unlikelihood, members: incident.members.map(Member.init),
-            contributors: incident.contributors.map(Contributor.init), verdict: incident.verdict?.rawValue)
+            more: incident.more, contributors: incident.contributors.map(Contributor.init), verdict: incident.verdict?.rawValue)
     }
 }
 

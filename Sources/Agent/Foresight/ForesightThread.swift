@@ -64,7 +64,9 @@ final class ForesightThread: Sendable {
     /// What the packets themselves gave away.
     func report(_ suspicion: Suspicion) {
         let end = Timestamp.now.nanoseconds / 1_000_000_000
-        _ = jobs.add { [self] in incidents.report(Incident.Member(suspicion), relations: suspicion.relations, at: end) }
+        _ = jobs.add { [self] in
+            incidents.report(Incident.Member(suspicion), goesOn: suspicion.phase == .updated, relations: suspicion.relations, at: end)
+        }
     }
 
     /// Does what waits, for a while.

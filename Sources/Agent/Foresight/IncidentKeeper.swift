@@ -1,3 +1,4 @@
+import API
 import Anomalies
 import Configuration
 import Foresight
@@ -12,6 +13,27 @@ final class IncidentKeeper: Sendable {
         var book: IncidentBook
         var memory: TrafficMemory
         var refreshedAt: Int64 = 0
+        /// What became of incidents and nobody has been told.
+        var untold: [Int: IncidentEvent.Kind] = [:]
+        /// Which were told of lately, when, and whether as over.
+        var told: [Int: (at: Int64, isOver: Bool)] = [:]
+        var settledAt: Int64?
+
+        mutating func note(_ id: Int, _ kind: IncidentEvent.Kind) { untold[id] = untold[id] == .began ? .began : kind }
+
+        /// What is to be told of an incident by now: that it began and that it is over at once, that it goes on not too often.
+        mutating func take(_ id: Int, at now: Int64) -> IncidentEvent? {
+            guard let kind = untold[id], let incident = book[id] else {
+                untold[id] = nil
+                return nil
+            }
+            let (isOver, last) = (incident.end != nil, told[id])
+            let isUrgent = kind == .began || isOver && last?.isOver != true
+            guard isUrgent || last.map({ abs(now - $0.at) >= IncidentKeeper.pause }) != false else { return nil }
+            untold[id] = kind == .began && isOver ? .changed : nil
+            told[id] = (now, isOver && kind != .began)
+            return IncidentEvent(kind: kind == .began ? .began : isOver ? .ended : .changed, incident: incident)
+        }
     }
 
     private let state: Mutex<State>
@@ -19,19 +41,29 @@ final class IncidentKeeper: Sendable {
     private let clock: StepClock
     private let folder: ForesightFolder?
     private let log: Log
+    /// What is wrong with the disk, which is told once; one writes at a time.
     private let complaint = Mutex<String?>(nil)
     let feed = IncidentFeed()
     private let webhook: Webhook?
 
-    init(_ configuration: AgentConfiguration.Anomalies, _ clock: StepClock, _ folder: ForesightFolder?, _ log: Log) {
+    /// - Parameter post: how incidents go to the webhook.
+    init(
+        _ configuration: AgentConfiguration.Anomalies, _ clock: StepClock, _ folder: ForesightFolder?, _ log: Log,
+        post: @escaping Webhook.Post = WebPost.send
+    ) {
         isOn = configuration.isOn
         self.clock = clock
         self.folder = folder
         self.log = log
-        webhook = configuration.webhook.map { Webhook(url: $0, log) }
+        webhook = configuration.webhook.map { Webhook($0, log, post) }
         var book = IncidentBook()
         do {
-            if let kept = try folder?.readIncidents() { book = kept }
+            if let kept = try folder?.readIncidents() {
+                book = kept.book
+                if kept.dropped > 0 {
+                    log.warning("earlier incidents: what is damaged of them is left out", ["parts": LogValue(kept.dropped)])
+                }
+            }
         } catch { log.warning("earlier incidents are not known", ["reason": LogValue("\(error)")]) }
         book.closeAll(at: Timestamp.now.nanoseconds / 1_000_000_000)
         state = Mutex(State(book: book, memory: TrafficMemory(seconds: max(clock.look, 10))))
@@ -44,12 +76,14 @@ final class IncidentKeeper: Sendable {
 
     /// Between two looks at what goes on.
     private static let refresh: Int64 = 10
+    /// Between two words on an incident that goes on.
+    private static let pause: Int64 = 10
 
     func turn(
         _ findings: [SeriesBook.Finding], _ snapshot: Snapshot, _ loads: TrafficLoads, at now: Int64, series: (String) -> WatchedSeries?
     ) {
         guard isOn else { return }
-        let told = state.withLock { state -> [(event: IncidentEvent.Kind, incident: Incident)] in
+        state.withLock { state in
             state.memory.add(loads, snapshot)
             var changed: [Int: IncidentEvent.Kind] = [:]
             let materiality = findings.isEmpty ? nil : Materiality(series)
@@ -66,16 +100,16 @@ final class IncidentKeeper: Sendable {
                 }
                 if let begun { changed[begun.id] = begun.isNew ? .began : changed[begun.id] ?? .changed }
             }
-            if now - state.refreshedAt >= Self.refresh {
+            if abs(now - state.refreshedAt) >= Self.refresh {
                 state.refreshedAt = now
+                state.book.correct(at: now)
+                state.told = state.told.filter { abs(now - $0.value.at) < Self.pause }
                 for id in refresh(&state.book, at: now, series) { changed[id] = changed[id] ?? .changed }
             }
             explain(Array(changed.keys), &state, at: now, series)
-            return changed.sorted { $0.key < $1.key }.compactMap { id, kind in
-                state.book[id].map { (kind == .changed && $0.end != nil ? .ended : kind, $0) }
-            }
+            for (id, kind) in changed { state.note(id, kind) }
         }
-        tell(told)
+        settle(at: now)
     }
 
     /// What is known better by now, and what nobody watches any more.
@@ -131,52 +165,61 @@ final class IncidentKeeper: Sendable {
     }
 
     /// What the packets themselves gave away, as an incident's member. Waits for the disk.
-    func report(_ member: Incident.Member, relations: IncidentBook.Relations, at now: Int64) {
+    ///
+    /// - Parameter goesOn: it was reported before.
+    func report(_ member: Incident.Member, goesOn: Bool = false, relations: IncidentBook.Relations, at now: Int64) {
         guard isOn else { return }
-        let told = state.withLock { state -> (event: IncidentEvent.Kind, incident: Incident)? in
-            if let id = state.book.update(member) { return state.book[id].map { ($0.end == nil ? .changed : .ended, $0) } }
-            guard member.end == nil else { return nil }
-            let begun = state.book.begin(member, at: now, look: clock.look, touching: Self.addresses) {
+        state.withLock { state in
+            if let id = state.book.update(member) { return state.note(id, .changed) }
+            guard member.end == nil else { return }
+            let begun = state.book.begin(member, goesOn: goesOn, at: now, look: clock.look, touching: Self.addresses) {
                 $0 == member.key ? relations : Self.relations($0)
             }
-            return begun.flatMap { begun in state.book[begun.id].map { (begun.isNew ? .began : .changed, $0) } }
+            if let begun { state.note(begun.id, begun.isNew ? .began : .changed) }
         }
-        if let told { tell([told]) }
+        settle(at: now)
     }
 
     private static func relations(_ key: String) -> IncidentBook.Relations {
         SeriesKey(key)?.relations ?? IncidentBook.Relations(subject: key, unit: "")
     }
 
-    private func tell(_ told: [(event: IncidentEvent.Kind, incident: Incident)]) {
-        guard !told.isEmpty else { return }
-        keep()
-        for (kind, incident) in told {
-            let event = IncidentEvent(kind: kind, incident: incident)
-            feed.tell(event)
-            webhook?.post(event)
-            guard kind != .changed, let first = incident.members.first else { continue }
-            let line = kind == .began ? "anomaly" : "anomaly is over"
-            let fields: KeyValuePairs<String, LogValue> = [
-                "incident": LogValue(incident.id), "what": LogValue(first.kind), "series": LogValue(first.title),
-                "members": LogValue(incident.members.count),
-            ]
-            if kind == .began { log.warning(line, fields) } else { log.info(line, fields) }
+    /// Keeps what changed, then tells of it, once a second at most: whoever can cause anomalies does not decide how much is written.
+    private func settle(at now: Int64) {
+        let due = state.withLock { state -> [IncidentEvent] in
+            guard now != state.settledAt, !state.untold.isEmpty else { return [] }
+            state.book.correct(at: now)
+            let due = state.untold.keys.sorted().compactMap { state.take($0, at: now) }
+            if !due.isEmpty { state.settledAt = now }
+            return due
         }
+        guard !due.isEmpty else { return }
+        keep()
+        for event in due { tell(event) }
+    }
+
+    private func tell(_ event: IncidentEvent) {
+        feed.tell(event)
+        webhook?.post(event)
+        guard event.kind != .changed, let first = event.incident.members.first else { return }
+        let fields: KeyValuePairs<String, LogValue> = [
+            "incident": LogValue(event.incident.id), "what": LogValue(first.kind), "series": LogValue(first.title),
+            "members": LogValue(event.incident.members.count + event.incident.more),
+        ]
+        if event.kind == .began { log.warning("anomaly", fields) } else { log.info("anomaly is over", fields) }
     }
 
     private func keep() {
         guard let folder else { return }
-        do {
-            try folder.write(book)
-            complaint.withLock { $0 = nil }
-        } catch {
-            let text = "\(error)"
-            let isNew = complaint.withLock { old in
-                defer { old = text }
-                return old != text
+        complaint.withLock { complaint in
+            do {
+                try folder.write(book)
+                complaint = nil
+            } catch {
+                let text = "\(error)"
+                if complaint != text { log.warning("incidents are not kept", ["reason": LogValue(text)]) }
+                complaint = text
             }
-            if isNew { log.warning("incidents are not kept", ["reason": LogValue(text)]) }
         }
     }
 
@@ -205,7 +248,11 @@ final class IncidentKeeper: Sendable {
         return wasThere
     }
 
-    func stop() { webhook?.stop() }
+    /// Keeps what nobody was told of yet, too.
+    func stop() {
+        if state.withLock({ !$0.untold.isEmpty }) { keep() }
+        webhook?.stop()
+    }
 }
 
 extension Incident.Member {

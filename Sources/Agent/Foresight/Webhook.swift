@@ -1,10 +1,16 @@
 import API
+import Configuration
 import Glibc
 import Logging
+import Privileges
 import Synchronization
 
-/// Posts incidents to a URL, one after the other, on a thread of its own: who does not answer holds up nobody.
+/// Posts incidents to a URL, one after the other, on a thread of its own: who does not answer holds up nobody. The thread may do nothing
+/// special, because it reads what strangers answer.
 final class Webhook: Sendable {
+    /// Posts a body to a URL and says why it was not taken.
+    typealias Post = @Sendable (_ body: [UInt8], _ url: String) -> String?
+
     private struct State {
         var waiting: [IncidentEvent] = []
         var isRunning = false
@@ -19,18 +25,22 @@ final class Webhook: Sendable {
     /// Before it is tried again.
     private static let pauses: [Duration] = [.seconds(1), .seconds(5), .seconds(30)]
 
-    private let url: String
+    private let url: WebURL
     private let log: Log
+    private let transmit: Post
     private let state = Mutex(State())
 
-    init(url: String, _ log: Log) {
+    init(_ url: WebURL, _ log: Log, _ transmit: @escaping Post) {
         self.url = url
         self.log = log
+        self.transmit = transmit
     }
 
     func post(_ event: IncidentEvent) {
         let mustStart = state.withLock { state in
             guard !state.isStopped else { return false }
+            // What is newer says all of it.
+            state.waiting.removeAll { $0.kind == .changed && $0.incident.id == event.incident.id }
             if state.waiting.count == Self.limit {
                 state.waiting.removeFirst()
                 state.lost += 1
@@ -40,8 +50,13 @@ final class Webhook: Sendable {
             return !state.isRunning
         }
         guard mustStart else { return }
-        let isStarted = DetachedThread.start { [self] in run() }
-        if !isStarted { state.withLock { $0.isRunning = false } }
+        var reason: String? = "no thread could be started"
+        do {
+            if try ThreadPrivileges.withNone({ DetachedThread.start { [self] in run() } }) { reason = nil }
+        } catch { reason = "\(error)" }
+        guard let reason else { return }
+        state.withLock { $0.isRunning = false }
+        complain(reason)
     }
 
     private func run() {
@@ -65,17 +80,28 @@ final class Webhook: Sendable {
         for pause in [.zero] + Self.pauses {
             sleep(UInt32(pause.components.seconds))
             if state.withLock({ $0.isStopped }) { return }
-            problem = WebPost.send(body, to: url)
+            problem = transmit(body, url.text)
             if problem == nil { break }
         }
+        guard let problem else {
+            let wasBad = state.withLock { state in
+                defer { state.problem = nil }
+                return state.problem != nil
+            }
+            if wasBad { log.info("the webhook takes incidents again", [:]) }
+            return
+        }
+        state.withLock { $0.lost += 1 }
+        complain(problem)
+    }
+
+    /// The URL may hold a password or a token, also in its path.
+    private func complain(_ problem: String) {
         let isNew = state.withLock { state in
             defer { state.problem = problem }
-            if problem != nil { state.lost += 1 }
             return state.problem != problem
         }
-        guard isNew else { return }
-        guard let problem else { return log.info("the webhook takes incidents again", [:]) }
-        log.warning("an incident was not posted", ["url": LogValue(url), "reason": LogValue(problem)])
+        if isNew { log.warning("an incident was not posted", ["to": LogValue(url.origin), "reason": LogValue(problem)]) }
     }
 
     /// Incidents that nobody took.

@@ -59,6 +59,7 @@ struct PageEndpoint: ~Copyable {
             if !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) { return text }
         } catch {
             if case .failed(let code) = error { throw AgentFailure("read \(key)", "\(path): \(String(cString: strerror(code)))") }
+            if case .isNoFile = error { throw AgentFailure("read \(key)", "\(path) is not a regular file") }
         }
         throw AgentFailure("read \(key)", "\(path) is not a text of at most 1 MiB")
     }

@@ -86,9 +86,9 @@ public struct IncidentView: Sendable {
             ])
         }
         text += table.text(for: output)
-        let more = incident.members.count - Self.members
+        let more = incident.members.count - Self.members + incident.more
         if more > 0 { text += output.styled("  and \(more) more series\n", .dim) }
-        for evidence in incident.members.compactMap(\.evidence) { text += "  \(evidence.visible)\n" }
+        for evidence in incident.members.compactMap(\.evidence).prefix(Self.members) { text += "  \(evidence.visible)\n" }
         for contributor in incident.contributors {
             let unit = UnitText(unit: "bit/s", numbers: numbers)
             text += output.styled("  by \(percent(contributor.share)) ", .dim) + "\(contributor.kind) \(contributor.name.visible)"
