@@ -232,6 +232,7 @@ final class Agent {
             for followed in follower.namespaces.values { follow(followed) }
             topology?.tell { $0.begin() }
         }
+        collector.keepsGains = topology != nil || suspicions != nil
         try loop.run()
         topology?.stop()
     }
@@ -259,7 +260,7 @@ final class Agent {
         let length = turnedAt.map { began - $0 } ?? .seconds(1)
         turnedAt = began
         planning.turn(reporter.latest, at: .now)
-        collector.keepsGains = topology != nil || suspicions != nil || planning.routes.isActive
+        if planning.routes.isActive { collector.keepsGains = true }
         // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
         if configuration.flows.interval <= .seconds(1) {
             let due = try collector.collect()

@@ -89,3 +89,14 @@ enum SystemFiles {
         return withUnsafeBytes(of: name[keyPath: field]) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 }
+
+extension AgentFailure {
+    /// Why a file of ours could not be read.
+    init(reading path: String, _ why: SystemFiles.Unread) {
+        switch why {
+        case .failed(let code): self.init("read \(path)", String(cString: strerror(code)))
+        case .isLonger: self.init("read \(path)", "it is longer than any that is written there", hint: "move it away")
+        case .isNoFile: self.init("read \(path)", "it is not a regular file", hint: "move it away")
+        }
+    }
+}

@@ -129,8 +129,8 @@ export class IncidentView {
     #card(incident) {
         const { id, verdict, members, contributors } = incident;
         const state = verdict === 'false-alarm' ? 'a false alarm' : verdict ? 'seen' : incident.end ? '' : 'goes on';
-        const more = members.length - shownMembers;
-        const evidence = members.filter(member => member.evidence);
+        const more = Math.max(0, members.length - shownMembers) + (incident.more ?? 0);
+        const evidence = members.filter(member => member.evidence).slice(0, shownMembers);
         const title = h('h3', { id: `incident-${id}` }, `${headline(incident)} `, h('span', { class: 'quiet' }, `#${id}`),
             state ? h('span', { class: 'state' }, state) : null);
         const then = h('button', { type: 'button', onclick: () => this.showMoment(moment(incident.start)) }, 'Map of then');

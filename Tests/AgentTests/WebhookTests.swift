@@ -21,7 +21,7 @@ struct WebhookTests {
     @Test func aLogSaysOnlyWhere() async throws {
         let (log, lines) = try SaidLog.make()
         let url = try Self.url("http://user:SECRETPW@alerts.example:8080/services/T0/PATHTOKEN?token=TOK#part")
-        let hook = Webhook(url, log) { _, _ in "Could not connect to server" }
+        let hook = Webhook(url, log, pauses: []) { _, _ in "Could not connect to server" }
         hook.post(Self.event)
         _ = try await eventually(within: .seconds(10)) { try !lines().isEmpty }
         hook.stop()

@@ -84,7 +84,7 @@ import Testing
         #expect(isNoticed && before <= 1, "\(before) before: \(String(describing: list))")
         let incident = try #require(list?.incidents.first)
         let member = try #require(incident.members.first { $0.name.hasSuffix("va sent") && $0.unit == "bit/s" }, "\(incident)")
-        #expect((member.extreme ?? 0) > 10 * Self.rate && (member.expectedHigh ?? 1e12) < (member.extreme ?? 0) / 2, "\(member)")
+        #expect((member.extreme ?? 0) > 10 * Self.rate && (member.expectedHigh ?? 1e12) < (member.extreme ?? 0), "\(member)")
         let talk = incident.contributors.first { $0.kind == "conversation" }
         #expect(talk.map { $0.key.contains(Pair.addressB) && $0.share > 0.8 } == true, "\(incident.contributors)")
         #expect(isOne, "\(String(describing: list?.incidents))")

@@ -144,7 +144,7 @@ import Testing
 
         // With less traffic all of it comes back.
         let less = try await send(lab, site, rate: 100)
-        #expect(try await eventually(within: .seconds(30)) { try await route(site)?.paths.map(\.weight) == [100, 0] })
+        #expect(try await eventually(within: .seconds(120)) { try await route(site)?.paths.map(\.weight) == [100, 0] })
         _ = try less.stop()
         try await site.stop(agent, keep: false)
         #expect(try await lab.routing() == before)

@@ -97,12 +97,8 @@ struct ForesightFolder: Sendable {
 
     private static func read(_ path: String) throws -> [UInt8]? {
         do throws(SystemFiles.Unread) { return try SystemFiles.bytes(path, most: 1 << 30) } catch {
-            switch error {
-            case .failed(ENOENT): return nil
-            case .failed(let code): throw AgentFailure("read \(path)", String(cString: strerror(code)))
-            case .isLonger: throw AgentFailure("read \(path)", "it is longer than a GiB")
-            case .isNoFile: throw AgentFailure("read \(path)", "it is not a regular file", hint: "move it away")
-            }
+            if case .failed(ENOENT) = error { return nil }
+            throw AgentFailure(reading: path, error)
         }
     }
 

@@ -23,15 +23,17 @@ final class Webhook: Sendable {
     /// Events that wait at most; then the oldest is lost.
     private static let limit = 100
     /// Before it is tried again.
-    private static let pauses: [Duration] = [.seconds(1), .seconds(5), .seconds(30)]
+    static let pauses: [Duration] = [.seconds(1), .seconds(5), .seconds(30)]
 
     private let url: WebURL
     private let log: Log
     private let transmit: Post
+    private let pauses: [Duration]
     private let state = Mutex(State())
 
-    init(_ url: WebURL, _ log: Log, _ transmit: @escaping Post) {
+    init(_ url: WebURL, _ log: Log, pauses: [Duration] = Webhook.pauses, _ transmit: @escaping Post) {
         self.url = url
+        self.pauses = pauses
         self.log = log
         self.transmit = transmit
     }
@@ -77,7 +79,7 @@ final class Webhook: Sendable {
         // A report of ours is always JSON.
         guard let body = try? ControlRoutes.encoded(event.report) else { preconditionFailure("\(event)") }
         var problem: String?
-        for pause in [.zero] + Self.pauses {
+        for pause in [.zero] + pauses {
             sleep(UInt32(pause.components.seconds))
             if state.withLock({ $0.isStopped }) { return }
             problem = transmit(body, url.text)

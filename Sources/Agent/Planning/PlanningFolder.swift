@@ -16,6 +16,8 @@ struct PlanningFolder {
     }
 
     let path: String
+    /// Bytes of a file that is read: two weeks of all classes that there can be are some 80 MB.
+    private static let longest = 1 << 28
     private var demandPath: String { "\(path)/demand.json" }
     private var standingPath: String { "\(path)/standing.json" }
 
@@ -31,7 +33,11 @@ struct PlanningFolder {
 
     private func read<T: Decodable>(_ path: String) throws -> T? {
         guard access(path, F_OK) == 0 else { return nil }
-        do { return try JSONDecoder().decode(T.self, from: Data(contentsOf: URL(filePath: path))) } catch {
+        let bytes: [UInt8]
+        do throws(SystemFiles.Unread) { bytes = try SystemFiles.bytes(path, most: Self.longest) } catch {
+            throw AgentFailure(reading: path, error)
+        }
+        do { return try JSONDecoder().decode(T.self, from: Data(bytes)) } catch {
             throw AgentFailure("read \(path)", error is DecodingError ? "it is not what planning writes there" : "\(error)")
         }
     }
