@@ -24,7 +24,7 @@ extension ControlRoutes {
             throw TopologyRefusal(
                 status: 404, error: "\(keys[0].name) is not watched",
                 hint:
-                    "watched are total, \(HostGauge.allCases.map(\.rawValue).joined(separator: ", ")), interfaces, networks, applications, and links that last"
+                    "watched are total, \(HostGauge.allCases.map(\.rawValue).joined(separator: ", ")), interfaces, networks, services, applications, and links that last"
             )
         }
         return found
@@ -89,11 +89,11 @@ extension ControlRoutes {
     }
 
     private static func whyNot(_ subject: String) -> String {
-        guard case .node(let node)? = EntityKey(subject), ![.interface, .network, .application].contains(node.kind) else {
+        guard case .node(let node)? = EntityKey(subject), ![.interface, .network, .application, .service].contains(node.kind) else {
             return "it has no traffic, has just come, or does not last"
         }
         let what = node.kind == .endpoint ? "single hosts are" : "a \(node.kind) is"
-        return "\(what) not, only interfaces, networks, applications, and links that last"
+        return "\(what) not, only interfaces, networks, services, applications, and links that last"
     }
 
     static func forecastAccuracy(_ query: ControlQuery) throws(ControlQuery.Fault) -> Question {

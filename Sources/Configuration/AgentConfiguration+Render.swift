@@ -124,7 +124,8 @@ extension AgentConfiguration {
             topology: \(Configuration.render(history.keep.topology))
 
         forecast:
-          # What comes, by what was: forecasts and profiles of all traffic, the host, interfaces, networks, applications and busy links.
+          # What comes, by what was: forecasts and profiles of all traffic, the host, interfaces, networks, services,
+          # applications and busy links.
           enabled: \(forecast.isOn)
           # Series at most, \(bounds(Forecast.seriesBounds)); some 45 kB each.
           series: \(forecast.series)

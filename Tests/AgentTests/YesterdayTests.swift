@@ -105,6 +105,7 @@ import TopologySupport
             life.network.talk(bytes: bytes)
             let snapshot = life.network.commit()
             let loads = TrafficLoads(snapshot, interfaces: [:], length: .seconds(1))
+            #expect(loads.services.values.reduce(0) { $0 + $1.bytes } == loads.total.bytes)
             if number % (day / step) == 125 { writer = try start() }
             #expect(
                 writer.append(PendingEpoch(snapshot: snapshot, second: MeasuredSecond(loads: loads, host: HostReading()))),

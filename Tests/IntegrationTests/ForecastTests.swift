@@ -53,6 +53,8 @@ import Testing
         #expect(report?.stepSeconds == 1 && report?.unit == "bit/s" && report?.directions.map(\.direction) == ["received", "sent"])
         let packets = try await forecast(site, "va", [("measure", "packets"), ("steps", "3")])
         #expect(packets.unit == "packet/s" && abs((packets.directions.last?.quantiles?.first?[5] ?? 0) - 100) < 20, "\(packets)")
+        let accuracies: ForecastAccuracyReport = try await site.get("/v1/forecast/accuracy", [("top", "1000")])
+        #expect(accuracies.series.contains { $0.key.hasSuffix("service/udp/9000") }, "\(accuracies.series.map(\.key))")
         for key in ["cpu", "memory", "space", "flows", "disk"] {
             let host = try await forecast(site, key)
             #expect(host.directions.count == (key == "disk" ? 2 : 1) && host.directions[0].measured > 10, "\(key): \(host)")

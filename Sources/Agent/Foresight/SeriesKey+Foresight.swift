@@ -129,11 +129,12 @@ extension MeasuredSecond {
         for (key, load) in loads.interfaces { tell(key.description, load) }
         for (node, load) in loads.networks { tell(snapshot.key(of: node).description, load) }
         for (node, load) in loads.applications { tell(snapshot.key(of: node).description, load) }
+        // What comes and goes has to earn its place.
+        for (node, load) in loads.busiestServices { tell(snapshot.key(of: node).description, load, .earned) }
         var links: [LinkKey: Load] = [:]
         for (link, load) in loads.busiestLinks(TrafficLoads.seriesLinks) {
             links[snapshot.key(of: link).withoutApplication, default: Load()] += load
         }
-        // What comes and goes has to earn its place.
         for (key, load) in links { tell(key.description, load, key.kind == .talks ? .earned : .always) }
         host.forEachSeries { key, value in
             switch value {

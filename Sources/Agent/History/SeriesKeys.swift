@@ -89,7 +89,15 @@ extension TrafficLoads {
         for (key, load) in interfaces { tell(key.description, load) }
         for (node, load) in networks { tell(snapshot.key(of: node).description, load) }
         for (node, load) in applications { tell(snapshot.key(of: node).description, load) }
+        for (node, load) in busiestServices { tell(snapshot.key(of: node).description, load) }
         for (link, load) in busiestLinks(Self.seriesLinks) { tell(snapshot.key(of: link).description, load) }
+    }
+
+    /// Services that get series of their own in one second: the busiest.
+    private static let seriesServices = 200
+
+    var busiestServices: ArraySlice<(key: NodeID, value: Load)> {
+        services.sorted { ($0.value.bytes, $1.key) > ($1.value.bytes, $0.key) }.prefix(Self.seriesServices)
     }
 
     /// Most bytes first. Of very many none but the first are put in order.

@@ -59,4 +59,8 @@ struct PackedQualifier {
         let number = UInt32(truncatingIfNeeded: qualifier)
         return qualifier >> 56 == 2 && number != .max ? number : nil
     }
+    /// Of a flow: its transport and the server's port.
+    static func port(_ qualifier: UInt64) -> (transport: UInt8, port: UInt16)? {
+        qualifier >> 56 == 2 ? (UInt8(truncatingIfNeeded: qualifier >> 48), UInt16(truncatingIfNeeded: qualifier >> 32)) : nil
+    }
 }

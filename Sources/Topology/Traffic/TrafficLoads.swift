@@ -44,6 +44,8 @@ public struct TrafficLoads: Sendable {
     /// Forward: towards servers. Communication between two networks counts in both.
     public private(set) var networks: [NodeID: Load] = [:]
     public private(set) var applications: [NodeID: Load] = [:]
+    /// Forward: towards servers, of the server's network.
+    public private(set) var services: [NodeID: Load] = [:]
 
     public static let none = TrafficLoads(.empty, interfaces: [:], length: .seconds(1))
 
@@ -53,14 +55,28 @@ public struct TrafficLoads: Sendable {
     public init(_ snapshot: Snapshot, interfaces gains: [NodeKey: Load], length: Duration) {
         self.length = length
         interfaces = gains
-        for link in snapshot.active { addTraffic(link, snapshot) }
+        var ports: [Port: Load] = [:]
+        for link in snapshot.active { addTraffic(link, snapshot, &ports) }
+        for (port, load) in ports {
+            guard case .network(let network) = snapshot.key(of: port.network),
+                let node = snapshot.id(of: NodeKey.service(network, IPProtocol(rawValue: port.transport), port.port))
+            else { continue }
+            services[node] = load
+        }
         for (key, load) in gains {
             guard let node = snapshot.id(of: key) else { continue }
             addInterface(node, load, snapshot)
         }
     }
 
-    private mutating func addTraffic(_ link: LinkID, _ snapshot: Snapshot) {
+    /// What is served in a network.
+    private struct Port: Hashable {
+        var network: NodeID
+        var transport: UInt8
+        var port: UInt16
+    }
+
+    private mutating func addTraffic(_ link: LinkID, _ snapshot: Snapshot, _ ports: inout [Port: Load]) {
         guard let traffic = snapshot.traffic(of: link), traffic.epoch == snapshot.epoch else { return }
         let load = Load(
             forwardBytes: traffic.forward.bytes, backwardBytes: traffic.backward.bytes,
@@ -73,6 +89,9 @@ public struct TrafficLoads: Sendable {
         let (from, to) = (snapshot.network(of: a), snapshot.network(of: b))
         if let from { networks[from, default: Load()] += load }
         if let to, to != from { networks[to, default: Load()] += load }
+        if let to, let (transport, port) = snapshot.port(of: link) {
+            ports[Port(network: to, transport: transport, port: port), default: Load()] += load
+        }
         if let application = snapshot.application(of: link) { applications[application, default: Load()] += load }
     }
 
@@ -99,6 +118,10 @@ extension Snapshot {
     func network(of node: NodeID) -> NodeID? {
         guard case .network(let key)? = key(of: node).parent else { return nil }
         return id(of: NodeKey.network(key))
+    }
+
+    fileprivate func port(of link: LinkID) -> (transport: UInt8, port: UInt16)? {
+        PackedQualifier.port(graph.links[Int(link.rawValue)].qualifier)
     }
 
     func application(of link: LinkID) -> NodeID? {
