@@ -3,14 +3,6 @@ import Policy
 
 /// Changes, what became of them, and what was learnt from that.
 extension Planner {
-    /// How much more overload than promised is too much: so many times what the quantile leaves uncovered, at least so many seconds.
-    static let toleratedShares = 3.0
-    static let toleratedSeconds = 2.0
-    /// What did harm is not done again for so many times the lead or the hold time, whichever is longer.
-    static let memory = 6.0
-    /// What is left of harm and of the time it was looked for, with each further change.
-    static let fading = 0.9
-
     /// Keeps the score, and what the last changes have brought.
     mutating func measure(_ second: Second) {
         for index in classes.indices {
@@ -19,7 +11,7 @@ extension Planner {
                 continue
             }
             let offered = demand.offered.bitsPerSecond
-            classes[index].peak = max(classes[index].peak, offered)
+            classes[index].recent.add(offered)
             classes[index].missed = 0
             scores[classes[index].intent.name, default: PlanningScore()].add(
                 offered: offered, planned: classes[index].allocation, declared: classes[index].intent.declared.bitsPerSecond,
@@ -41,7 +33,7 @@ extension Planner {
         guard let own = second.demand[classes[index].intent.name] else {
             // Others wait to be confirmed after it.
             guard isOver else { return }
-            note(open.number) { $0.outcome = open.seconds > 0 ? .held : .failed(reason: "the class was not measured") }
+            note(open.number) { $0.outcome = open.trial.seconds > 0 ? .held : .failed(reason: "the class was not measured") }
             return close(index)
         }
         var with = own.offered.bitsPerSecond > classes[index].allocation ? 1.0 : 0
@@ -51,14 +43,10 @@ extension Planner {
             with = max(with, isDropping(other, demand) ? 1 : 0)
             without = max(without, before)
         }
-        open.seconds += 1
-        open.with += with
-        open.without += without
+        open.trial.add(with: with, without: without)
         classes[index].open = open
-        let measured = PlanningAction.Effect(
-            seconds: open.seconds, overloaded: open.with / open.seconds, overloadedWithout: open.without / open.seconds)
         note(open.number) {
-            $0.measured = measured
+            $0.measured = open.trial.effect
             if isOver { $0.outcome = .held }
         }
         if isOver { close(index) }
@@ -66,8 +54,7 @@ extension Planner {
 
     private mutating func close(_ index: Int) {
         guard let open = classes[index].open else { return }
-        classes[index].harm = Self.fading * classes[index].harm + max(0, open.with - open.without)
-        classes[index].looked = Self.fading * classes[index].looked + open.seconds
+        classes[index].harm.take(open.trial)
         classes[index].open = nil
     }
 
@@ -80,16 +67,13 @@ extension Planner {
     mutating func rollBackIfHarmful(_ index: Int, _ second: Second, _ wish: inout Wish) {
         let state = classes[index]
         let plan = state.intent.plan
-        guard let open = state.open, wish.frozen == nil else { return }
-        let excess = state.harm + max(0, open.with - open.without)
-        let allowed = max(Self.toleratedSeconds, Self.toleratedShares * (1 - plan.quantile) * (state.looked + open.seconds))
-        guard open.with > open.without, excess > allowed else { return }
+        guard let open = state.open, wish.frozen == nil,
+            let reason = state.harm.verdict(on: open.trial, quantile: plan.quantile)
+        else { return }
         let isBelow = open.from > state.allocation
-        let pause = Self.memory * max(plan.lead.seconds, plan.hold.seconds)
-        let (tenths, whole) = (Int((excess * 10).rounded()), Int((state.looked + open.seconds).rounded()))
-        let reason = "\(tenths / 10).\(tenths % 10) s of overload in \(whole) s that would not have been without it"
-        classes[index].barred = .init(rate: open.from, isBelow: isBelow, until: second.now + pause)
-        (classes[index].harm, classes[index].looked, classes[index].open) = (0, 0, nil)
+        classes[index].barred = .init(
+            rate: open.from, isBelow: isBelow, until: second.now + ChangeHarm.pause(lead: plan.lead, hold: plan.hold))
+        (classes[index].harm, classes[index].open) = (ChangeHarm(), nil)
         note(open.number) { $0.outcome = .rolledBack(reason: reason) }
         let back = max(state.intent.least.bitsPerSecond, min(state.intent.most.bitsPerSecond, open.from))
         wish.rate = isBelow ? max(wish.rate, back) : min(wish.rate, back)

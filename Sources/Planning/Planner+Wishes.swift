@@ -69,7 +69,7 @@ extension Planner {
     }
 
     private func recent(_ state: ClassState, _ reason: String) -> (Double, PlanningAction.Cause) {
-        let demand = max(state.peak, state.peaks.max() ?? 0)
+        let demand = state.recent.highest
         return (demand, .recent(demand: demand, reason: reason))
     }
 

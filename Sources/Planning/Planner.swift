@@ -146,9 +146,8 @@ struct ClassState: Sendable {
     var allocation: Double
     /// The allocation when the interval began: what the change limit is about.
     var allocationAtBegin: Double
-    /// The highest demand of a second, of this interval and of those before, newest last.
-    var peak = 0.0
-    var peaks: [Double] = []
+    /// Of demand.
+    var recent = RecentPeak()
     /// Since when less would do, and the highest allocation that was wanted since.
     var lowSince: Double?
     var highestWish = 0.0
@@ -158,9 +157,8 @@ struct ClassState: Sendable {
     var missed = 0
     /// The share of seconds with drops though no more was asked for than allocated, of about the last minute.
     var dropShare = 0.0
-    /// Overload that changes have brought, and the seconds they were looked at, both fading with each change.
-    var harm = 0.0
-    var looked = 0.0
+    /// Overload that changes have brought.
+    var harm = ChangeHarm()
     /// What did harm, until when it is not done again.
     var barred: Bar?
 
@@ -176,10 +174,8 @@ struct ClassState: Sendable {
         var number: Int
         var since: Double
         var from: Double
-        var seconds = 0.0
-        /// Seconds in which a class concerned was short of its allocation, with the change and had it not been.
-        var with = 0.0
-        var without = 0.0
+        /// Overload: a class concerned was short of its allocation.
+        var trial = ChangeTrial()
         /// Of more critical classes with the same pool, by their places: the share of seconds with drops before.
         var dropsBefore: [Int: Double] = [:]
     }
@@ -192,7 +188,6 @@ struct ClassState: Sendable {
 
     mutating func begin(intervals: Int) {
         allocationAtBegin = allocation
-        peaks = Array((peaks + [peak]).suffix(intervals))
-        peak = 0
+        recent.begin(intervals: intervals)
     }
 }

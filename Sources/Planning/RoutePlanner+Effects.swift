@@ -54,14 +54,12 @@ extension RoutePlanner {
 
     private mutating func look(at index: Int, _ second: Second) {
         guard var open = states[index].open else { return }
-        open.seconds += 1
-        if overfull(index, states[index].weights, second) != nil { open.with += 1 }
-        if overfull(index, open.from, second) != nil { open.without += 1 }
+        open.trial.add(
+            with: overfull(index, states[index].weights, second) != nil ? 1 : 0, without: overfull(index, open.from, second) != nil ? 1 : 0)
         states[index].open = open
         let isOver = second.now - open.since >= routes[index].declaration.lead.seconds
         note(open.number) {
-            $0.measured = .init(
-                seconds: open.seconds, overloaded: open.with / open.seconds, overloadedWithout: open.without / open.seconds)
+            $0.measured = open.trial.effect
             if isOver { $0.outcome = .held }
         }
         if isOver { close(index) }
@@ -69,8 +67,7 @@ extension RoutePlanner {
 
     private mutating func close(_ index: Int) {
         guard let open = states[index].open else { return }
-        states[index].harm = Planner.fading * states[index].harm + max(0, open.with - open.without)
-        states[index].looked = Planner.fading * states[index].looked + open.seconds
+        states[index].harm.take(open.trial)
         states[index].open = nil
     }
 
@@ -83,17 +80,13 @@ extension RoutePlanner {
     mutating func rollBackIfHarmful(_ index: Int, _ second: Second, _ wish: inout RouteWish) {
         let (state, declaration) = (states[index], routes[index].declaration)
         guard let open = state.open, !wish.isUrgent, !declaration.freeze.contains(where: { $0.contains(minute: second.minute) }),
-            declaration.paths.indices.allSatisfy({ open.from.parts[$0] == 0 || second.usable.contains(declaration.paths[$0].interface) })
+            declaration.paths.indices.allSatisfy({ open.from.parts[$0] == 0 || second.usable.contains(declaration.paths[$0].interface) }),
+            let reason = state.harm.verdict(on: open.trial, quantile: declaration.quantile)
         else { return }
-        let excess = state.harm + max(0, open.with - open.without)
-        let uncovered = (1 - declaration.quantile) * (state.looked + open.seconds)
-        guard open.with > open.without, excess > max(Planner.toleratedSeconds, Planner.toleratedShares * uncovered) else { return }
-        let (tenths, whole) = (Int((excess * 10).rounded()), Int((state.looked + open.seconds).rounded()))
-        let reason = "\(tenths / 10).\(tenths % 10) s of overload in \(whole) s that would not have been without it"
-        let pause = Planner.memory * max(declaration.lead.seconds, declaration.hold.seconds)
         states[index].barred = .init(
-            isAway: state.weights.remoteness > open.from.remoteness, until: second.now + pause)
-        (states[index].harm, states[index].looked, states[index].open) = (0, 0, nil)
+            isAway: state.weights.remoteness > open.from.remoteness,
+            until: second.now + ChangeHarm.pause(lead: declaration.lead, hold: declaration.hold))
+        (states[index].harm, states[index].open) = (ChangeHarm(), nil)
         note(open.number) { $0.outcome = .rolledBack(reason: reason) }
         wish = RouteWish(weights: open.from, cause: .rollBack(of: open.number, reason: reason), isUrgent: true)
     }

@@ -125,21 +125,6 @@ public struct RoutePlanner: Sendable {
     func leadIntervals(_ index: Int) -> Int { max(1, Int((routes[index].declaration.lead.seconds / interval).rounded(.up))) }
 }
 
-/// The highest second of this interval and of those before.
-struct RecentPeak: Sendable {
-    private var peak = 0.0
-    private var peaks: [Double] = []
-
-    mutating func add(_ value: Double) { peak = max(peak, value) }
-
-    mutating func begin(intervals: Int) {
-        peaks = Array((peaks + [peak]).suffix(intervals))
-        peak = 0
-    }
-
-    var highest: Double { max(peak, peaks.max() ?? 0) }
-}
-
 /// A route between two seconds.
 struct RouteState: Sendable {
     var weights: PathWeights
@@ -154,9 +139,8 @@ struct RouteState: Sendable {
     var farthest: PathWeights?
     /// The last change, while its effect is measured.
     var open: OpenShift?
-    /// Overload that changes have brought, and the seconds they were looked at, both fading with each change.
-    var harm = 0.0
-    var looked = 0.0
+    /// Overload that changes have brought.
+    var harm = ChangeHarm()
     var barred: Bar?
 
     struct Bar: Hashable, Sendable {
@@ -170,10 +154,7 @@ struct RouteState: Sendable {
         var number: Int
         var since: Double
         var from: PathWeights
-        var seconds = 0.0
-        /// Seconds in which a path was beyond its limit, with the change and had it not been.
-        var with = 0.0
-        var without = 0.0
+        var trial = ChangeTrial()
     }
 
     init(weights: PathWeights) {

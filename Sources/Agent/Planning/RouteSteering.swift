@@ -27,6 +27,8 @@ final class RouteSteering {
     private let forecasts: DemandForecasts
     private let log: Log
     private var meter = RouteMeter()
+    /// nil: none yet, or the last one failed.
+    private var socket: NetlinkSocket?
     private var intents: [RouteIntent] = []
     /// false: nobody has looked yet at what an earlier agent left.
     private var hasLooked = false
@@ -132,7 +134,8 @@ final class RouteSteering {
     /// Interfaces of paths that are counted, and up with a carrier.
     private func lookAtPaths() -> Set<String> {
         do {
-            let socket = try NetlinkSocket()
+            let socket = try socket ?? NetlinkSocket()
+            self.socket = socket
             return try Set(
                 intents.flatMap(\.interfaces).filter { name in
                     let index = if_nametoindex(name)
@@ -140,6 +143,7 @@ final class RouteSteering {
                     return link.flags.isSuperset(of: [.up, .lowerUp])
                 })
         } catch {
+            socket = nil
             log.warning("paths of routes not looked at", ["reason": LogValue("\(error)")])
             return usable
         }
