@@ -35,11 +35,14 @@ extension Agent {
     func flowList(_ filter: FlowFilter, _ order: FlowOrder, _ top: Int) throws -> ControlResponse {
         _ = try collector.collect()
         let places = places()
-        let first = collector.first(top, by: order) { matches($0, filter, places) }
+        let first = collector.first(top, by: order) {
+            matches($0, filter, places)
+        } as: {
+            (reading: $0, application: applications?.application(of: $0.record.key))
+        }
         let list = FlowListReport(
             at: .now, interval: interval, filter: filter, order: order, matched: first.matched, known: collector.flowCount, flows: [])
-        let rows = first.readings.map { (reading: $0, application: applications?.application(of: $0.record.key)) }
-        return try answer(list, member: "flows", rows: rows) { row in
+        return try answer(list, member: "flows", rows: first.rows) { row in
             let interface = row.reading.record.key.interface
             var report = FlowReport(row.reading, interface: places.name(interface), namespace: places.owners[interface])
             if let application = row.application { report.tell(application) }

@@ -109,7 +109,9 @@ final class Collector {
     /// The `count` first flows of those that `include` admits, in order, as they are now, and how many it admits.
     ///
     /// They are put in order by number: of all that match only the chosen ones are copied.
-    func first(_ count: Int, by order: FlowOrder, where include: (FlowRecord) -> Bool) -> (readings: [FlowReading], matched: Int) {
+    func first<Row>(
+        _ count: Int, by order: FlowOrder, where include: (FlowRecord) -> Bool, as row: (FlowReading) -> Row
+    ) -> (rows: [Row], matched: Int) {
         let (tick, length, box) = (tick, turnLength, table)
         var matched = 0
         var best = Leaders<(value: Double, number: UInt32)>(count) { a, b in
@@ -122,9 +124,9 @@ final class Collector {
             matched += 1
             best.offer((order.measure.value(of: FlowReading(record: entry.record, rate: entry.rate(at: tick), over: length)), number))
         }
-        let readings = best.inOrder().map { first in
-            box.table.withEntry(first.number) { FlowReading(record: $0.record, rate: $0.rate(at: tick), over: length) }
+        let rows = best.inOrder().map { first in
+            row(box.table.withEntry(first.number) { FlowReading(record: $0.record, rate: $0.rate(at: tick), over: length) })
         }
-        return (readings, matched)
+        return (rows, matched)
     }
 }

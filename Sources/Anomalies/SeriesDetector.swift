@@ -10,6 +10,8 @@ public struct SeriesDetector: Sendable {
     public struct Assessment: Hashable, Sendable {
         /// 0 to 1. At least 0.5 at the one value that raises an alert, and below at all others.
         public var score: Double
+        /// How unusual it is: about 0 to 2 for ordinary values. What reaches the threshold soon after an alert raises none.
+        public var strength = 0.0
         /// What was expected of this value; nil while too little is known.
         public var expected: ExpectedRange?
         /// The anomaly that this value raised an alert for.
@@ -24,9 +26,13 @@ public struct SeriesDetector: Sendable {
     static let repose = (part: 0.05, fewest: 20, most: 150)
     /// Times the strength of the last alert.
     static let much = 4.0
-    private static let largest = 1e100
+    private static let furthest = 1e100
 
     public let threshold: Double
+    private let warmUp: Int
+    /// While it warms up; and what is so many times as much as all before is where it begins anew.
+    private var largest = 0.0
+    private static let awakening = 10.0
     /// What is going on at present; its kind and extreme may still change.
     public var current: Anomaly? { episode?.anomaly ?? runs.current }
 
@@ -39,11 +45,24 @@ public struct SeriesDetector: Sendable {
     /// The first of the values outside what is expected that reach to the last one.
     private var outsideSince: Int64?
 
-    /// - Parameter threshold: the strength that raises an alert; higher means fewer.
-    public init(threshold: Double = SeriesDetector.defaultThreshold) {
-        precondition(threshold > 0, "\(threshold)")
+    /// - Parameters:
+    ///   - threshold: the strength that raises an alert; higher means fewer.
+    ///   - warmUp: so many values only teach what is usual, and are no part of an anomaly. They count from when the series is in use: from the
+    ///     last one among them that is ten times as much as all before.
+    public init(threshold: Double = SeriesDetector.defaultThreshold, warmUp: Int = 0) {
+        precondition(threshold > 0 && warmUp >= 0, "\(threshold), \(warmUp)")
         self.threshold = threshold
+        self.warmUp = warmUp
     }
+
+    /// A series that has hardly been used says nothing about what it is like in use, but would call that the most unusual of all.
+    private mutating func awake(_ value: Double) {
+        guard !isWarm else { return }
+        if abs(value) > Self.awakening * largest, unusualness.count > 0 { self = SeriesDetector(threshold: threshold, warmUp: warmUp) }
+        largest = max(largest, abs(value))
+    }
+
+    private var isWarm: Bool { unusualness.count >= warmUp }
 
     /// How many bytes it takes, on the heap and itself.
     public var bytes: Int { unusualness.bytes + expectation.bytes + MemoryLayout<Self>.size }
@@ -55,13 +74,16 @@ public struct SeriesDetector: Sendable {
     ///   - seconds: since the epoch. A time that is not after the last one is allowed: the value counts, the time between them does not.
     public mutating func observe(_ value: Double?, at seconds: Int64) -> Assessment {
         guard let given = value, given.isFinite else { return silence(until: seconds) }
-        let value = min(max(given, -Self.largest), Self.largest)
+        let value = min(max(given, -Self.furthest), Self.furthest)
+        awake(value)
         var assessment = Assessment(score: 0, expected: expectation.range(at: seconds))
+        let isWarm = isWarm
         assessment.ended = runs.resume(at: seconds)
         let strength = unusualness.update(value, at: seconds)
         assessment.score = ordinaryScore(strength)
+        assessment.strength = strength
         follow(value, at: seconds, strength: strength, into: &assessment)
-        raise(value, at: seconds, strength: strength, into: &assessment)
+        if isWarm { raise(value, at: seconds, strength: strength, into: &assessment) }
         let (flat, varied) = runs.learn(value, at: seconds, expected: assessment.expected)
         assessment.began = assessment.began ?? flat
         assessment.ended = assessment.ended ?? varied
@@ -72,6 +94,7 @@ public struct SeriesDetector: Sendable {
     /// Tells that there has been no value until now; may be called as often as one likes.
     public mutating func silence(until seconds: Int64) -> Assessment {
         let expected = expectation.range(at: seconds)
+        guard isWarm else { return Assessment(score: 0, expected: expected) }
         return Assessment(score: 0, expected: expected, began: runs.silence(until: seconds, expected: expected))
     }
 

@@ -6,7 +6,7 @@ import Profiles
 public struct WatchedSeries: Sendable {
     /// Two weeks of steps, two hours of short ones, eight weeks of long ones.
     static let capacities = (step: ForecastModel.historyLimit, short: 720, long: 1344)
-    /// Looks before the first anomaly is believed: an hour.
+    /// Looks that only teach what is usual: an hour.
     static let warmUp = 60
     /// Looks back that two series are held against each other: what `PairDetector` remembers.
     private static let pairedLooks = 800
@@ -42,9 +42,8 @@ public struct WatchedSeries: Sendable {
     private var longMeter: StepMeter
     private var lookMeter: StepMeter
     private var detector: SeriesDetector
-    private var looks = 0
-    /// The anomaly that goes on was told.
-    private var isTelling = false
+    /// When the anomalies began that were told and go on, in the detector's time.
+    private var told: [Int64] = []
     private var stepsSinceFit = Int.max
 
     init(_ clock: StepClock, isLevel: Bool, threshold: Double) {
@@ -55,11 +54,11 @@ public struct WatchedSeries: Sendable {
         shortMeter = StepMeter(length: clock.short)
         longMeter = StepMeter(length: clock.long)
         lookMeter = StepMeter(length: clock.look)
-        detector = SeriesDetector(threshold: threshold)
+        detector = SeriesDetector(threshold: threshold, warmUp: Self.warmUp)
     }
 
     /// The anomaly that goes on, as far as it is known now.
-    public var anomaly: Anomaly? { isTelling ? detector.current.map(inOurTime) : nil }
+    public var anomaly: Anomaly? { detector.current.flatMap { told.contains($0.start) ? inOurTime($0) : nil } }
 
     /// What a step of the last hour had: the median; nil where nothing is known.
     public var usual: Double? { usual(before: .max) }
@@ -98,19 +97,27 @@ public struct WatchedSeries: Sendable {
         }
         if let step = longMeter.add(value, for: duration, at: end) { long.set(step.index, Float(step.value)) }
         if let step = lookMeter.add(value, for: duration, at: end) {
-            looks += 1
             turn.look = step.value.isNaN ? nil : step
             let time = clock.modelTime(step.index * Int64(clock.look))
             let found = step.value.isNaN ? detector.silence(until: time) : detector.observe(step.value, at: time)
-            if let began = found.began, looks > Self.warmUp, Self.isWorthTelling(began) {
-                isTelling = true
-                turn.began = inOurTime(began)
-            }
-            if let ended = found.ended, isTelling {
-                isTelling = false
-                turn.ended = inOurTime(ended)
-            }
+            tell(found, in: &turn)
         }
+    }
+
+    private mutating func tell(_ found: SeriesDetector.Assessment, in turn: inout Turn) {
+        if let ended = found.ended, let index = told.firstIndex(of: ended.start) {
+            told.remove(at: index)
+            turn.ended = inOurTime(ended)
+        }
+        guard let anomaly = found.began ?? grown(found), Self.isWorthTelling(anomaly) else { return }
+        told.append(anomaly.start)
+        turn.began = inOurTime(anomaly)
+    }
+
+    /// What goes on and was not worth a word when it began, once something unusual is in it again.
+    private func grown(_ found: SeriesDetector.Assessment) -> Anomaly? {
+        guard found.strength >= detector.threshold, let current = detector.current, !told.contains(current.start) else { return nil }
+        return current
     }
 
     /// What is unusual about values that are expected one by one, their order or spread, moves nobody to look.
@@ -149,35 +156,35 @@ public struct WatchedSeries: Sendable {
     /// - Parameter hours: long steps before those, oldest first, that end at `hoursEnd` (long steps since 1970).
     /// - Returns: its last looks, as many as two series are held against each other.
     mutating func replay(_ past: [Past], hours: [Float] = [], hoursEnd: Int64 = 0) -> [StepMeter.Step] {
-        var told = WatchedSeries(clock, isLevel: isLevel, threshold: detector.threshold)
+        var earlier = WatchedSeries(clock, isLevel: isLevel, threshold: detector.threshold)
         var turn = Turn()
         let first = (past.first?.end ?? .max) / Int64(clock.long)
         for (offset, value) in hours.enumerated() {
             let hour = hoursEnd - Int64(hours.count - offset)
             guard hour < first else { break }
             for step in 0..<Int64(clock.long / clock.step) {
-                told.profile.append(value, at: hour * Int64(clock.long) + step * Int64(clock.step))
+                earlier.profile.append(value, at: hour * Int64(clock.long) + step * Int64(clock.step))
             }
         }
         var seen: [StepMeter.Step] = []
         for one in past {
             turn.look = nil
-            told.measure(one.value, for: one.duration, at: one.end, into: &turn)
+            earlier.measure(one.value, for: one.duration, at: one.end, into: &turn)
             guard let look = turn.look else { continue }
             if seen.count == 2 * Self.pairedLooks { seen.removeFirst(Self.pairedLooks) }
             seen.append(look)
         }
         // What is not over yet goes on from whichever has seen more of it.
-        if let seen = measuredAt, seen > past.last?.end ?? 0 { told.measure(nil, for: 0, at: seen, into: &turn) }
-        (stepMeter, longMeter) = (stepMeter.orFuller(told.stepMeter), longMeter.orFuller(told.longMeter))
-        lookMeter = lookMeter.orFuller(told.lookMeter)
-        told.values.put(after: values)
+        if let seen = measuredAt, seen > past.last?.end ?? 0 { earlier.measure(nil, for: 0, at: seen, into: &turn) }
+        (stepMeter, longMeter) = (stepMeter.orFuller(earlier.stepMeter), longMeter.orFuller(earlier.longMeter))
+        lookMeter = lookMeter.orFuller(earlier.lookMeter)
+        earlier.values.put(after: values)
         var joined = StepValues(capacity: Self.capacities.long)
         for (offset, value) in hours.enumerated() { joined.set(hoursEnd - Int64(hours.count - offset), value) }
-        joined.put(after: told.long)
+        joined.put(after: earlier.long)
         joined.put(after: long)
-        told.long = joined
-        (values, long, profile, detector, looks, isTelling) = (told.values, told.long, told.profile, told.detector, told.looks, false)
+        earlier.long = joined
+        (values, long, profile, detector, told) = (earlier.values, earlier.long, earlier.profile, earlier.detector, [])
         stepsSinceFit = .max
         return seen.suffix(Self.pairedLooks)
     }

@@ -119,6 +119,28 @@ struct IncidentKeeperTests {
         #expect(try folder.readIncidents()?.book[1]?.members.count == 10)
     }
 
+    /// What is unusual about a trickle is not told, until it is a flood.
+    @Test func whatGrowsIsToldOnceItIsLargeEnough() throws {
+        let (path, receiver) = (Self.place(), Receiver())
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let keeper = try Self.keeper(path, receiver)
+        let key = SeriesKey(SeriesKey.total, .bits, isBackward: false).text
+        var book = SeriesBook(StepClock(day: 1440), limit: 4, threshold: 3.5)
+        var random = SplitMix64(seed: 5)
+        var toldAt: Int64?
+        for second in Int64(0)..<160 {
+            let now = Self.start + second
+            let bits = second < 120 ? Double.random(in: 950...1050, using: &random) : second < 135 ? 6000 : 400_000
+            let findings = book.turn(.init(end: now, duration: 1, samples: [.init(key: key, value: bits, standing: .always)]))
+            keeper.turn(findings, .empty, .none, at: now) { book[$0] }
+            if toldAt == nil, !keeper.book.incidents.isEmpty { toldAt = second }
+        }
+        #expect(toldAt.map { (135...147).contains($0) } == true, "\(String(describing: toldAt))")
+        let member = try #require(keeper.book.incidents.first?.members.first)
+        #expect(member.key == key && (member.extreme ?? 0) > 300_000 && (119...122).contains(member.start - Self.start), "\(member)")
+        #expect(keeper.book.incidents.count == 1 && keeper.book.incidents[0].members.count == 1)
+    }
+
     /// What began and was over within a second is told as both.
     @Test func whatIsShortBeginsAndEnds() async throws {
         let (path, receiver) = (Self.place(), Receiver())

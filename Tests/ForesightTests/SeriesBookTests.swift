@@ -112,6 +112,25 @@ struct SeriesBookTests {
         #expect(findings.contains { $0.finding.ended.map { (2025...2100).contains($0.end ?? 0) } ?? false })
     }
 
+    /// Traffic that began while nothing was known yet, and comes in jerks as on a busy machine, does not hide thirty times as much.
+    @Test(arguments: 1...40 as ClosedRange<UInt64>) func whatBeganWhileItWasNewHidesNothing(seed: UInt64) throws {
+        var book = SeriesBook(Self.clock, limit: 4, threshold: 3.5)
+        var random = SplitMix64(seed: seed)
+        let first = Int64.random(in: 1...40, using: &random)
+        let jump = first + Int64.random(in: 63...120, using: &random)
+        var waiting = 0.0
+        var began: [(second: Int64, anomaly: Anomaly)] = []
+        for second in Int64(0)..<jump + 12 {
+            waiting += second < first ? 0.1 : second < jump ? 400 : 12_000
+            let sent = Double.random(in: 0...1, using: &random) < 0.3 ? 0.4 * waiting : waiting
+            waiting -= sent
+            began += book.turn(Self.second(second, [("x", sent, .always)])).compactMap { $0.began.map { (second, $0) } }
+        }
+        #expect(began.allSatisfy { $0.second > 60 }, "\(began)")
+        let told = began.filter { $0.anomaly.end == nil && ($0.anomaly.extreme ?? 0) > 3000 }
+        #expect(told.first.map { (jump...jump + 4).contains($0.second) } == true || book["x"]?.anomaly != nil, "\(jump): \(began)")
+    }
+
     /// That two go together is known from their past: an agent that starts anew notices at once when one no longer follows.
     @Test func pairsAreRecalled() {
         var book = SeriesBook(Self.clock, limit: 10, threshold: 1e9) { key in (key == "ask" ? "answer" : "ask", key == "answer") }

@@ -18,6 +18,8 @@ final class IncidentKeeper: Sendable {
         /// Which were told of lately, when, and whether as over.
         var told: [Int: (at: Int64, isOver: Bool)] = [:]
         var settledAt: Int64?
+        /// Series with an anomaly that is too small for a word, so far.
+        var small: Set<String> = []
 
         mutating func note(_ id: Int, _ kind: IncidentEvent.Kind) { untold[id] = untold[id] == .began ? .began : kind }
 
@@ -86,21 +88,20 @@ final class IncidentKeeper: Sendable {
         state.withLock { state in
             state.memory.add(loads, snapshot)
             var changed: [Int: IncidentEvent.Kind] = [:]
-            let materiality = findings.isEmpty ? nil : Materiality(series)
+            var begun: [Incident.Member] = []
             for finding in findings {
+                if finding.ended != nil { state.small.remove(finding.key) }
                 if let ended = finding.ended, let id = state.book.update(Incident.Member(finding.key, ended)) { changed[id] = .changed }
-                guard let began = finding.began.map({ Incident.Member(finding.key, $0) }),
-                    materiality?.isEnough(began, series(finding.key)) == true
-                else { continue }
-                let causes = Self.causes(of: began, state.memory, at: now, series)
-                let begun = state.book.begin(began, at: now, look: clock.look, touching: Self.addresses) { key in
-                    var relations = Self.relations(key)
-                    if key == began.key { relations.anchors.formUnion(causes) }
-                    return relations
-                }
-                if let begun { changed[begun.id] = begun.isNew ? .began : changed[begun.id] ?? .changed }
+                if let began = finding.began { begun.append(Incident.Member(finding.key, began)) }
             }
-            if abs(now - state.refreshedAt) >= Self.refresh {
+            let isDue = abs(now - state.refreshedAt) >= Self.refresh
+            if isDue {
+                let small = state.small.sorted().compactMap { key in series(key)?.anomaly.map { Incident.Member(key, $0) } }
+                state.small = Set(small.map(\.key))
+                begun += small
+            }
+            begin(begun, &state, at: now, series, &changed)
+            if isDue {
                 state.refreshedAt = now
                 state.book.correct(at: now)
                 state.told = state.told.filter { abs(now - $0.value.at) < Self.pause }
@@ -110,6 +111,29 @@ final class IncidentKeeper: Sendable {
             for (id, kind) in changed { state.note(id, kind) }
         }
         settle(at: now)
+    }
+
+    /// Of those that are large enough for a word; the others may become so.
+    private func begin(
+        _ members: [Incident.Member], _ state: inout State, at now: Int64, _ series: (String) -> WatchedSeries?,
+        _ changed: inout [Int: IncidentEvent.Kind]
+    ) {
+        guard !members.isEmpty else { return }
+        let materiality = Materiality(series)
+        for began in members {
+            guard materiality.isEnough(began, series(began.key)) else {
+                if !began.isOfPair { state.small.insert(began.key) }
+                continue
+            }
+            state.small.remove(began.key)
+            let causes = Self.causes(of: began, state.memory, at: now, series)
+            let begun = state.book.begin(began, at: now, look: clock.look, touching: Self.addresses) { key in
+                var relations = Self.relations(key)
+                if key == began.key { relations.anchors.formUnion(causes) }
+                return relations
+            }
+            if let begun { changed[begun.id] = begun.isNew ? .began : changed[begun.id] ?? .changed }
+        }
     }
 
     /// What is known better by now, and what nobody watches any more.
