@@ -29,9 +29,13 @@ struct ClockText {
 
     func days(_ seconds: Int) -> String {
         let hours = minutes(seconds) / 60
+        if hours == 0 { return duration(seconds) }
         if hours < 48 { return hours == 1 ? "1 hour" : "\(hours) hours" }
         return "\(hours / 24) days"
     }
+
+    /// What a day is, where it is no ordinary one.
+    var lengthOfDay: String { calendar.secondsPerDay == 86_400 ? "" : " (a day has \(calendar.secondsPerDay) s)" }
 
     static func weekday(_ number: Int) -> String { weekdays[number] }
 

@@ -28,6 +28,8 @@ extension StatusReport {
         public var waiting: Int
         /// Of the series, bytes; models beside them.
         public var bytes: Int
+        /// Whether anomalies are told of at all.
+        public var tellsAnomalies: Bool
         /// Incidents that go on, and those that began, as far as they are remembered.
         public var openIncidents: Int
         public var incidents: Int
@@ -37,14 +39,15 @@ extension StatusReport {
         public var behindSeconds: Int?
 
         public init(
-            series: Int, limit: Int, refused: Int, waiting: Int, bytes: Int, openIncidents: Int, incidents: Int, notPosted: Int,
-            behindSeconds: Int? = nil
+            series: Int, limit: Int, refused: Int, waiting: Int, bytes: Int, tellsAnomalies: Bool = true, openIncidents: Int,
+            incidents: Int, notPosted: Int, behindSeconds: Int? = nil
         ) {
             self.series = series
             self.limit = limit
             self.refused = refused
             self.waiting = waiting
             self.bytes = bytes
+            self.tellsAnomalies = tellsAnomalies
             self.openIncidents = openIncidents
             self.incidents = incidents
             self.notPosted = notPosted

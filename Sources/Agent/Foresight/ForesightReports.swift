@@ -90,8 +90,8 @@ extension ForesightThread {
         let (health, book) = (health, incidents.book)
         return .init(
             series: health.series, limit: health.limit, refused: health.refused, waiting: health.waiting, bytes: health.bytes,
-            openIncidents: book.incidents.count { $0.end == nil }, incidents: book.begun, notPosted: incidents.notPosted,
-            behindSeconds: behindSeconds)
+            tellsAnomalies: incidents.isOn, openIncidents: book.incidents.count { $0.end == nil }, incidents: book.begun,
+            notPosted: incidents.notPosted, behindSeconds: behindSeconds)
     }
 }
 

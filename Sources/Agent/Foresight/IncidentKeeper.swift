@@ -39,7 +39,7 @@ final class IncidentKeeper: Sendable {
     }
 
     private let state: Mutex<State>
-    private let isOn: Bool
+    let isOn: Bool
     private let clock: StepClock
     private let folder: ForesightFolder?
     private let log: Log

@@ -13,7 +13,10 @@ struct SeriesNames {
         let directed = keys.filter { key in
             key.title == text || "\(key.name) \(key.direction.replacing("-", with: " "))" == text
         }
-        return directed.isEmpty ? keys.filter { $0.name == text || $0.name + $0.port == text } : directed
+        if !directed.isEmpty { return directed }
+        let named = keys.filter { $0.name == text || $0.name + $0.port == text }
+        // As an interface is called where there is no doubt, with the word for a direction.
+        return named.isEmpty ? keys.filter { $0.isOfInterface && $0.title.hasSuffix(":" + text) } : named
     }
 
     /// The thing that a name stands for. Of an interface and the segment that it alone is in, which are called the same, the interface.
@@ -43,6 +46,10 @@ struct SeriesNames {
         let silences = patterns.map { Silence(pattern: $0, until: .max) }
         return Set(keys.filter { key in silences.contains { $0.covers(key.text, at: 0) } }.map(\.title)).sorted()
     }
+}
+
+extension SeriesKey {
+    fileprivate var isOfInterface: Bool { EntityKey(subject)?.isInterface == true }
 }
 
 extension EntityKey {

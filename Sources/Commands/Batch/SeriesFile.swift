@@ -82,6 +82,7 @@ struct SeriesFile {
     private func value(_ cell: Substring, _ purpose: String, _ row: Int) throws(CommandFailure) -> Float {
         if cell.isEmpty { return .nan }
         guard let value = Float(cell) else { throw failure(purpose, row, "\"\(String(cell).visible(most: 40))\" is no number") }
+        guard !value.isInfinite else { throw failure(purpose, row, "\"\(String(cell).visible(most: 40))\" is more than can be counted") }
         return value
     }
 }

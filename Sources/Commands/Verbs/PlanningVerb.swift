@@ -71,8 +71,18 @@ public enum PlanningVerb {
         guard !names.isEmpty else { throw CommandFailure(what, "\(file) plans no class", hint: "docs/planning.md") }
         let demand = table.filter { names.contains($0.key) }
         let lines = demand.values.map(\.count).min() ?? 0
+        guard lines > 0 else { throw CommandFailure(what, "there is no line of demand", hint: "nilo help planning tells the form") }
+        for (name, values) in demand.sorted(by: { $0.key < $1.key }) {
+            guard let row = values.firstIndex(where: { $0 < 0 }) else { continue }
+                throw CommandFailure(what, "\(name): value \(row + 1), a demand of \(values[row]) b/s, is below 0")
+        }
         let first = try arguments.number("from", in: 0...max(0, lines - 1)) ?? 0
-        let asked = try arguments.duration("interval", in: .seconds(1)...Duration.seconds(3600)).map { Int($0.components.seconds) }
+        let asked = try arguments.duration("interval", in: .seconds(1)...Duration.seconds(3600)).map { length throws(CommandFailure) in
+            guard length.components.attoseconds == 0 else {
+                throw CommandFailure("planning", "--interval wants whole seconds, not \(length.short)", hint: "as 2s, 5m", code: .usage)
+            }
+            return Int(length.components.seconds)
+        }
         let moments = recorded.moments ?? []
         let apart = zip(moments.dropFirst(), moments).map { Int($0 - $1) }
         let interval = asked ?? apart.first.flatMap { (1...3600).contains($0) ? $0 : nil } ?? 300

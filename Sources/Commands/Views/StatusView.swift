@@ -79,7 +79,8 @@ public struct StatusView: Sendable {
         if forecast.refused > 0 { text += ", no room for \(forecast.refused)" }
         text += "; "
         let incidents = "\(forecast.openIncidents) incident\(forecast.openIncidents == 1 ? "" : "s") going on"
-        text += forecast.openIncidents > 0 ? output.styled(incidents, .yellow) : "no incident"
+        let quiet = forecast.tellsAnomalies ? "no incident" : "anomalies are off"
+        text += forecast.openIncidents > 0 ? output.styled(incidents, .yellow) : quiet
         if let seconds = forecast.behindSeconds {
             let late = "\(Duration.seconds(seconds).short) behind what is measured, \(forecast.waiting) forecasts still to be made"
             text += "; " + output.styled(late, .yellow)
