@@ -26,16 +26,17 @@ public struct SeriesDetector: Sendable {
     static let repose = (part: 0.05, fewest: 20, most: 150)
     /// Times the strength of the last alert.
     static let much = 4.0
+    /// Times the largest value so far, while it warms up: that is where its use begins.
+    private static let awakening = 10.0
     private static let furthest = 1e100
 
     public let threshold: Double
     private let warmUp: Int
-    /// While it warms up; and what is so many times as much as all before is where it begins anew.
-    private var largest = 0.0
-    private static let awakening = 10.0
     /// What is going on at present; its kind and extreme may still change.
     public var current: Anomaly? { episode?.anomaly ?? runs.current }
 
+    /// So far, while it warms up.
+    private var largest = 0.0
     private var unusualness = Unusualness()
     private var expectation = Expectation()
     private var runs = Runs()
