@@ -83,12 +83,12 @@ struct IncidentBoundsTests {
         silence: String = "1790000100", nextID: String = "9"
     ) -> String {
         """
-        {"incidents": [
-            {"id": 3, "contributors": [], "members": [
-                {"key": "a", "kind": "spike", "start": 1780000000, "end": 1780000060, "probability": 0.9, "unlikelihood": 5}]},
-            {"id": \(id), "contributors": [], \(more) "members": [
-                {"key": "b", "kind": "spike", "start": \(start), "end": \(end), "probability": \(probability), "unlikelihood": 5}]}
-         ], "silences": [{"pattern": "x*", "until": 1790000000}, {"pattern": "y*", "until": \(silence)}],
+        {"incidents": [ \
+            {"id": 3, "contributors": [], "members": [ \
+                {"key": "a", "kind": "spike", "start": 1780000000, "end": 1780000060, "probability": 0.9, "unlikelihood": 5}]}, \
+            {"id": \(id), "contributors": [], \(more) "members": [ \
+                {"key": "b", "kind": "spike", "start": \(start), "end": \(end), "probability": \(probability), "unlikelihood": 5}]} \
+         ], "silences": [{"pattern": "x*", "until": 1790000000}, {"pattern": "y*", "until": \(silence)}], \
          "silenced": 4, "nextID": \(nextID)}
         """
     }

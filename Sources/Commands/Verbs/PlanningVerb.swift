@@ -74,7 +74,7 @@ public enum PlanningVerb {
         guard lines > 0 else { throw CommandFailure(what, "there is no line of demand", hint: "nilo help planning tells the form") }
         for (name, values) in demand.sorted(by: { $0.key < $1.key }) {
             guard let row = values.firstIndex(where: { $0 < 0 }) else { continue }
-                throw CommandFailure(what, "\(name): value \(row + 1), a demand of \(values[row]) b/s, is below 0")
+            throw CommandFailure(what, "\(name): value \(row + 1), a demand of \(values[row]) b/s, is below 0")
         }
         let first = try arguments.number("from", in: 0...max(0, lines - 1)) ?? 0
         let asked = try arguments.duration("interval", in: .seconds(1)...Duration.seconds(3600)).map { length throws(CommandFailure) in
