@@ -75,19 +75,24 @@ import Testing
             try await forecast(site, "va").directions.last?.measured ?? 0 >= used + 65
         }
         #expect(isWarm)
-        let before = try await incidents(site).incidents.count
+        // Beside it, others' work on a busy machine may be unusual too: its jerks, or the host's CPU.
+        func burst(_ incident: IncidentReport) -> IncidentReport.Member? {
+            incident.members.first { $0.name.hasSuffix("va sent") && $0.unit == "bit/s" && ($0.extreme ?? 0) > 10 * Self.rate }
+        }
+        let before = try await incidents(site).incidents
+        #expect(!before.contains { burst($0) != nil } && before.count { $0.members.contains { $0.name.hasSuffix("va sent") } } <= 1, "\(before)")
         try Data().write(to: URL(fileURLWithPath: flag))
         var list: IncidentListReport?
         let isNoticed = try await eventually(within: .seconds(60)) {
             list = try? await incidents(site)
-            return list?.incidents.contains { $0.members.contains { $0.name == "va sent" || $0.name.hasSuffix(":va sent") } } ?? false
+            return list?.incidents.contains { burst($0) != nil } ?? false
         }
+        #expect(isNoticed, "\(String(describing: list))")
         try await Task.sleep(for: .seconds(3))
         list = try await incidents(site)
-        #expect(isNoticed && before <= 1, "\(before) before: \(String(describing: list))")
-        let incident = try #require(list?.incidents.first)
-        let member = try #require(incident.members.first { $0.name.hasSuffix("va sent") && $0.unit == "bit/s" }, "\(incident)")
-        #expect((member.extreme ?? 0) > 10 * Self.rate && (member.expectedHigh ?? 1e12) < (member.extreme ?? 0), "\(member)")
+        let incident = try #require(list?.incidents.first { burst($0) != nil }, "\(String(describing: list))")
+        let member = try #require(burst(incident))
+        #expect((member.expectedHigh ?? 1e12) < (member.extreme ?? 0), "\(member)")
         let talk = incident.contributors.first { $0.kind == "conversation" }
         #expect(talk.map { $0.key.contains(Pair.addressB) && $0.share > 0.8 } == true, "\(incident.contributors)")
         // One cause, one incident. Whether the total is unusual by itself hangs on how steady a busy machine let it be.
