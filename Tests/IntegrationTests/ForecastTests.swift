@@ -16,7 +16,8 @@ import Testing
         while True:
             for _ in range(60 if os.path.exists(sys.argv[2]) else 2):
                 udp.sendto(bytes(472), (sys.argv[1], 9000))
-            due += 0.02
+            # What was missed while others had the CPU is not made up for: that would be a burst, too.
+            due = max(due + 0.02, time.monotonic() - 0.1)
             time.sleep(max(0, due - time.monotonic()))
         """
     /// A datagram's frame: 472 + 8 + 20 + 14 bytes.
@@ -75,12 +76,12 @@ import Testing
             try await forecast(site, "va").directions.last?.measured ?? 0 >= used + 65
         }
         #expect(isWarm)
-        // Beside it, others' work on a busy machine may be unusual too: its jerks, or the host's CPU.
+        // Before it a busy machine's jerks may be unusual too, or the host's CPU.
         func burst(_ incident: IncidentReport) -> IncidentReport.Member? {
             incident.members.first { $0.name.hasSuffix("va sent") && $0.unit == "bit/s" && ($0.extreme ?? 0) > 10 * Self.rate }
         }
         let before = try await incidents(site).incidents
-        #expect(!before.contains { burst($0) != nil } && before.count { $0.members.contains { $0.name.hasSuffix("va sent") } } <= 1, "\(before)")
+        #expect(!before.contains { burst($0) != nil }, "\(before)")
         try Data().write(to: URL(fileURLWithPath: flag))
         var list: IncidentListReport?
         let isNoticed = try await eventually(within: .seconds(60)) {
