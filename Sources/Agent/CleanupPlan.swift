@@ -202,9 +202,7 @@ struct CleanupPlan {
             return
         }
         let report = CleanupReport.Step(
-            remains.joined(separator: ", "), namespace: label,
-            command:
-                "for i in -4 -6; do ip $i rule flush protocol \(SpreadRoute.origin); done; ip nexthop flush protocol \(SpreadRoute.origin)")
+            remains.joined(separator: ", "), namespace: label, command: try socket.spreadRemovals().joined(separator: "; "))
         steps.append(Step(report: report) { try socket.removeSpreadRoutes() })
     }
 

@@ -44,6 +44,8 @@ public struct WatchedSeries: Sendable {
     private var detector: SeriesDetector
     /// When the anomalies began that were told and go on, in the detector's time.
     private var told: [Int64] = []
+    /// What began until then is of the past that was taken in, and not told any more.
+    private var recalledUntil = Int64.min
     private var stepsSinceFit = Int.max
 
     init(_ clock: StepClock, isLevel: Bool, threshold: Double) {
@@ -116,7 +118,9 @@ public struct WatchedSeries: Sendable {
 
     /// What goes on and was not worth a word when it began, once something unusual is in it again.
     private func grown(_ found: SeriesDetector.Assessment) -> Anomaly? {
-        guard found.strength >= detector.threshold, let current = detector.current, !told.contains(current.start) else { return nil }
+        guard found.strength >= detector.threshold, let current = detector.current, current.start > recalledUntil,
+            !told.contains(current.start)
+        else { return nil }
         return current
     }
 
@@ -185,6 +189,7 @@ public struct WatchedSeries: Sendable {
         joined.put(after: long)
         earlier.long = joined
         (values, long, profile, detector, told) = (earlier.values, earlier.long, earlier.profile, earlier.detector, [])
+        if let last = [past.last?.end, measuredAt].compactMap({ $0 }).max() { recalledUntil = clock.modelTime(last) }
         stepsSinceFit = .max
         return seen.suffix(Self.pairedLooks)
     }

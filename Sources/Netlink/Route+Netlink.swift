@@ -1,4 +1,5 @@
 import CNetlink
+import Glibc
 import NetworkTypes
 import Topology
 
@@ -94,5 +95,32 @@ extension NetlinkSocket {
             }
         }
         return found
+    }
+
+    /// The entries of one table, which the kernel picks out (`NETLINK_GET_STRICT_CHK`): what others have many of costs nothing.
+    func routes(_ family: RoutingRule.Family, table: UInt32) throws(NetlinkError) -> [Route] {
+        try setStrict(true)
+        do throws(NetlinkError) {
+            var header = rtmsg()
+            header.rtm_family = family.rawValue
+            let attributes = [(type: Int(RTA_TABLE.rawValue), value: withUnsafeBytes(of: table) { Array($0) })]
+            let found = try dump(RTM_GETROUTE, header, "dump routes of table \(table)", attributes: attributes) { message in
+                message.type == RTM_NEWROUTE ? Route(netlink: message.payload) : nil
+            }
+            try setStrict(false)
+            return found
+        } catch {
+            try setStrict(false)
+            // No such table.
+            guard error.code == ENOENT else { throw error }
+            return []
+        }
+    }
+
+    private func setStrict(_ isStrict: Bool) throws(NetlinkError) {
+        var value: Int32 = isStrict ? 1 : 0
+        guard setsockopt(descriptor, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+            throw NetlinkError("ask for one table's routes", code: errno)
+        }
     }
 }

@@ -31,6 +31,8 @@ public struct SpreadRoute: Hashable, Sendable {
     public var destination: IPPrefix
     /// Those that packets are sent over, at least one.
     public var paths: [Path]
+    /// Both rules and the route to the group are there; false where somebody took one of them away, or made another one of it.
+    public var isWhole = true
 
     public init(slot: Int, destination: IPPrefix, paths: [Path]) {
         precondition(Self.slots.contains(slot) && paths.allSatisfy { Self.places.contains($0.place) && (1...256).contains($0.weight) })
@@ -53,15 +55,40 @@ public struct SpreadRoute: Hashable, Sendable {
     var group: UInt32 { Self.firstObject + 16 * UInt32(slot) }
     func object(_ place: Int) -> UInt32 { group + 1 + UInt32(place) }
     /// Longer prefixes first, and all before the main table's 32766.
-    var priority: UInt32 { 32_400 + 2 * UInt32(128 - destination.length) }
+    var priority: UInt32 { Self.priority(destination.length) }
+    static func priority(_ length: Int) -> UInt32 { 32_400 + 2 * UInt32(128 - length) }
     var family: RoutingRule.Family { destination.address.isV4 ? .ipv4 : .ipv6 }
+    /// The main table is asked first, for parts of the prefix alone.
+    var rules: [RoutingRule] {
+        var asksMain = RoutingRule(family: family, priority: priority, action: .table, table: UInt32(RT_TABLE_MAIN.rawValue))
+        asksMain.suppressedLength = Int32(destination.length)
+        var asksOurs = RoutingRule(family: family, priority: priority + 1, action: .table, table: table)
+        asksOurs.suppressedLength = -1
+        let prefix = destination.length == 0 ? nil : destination
+        (asksMain.destination, asksOurs.destination) = (prefix, prefix)
+        return [asksMain, asksOurs]
+    }
 }
 
 extension RoutingRule {
     /// One of the two of a spread route.
     var isOfSpreadRoute: Bool {
-        origin == SpreadRoute.origin && action == .table
-            && (SpreadRoute.tables.contains(table) || table == UInt32(RT_TABLE_MAIN.rawValue) && suppressedLength >= 0)
+        guard origin == SpreadRoute.origin, action == .table else { return false }
+        let length = destination?.length ?? 0
+        let asksMain = table == UInt32(RT_TABLE_MAIN.rawValue) && suppressedLength == Int32(length)
+        return SpreadRoute.tables.contains(table) || asksMain && priority == SpreadRoute.priority(length)
+    }
+
+    /// As ip-rule(8) takes it away.
+    fileprivate var removal: String {
+        let place = table == UInt32(RT_TABLE_MAIN.rawValue) ? "main" : "\(table)"
+        let prefix = destination.map { " to \($0)" } ?? ""
+        return "ip -\(family == .ipv4 ? 4 : 6) rule del pref \(priority)\(prefix) lookup \(place) protocol \(origin)"
+    }
+
+    fileprivate func isSame(as other: RoutingRule) -> Bool {
+        (family, priority, table, destination, suppressedLength)
+            == (other.family, other.priority, other.table, other.destination, other.suppressedLength)
     }
 }
 
@@ -70,21 +97,37 @@ extension NetlinkSocket {
     public func spreadRoutes() throws(NetlinkError) -> [SpreadRoute] {
         let groups = Dictionary(
             try spreadObjects().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        return try rules().filter { $0.isOfSpreadRoute && SpreadRoute.tables.contains($0.table) }.compactMap { rule in
-            let slot = Int(rule.table - SpreadRoute.firstTable)
-            let family: IPAddress = rule.family == .ipv4 ? .v4(0) : .v6(high: 0, low: 0)
-            guard let destination = rule.destination ?? IPPrefix(family, length: 0),
-                let group = groups[SpreadRoute.firstObject + 16 * UInt32(slot)]?.group
-            else { return nil }
-            let paths = group.compactMap { member -> SpreadRoute.Path? in
-                guard let hop = groups[member.id]?.nexthop else { return nil }
-                let place = Int(member.id) - Int(SpreadRoute.firstObject) - 16 * slot - 1
-                guard SpreadRoute.places.contains(place) else { return nil }
-                return .init(
-                    place: place, interface: hop.interface ?? 0, gateway: hop.gateway, weight: Int(member.weight))
-            }
-            return paths.isEmpty ? nil : SpreadRoute(slot: slot, destination: destination, paths: paths)
-        }.sorted { $0.slot < $1.slot }
+        let rules = try rules().filter(\.isOfSpreadRoute)
+        var found: [SpreadRoute] = []
+        for rule in rules where SpreadRoute.tables.contains(rule.table) {
+            guard var route = Self.spreadRoute(rule, groups) else { continue }
+            route.isWhole = try isWhole(route, rules)
+            found.append(route)
+        }
+        return found.sorted { $0.slot < $1.slot }
+    }
+
+    private static func spreadRoute(_ rule: RoutingRule, _ groups: [UInt32: NexthopObject]) -> SpreadRoute? {
+        let slot = Int(rule.table - SpreadRoute.firstTable)
+        let family: IPAddress = rule.family == .ipv4 ? .v4(0) : .v6(high: 0, low: 0)
+        guard let destination = rule.destination ?? IPPrefix(family, length: 0),
+            let group = groups[SpreadRoute.firstObject + 16 * UInt32(slot)]?.group
+        else { return nil }
+        let paths = group.compactMap { member -> SpreadRoute.Path? in
+            guard let hop = groups[member.id]?.nexthop else { return nil }
+            let place = Int(member.id) - Int(SpreadRoute.firstObject) - 16 * slot - 1
+            guard SpreadRoute.places.contains(place) else { return nil }
+            return .init(
+                place: place, interface: hop.interface ?? 0, gateway: hop.gateway, weight: Int(member.weight))
+        }
+        return paths.isEmpty ? nil : SpreadRoute(slot: slot, destination: destination, paths: paths)
+    }
+
+    private func isWhole(_ route: SpreadRoute, _ rules: [RoutingRule]) throws(NetlinkError) -> Bool {
+        guard route.rules.allSatisfy({ rule in rules.contains { rule.isSame(as: $0) } }) else { return false }
+        return try routes(route.family, table: route.table).contains {
+            $0.destination == route.destination && $0.kind == .unicast && $0.nexthopObject == route.group
+        }
     }
 
     /// Nexthop objects of ours.
@@ -136,6 +179,11 @@ extension NetlinkSocket {
         let objects = try spreadObjects()
         let places = rules.map { "route to \($0.destination?.description ?? "everywhere")" }
         return places.isEmpty && !objects.isEmpty ? ["\(objects.count) nexthop objects"] : places
+    }
+
+    /// How a person would take it all away: what `removeSpreadRoutes` does, and nothing of others.
+    public func spreadRemovals() throws(NetlinkError) -> [String] {
+        try rules().filter(\.isOfSpreadRoute).map(\.removal) + spreadObjects().map(\.id).sorted().map { "ip nexthop del id \($0)" }
     }
 
     /// Takes all spread routes away.
@@ -192,20 +240,9 @@ extension NetlinkSocket {
     }
 
     private func putRules(_ route: SpreadRoute) throws(NetlinkError) {
-        let main = UInt32(RT_TABLE_MAIN.rawValue)
-        let wanted: [(table: UInt32, priority: UInt32, suppressed: Int32)] = [
-            (main, route.priority, Int32(route.destination.length)), (route.table, route.priority + 1, -1),
-        ]
-        let destination = route.destination.length == 0 ? nil : route.destination
-        let there = try rules().filter { $0.isOfSpreadRoute && $0.family == route.family && $0.destination == destination }
-        for rule in wanted {
-            let isThere = there.contains {
-                $0.table == rule.table && $0.priority == rule.priority && $0.suppressedLength == rule.suppressed
-            }
-            if isThere { continue }
-            var new = RoutingRule(family: route.family, priority: rule.priority, action: .table, table: rule.table)
-            (new.destination, new.suppressedLength) = (destination, rule.suppressed)
-            let (header, attributes) = ruleRequest(new)
+        let there = try rules().filter(\.isOfSpreadRoute)
+        for rule in route.rules where !there.contains(where: { rule.isSame(as: $0) }) {
+            let (header, attributes) = ruleRequest(rule)
             try request(
                 RTM_NEWRULE, flags: NLM_F_CREATE | NLM_F_EXCL, header, attributes, "make the rule for \(route.destination)")
         }

@@ -83,6 +83,44 @@ import Testing
         #expect(try await namespace.sh("ip nexthop").isEmpty)
     }
 
+    /// What somebody takes away of it, or makes another one of, is missed, and there again.
+    @Test(
+        arguments: [
+            "rule del pref 32624", "rule del pref 32625", "route del 10.9.0.0/16 table 1852375041",
+            "route replace blackhole 10.9.0.0/16 table 1852375041",
+        ])
+    func whatIsMissingIsMended(change: String) async throws {
+        let (namespace, indices) = try await site()
+        let route = spread(indices, [60, 40], slot: 1, to: "10.9.0.0/16")
+        try await namespace.withSocket { try $0.put(route) }
+        let shown = "ip rule; ip nexthop; ip route show table 1852375041"
+        let before = try await namespace.sh(shown)
+        try await namespace.sh("ip " + change)
+        #expect(try await namespace.withSocket { try $0.spreadRoutes() } != [route])
+        try await namespace.withSocket { try $0.put(route) }
+        #expect(try await namespace.withSocket { try $0.spreadRoutes() } == [route])
+        #expect(try await namespace.sh(shown) == before)
+    }
+
+    /// The commands that are shown take ours and leave what others made under the same protocol.
+    @Test func whatAPersonWouldTypeTakesOursAlone() async throws {
+        let (namespace, indices) = try await site()
+        try await namespace.sh(
+            """
+            ip rule add pref 32402 from 10.79.0.1 lookup 55 protocol 110
+            ip rule add pref 32403 to 10.9.0.0/16 lookup main suppress_prefixlength 0 protocol 110
+            ip nexthop add id 5 via 10.0.0.9 dev p0 protocol 110
+            """)
+        let before = try await namespace.sh("ip rule; ip -6 rule; ip nexthop")
+        let routes = [spread(indices, [60, 40], slot: 1, to: "10.9.0.0/16"), spread(indices, [1, 1], slot: 2, to: "::/0")]
+        try await namespace.withSocket {
+            for route in routes { try $0.put(route) }
+        }
+        let commands = try await namespace.withSocket { try $0.spreadRemovals() }
+        try await namespace.sh("set -e\n" + commands.joined(separator: "\n"))
+        #expect(try await namespace.sh("ip rule; ip -6 rule; ip nexthop") == before, "\(commands)")
+    }
+
     /// 256 conversations spread as the weights say, by hash: three standard deviations of a draw are allowed for.
     @Test func flowsSpreadByWeight() async throws {
         let (namespace, indices) = try await site()

@@ -33,10 +33,6 @@ final class RouteActuator {
             slots[route.name] = there.slot
             if let known = Self.weights(there, of: route) { weights[route.name] = known }
         }
-        for route in routes where slots[route.name] == nil {
-            let taken = Set(slots.values).union(standing.map(\.slot))
-            slots[route.name] = SpreadRoute.slots.first { !taken.contains($0) }
-        }
         settings = .init(applied: weights, confirmed: weights, until: nil)
         return weights
     }
@@ -100,9 +96,15 @@ final class RouteActuator {
         do {
             let socket = try open()
             let there = try socket.spreadRoutes()
-            let wanted = routes.compactMap { route in self.wanted(route).map { (route.name, $0) } }
+            var wanted = routes.compactMap { route in self.wanted(route).map { (route.name, $0) } }
             for old in there where !wanted.contains(where: { $0.1.slot == old.slot && $0.1.destination == old.destination }) {
                 try socket.remove(old)
+            }
+            // Places that became free serve, too.
+            for route in routes where slots[route.name] == nil {
+                slots[route.name] = SpreadRoute.slots.first { !slots.values.contains($0) }
+                if slots[route.name] == nil { found[route.name] = "there are \(SpreadRoute.slots.count) routes already" }
+                if let made = self.wanted(route) { wanted.append((route.name, made)) }
             }
             for (name, route) in wanted where !there.contains(route) {
                 do throws(NetlinkError) { try socket.put(route) } catch { found[name] = "\(error)" }

@@ -32,7 +32,8 @@ final class RouteSteering {
     private var intents: [RouteIntent] = []
     /// false: nobody has looked yet at what an earlier agent left.
     private var hasLooked = false
-    private var interfaces: [String: InterfaceID] = [:]
+    /// nil: not told yet; until then what an earlier agent left stands as it is.
+    private var interfaces: [String: InterfaceID]?
     private var isMeasured = false
     /// Spreads after each change that is not judged yet, oldest first, with the highest number of its changes.
     private var unjudged: [(number: Int, weights: [String: PathWeights])] = []
@@ -63,7 +64,7 @@ final class RouteSteering {
         planner =
             new.isEmpty ? nil : RoutePlanner(new, interval: forecasts.interval, isCarriedOut: mode == .auto, standing: standing)
         if planner == nil { (refusals, outlooks, carried, links) = ([], [:], [:], [:]) }
-        meter.follow(new, interfaces)
+        meter.follow(new, interfaces ?? [:])
         // Those that are not declared any more, or not to be carried out, go at once.
         if mode != .auto || new.isEmpty { actuator.withdraw() }
     }
@@ -119,8 +120,8 @@ final class RouteSteering {
 
     /// - Parameter isPaused: a change of the policy waits to be confirmed: what stands is kept.
     func turn(now: Double, minute: Int, beginsInterval: Bool, isPaused: Bool) {
-        guard planner != nil else { return }
-        usable = lookAtPaths()
+        guard planner != nil, let interfaces else { return }
+        usable = lookAtPaths(interfaces)
         if mode == .auto { actuator.turn(usable: usable) }
         guard isMeasured, !isPaused else { return }
         followTakenBack()
@@ -132,7 +133,7 @@ final class RouteSteering {
     }
 
     /// Interfaces of paths that are counted, and up with a carrier.
-    private func lookAtPaths() -> Set<String> {
+    private func lookAtPaths(_ interfaces: [String: InterfaceID]) -> Set<String> {
         do {
             let socket = try socket ?? NetlinkSocket()
             self.socket = socket
