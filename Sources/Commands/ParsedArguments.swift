@@ -117,10 +117,12 @@ public struct ParsedArguments: Hashable, Sendable {
         return fitting.count == 1 ? last : fitting.dropLast().joined(separator: ", ") + " or \(last)"
     }
 
-    /// `500ms`, `2s`, `1.5s`, `5m`, `1h`; a bare number is seconds.
+    /// `500ms`, `2s`, `1.5s`, `5m`, `1h`, `2d`, `1w`; a bare number is seconds.
     public func duration(_ name: String, in bounds: ClosedRange<Duration>) throws(CommandFailure) -> Duration? {
         guard let text = value(name) else { return nil }
-        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("", 1)]
+        let units: [(String, Double)] = [
+            ("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800), ("", 1),
+        ]
         for (unit, scale) in units where text.hasSuffix(unit) {
             let digits = text.dropLast(unit.count)
             guard digits.first?.isNumber == true, digits.utf8.allSatisfy({ $0 == UInt8(ascii: ".") || (48...57).contains($0) }),

@@ -6,8 +6,10 @@ import Reports
 import Synchronization
 import TestSupport
 import Testing
+import Topology
 
 @testable import Agent
+@testable import Anomalies
 @testable import Foresight
 
 struct IncidentKeeperTests {
@@ -139,6 +141,41 @@ struct IncidentKeeperTests {
         let member = try #require(keeper.book.incidents.first?.members.first)
         #expect(member.key == key && (member.extreme ?? 0) > 300_000 && (119...122).contains(member.start - Self.start), "\(member)")
         #expect(keeper.book.incidents.count == 1 && keeper.book.incidents[0].members.count == 1)
+    }
+
+    /// A heavy hitter and the conversation that grew are one burst.
+    @Test func whatPacketsGaveAwayAndWhatGrewAreOne() throws {
+        let (path, receiver) = (Self.place(), Receiver())
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let keeper = try Self.keeper(path, receiver)
+        let hitter = "heavy-hitter/10.0.0.1>10.0.0.2"
+        let member = Incident.Member(key: hitter, kind: "heavy-hitter", start: Self.start, probability: 0.99, unlikelihood: 10)
+        keeper.report(member, relations: .init(ofSuspicion: hitter), at: Self.start)
+        for (network, bits, incidents) in [(UInt32(0x0a00_0000), 9e6, 1), (0x0a00_0100, 2e6, 2)] {
+            let ends = [1, 2].map { NodeKey.endpoint(.declared("lab"), .v4(network | $0)) }
+            let talk = LinkKey(.talks, ends[0], ends[1], .flow(.udp, port: 7, application: nil))
+            let spike = Anomaly(
+                kind: .spike, start: Self.start + 1, end: nil, probability: 0.99, unlikelihood: 9,
+                expected: ExpectedRange(value: 1e5, low: 0, high: 2e5), extreme: bits)
+            let key = SeriesKey(talk.description, .bits, isBackward: false).text
+            keeper.turn([.init(key: key, began: spike, ended: nil)], .empty, .none, at: Self.start + 2) { _ in nil }
+            #expect(keeper.book.incidents.count == incidents, "\(keeper.book.incidents)")
+        }
+        #expect(IncidentBook.Relations(ofSuspicion: "port-scan/fd00::1>10.0.0.2@vni7").anchors == ["fd00::1", "10.0.0.2"])
+        #expect(IncidentBook.Relations(ofSuspicion: "syn-flood/>10.0.0.2").anchors == ["10.0.0.2"])
+        #expect(IncidentBook.Relations(ofSuspicion: "x").anchors.isEmpty)
+    }
+
+    /// What an agent's end closed stays closed as it was.
+    @Test func anEndIsSaidOnce() async throws {
+        let (path, receiver) = (Self.place(), Receiver())
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let keeper = try Self.keeper(path, receiver)
+        let now = Timestamp.now.nanoseconds / 1_000_000_000
+        Self.report(keeper, Self.scan(1, at: now - 20), at: now - 20)
+        let end = try #require(try Self.keeper(path, receiver).book[1]?.end)
+        try await Task.sleep(for: .milliseconds(2100))
+        #expect(try Self.keeper(path, receiver).book[1]?.end == end && end >= now)
     }
 
     /// What began and was over within a second is told as both.

@@ -66,7 +66,8 @@ struct BatchTests {
         let tasks = ["short,wide,a,0,2,24,24,168,3600", "none,wide,c,0,100,24,24,168,3600", "far,wide,a,0,1000,24,24,168,3600"]
         try folder.put("tasks.csv", ([Self.header] + tasks).joined(separator: "\n"))
         let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data")
-        #expect(result.code == .success && result.out.split(separator: "\n").count == 1)
+        #expect(result.code == .failed && result.out.split(separator: "\n").count == 1)
+        #expect(result.err.contains("answer the tasks: 2 of 3 are of series that cannot be read"), "\(result.err)")
         #expect(result.err.contains("short: no forecast: ") && result.err.contains("none: there is no series c in wide.csv\n"))
         #expect(result.err.contains("far: train_end 1000 is beyond the 240 values of a\n"))
     }
@@ -79,7 +80,7 @@ struct BatchTests {
         let tasks = ["1,no,a,0,100,1,24,168,3600", "2,odd,a,0,1,1,24,168,3600", "3,wide,a,0,192,2,24,168,3600"]
         try folder.put("tasks.csv", ([Self.header] + tasks).joined(separator: "\n"))
         let result = Self.run("forecast", "--batch", "\(folder.path)/tasks.csv", "--data", "\(folder.path)/data")
-        #expect(result.code == .success && result.out.split(separator: "\n").map { $0.first } == ["t", "3", "3"], "\(result.out)")
+        #expect(result.code == .failed && result.out.split(separator: "\n").map { $0.first } == ["t", "3", "3"], "\(result.out)")
         #expect(result.err.contains("1: \(folder.path)/data/no.csv: there is no such file\n"), "\(result.err)")
         #expect(result.err.contains("2: \(folder.path)/data/odd.csv, line 2: \"x\" is no number\n"))
     }
@@ -126,6 +127,11 @@ struct BatchTests {
         #expect(result.code == .failed && result.err.contains("in/odd/a.csv, line 2: \"one\" is no number"), "\(result.err)")
         #expect(Self.run("anomalies", "--batch", "\(folder.path)/no", "--out", "\(folder.path)/out").err.contains("there is no such file"))
         #expect(Self.run("anomalies", "--batch", "\(folder.path)/in/empty", "--out", "\(folder.path)/out").err.contains("there is no file"))
+        // Scores do not go over the values that they are of.
+        let before = try String(contentsOfFile: "\(folder.path)/in/odd/a.csv", encoding: .utf8)
+        let same = Self.run("anomalies", "--batch", "\(folder.path)/in", "--out", "\(folder.path)/./in/")
+        #expect(same.code == .usage && same.err.contains("is the folder of the series"), "\(same.err)")
+        #expect(try String(contentsOfFile: "\(folder.path)/in/odd/a.csv", encoding: .utf8) == before)
         #expect(Self.run("forecast", "--batch", "x").code == .usage && Self.run("anomalies", "--out", "x").code == .usage)
     }
 
@@ -178,6 +184,18 @@ struct BatchTests {
         let other = try Self.replay(quarters, "--interval", "5m")
         #expect(
             other.out.hasPrefix("planning: replayed, every 5m") && other.err.contains("line 3 is 900 s after the line before, not 300 s"))
+    }
+
+    @Test(
+        arguments: [
+            ("ts,web\n", "there is no line of demand"), ("ts,web\n1,5\n2,-3\n", "web: value 2, a demand of -3.0 b/s, is below 0"),
+            ("ts,web\n1,inf\n", "line 2: \"inf\" is more than can be counted"),
+            ("ts,web\n1772402400,1\nsoon,2\n", "line 3: \"soon\" is no time"),
+            ("ts,web\n2026-03-01T22:00:00.5Z,1\n", "line 2: \"2026-03-01T22:00:00.5Z\" is no whole second"),
+        ])
+    func demandThatCannotBeIsRefused(file: String, reason: String) throws {
+        let result = try Self.replay(file)
+        #expect(result.code == .failed && result.err.contains(reason) && result.out.isEmpty, "\(result.err)")
     }
 
     @Test(arguments: ["--policy", "--from", "--interval"]) func whatIsOfAReplayAloneIsRefused(option: String) {

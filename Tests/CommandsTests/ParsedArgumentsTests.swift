@@ -62,7 +62,7 @@ import Testing
 
     @Test(arguments: [
         ("500ms", Duration.milliseconds(500)), ("2", .seconds(2)), ("1.5s", .milliseconds(1500)), ("5m", .seconds(300)),
-        ("1h", .seconds(3600)),
+        ("1h", .seconds(3600)), ("0.01d", .seconds(864)), ("0.005w", .seconds(3024)),
     ])
     func durations(text: String, duration: Duration) throws {
         #expect(try Self.parse("--every", text).duration("every", in: .zero...(.seconds(3600))) == duration)

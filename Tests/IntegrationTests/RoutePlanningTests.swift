@@ -123,8 +123,13 @@ import Testing
         _ = try? agent.stop()
         let standing = try await lab.routing()
         #expect(standing.contains("proto 110"))
+        let monitor = try await BackgroundProcess.start(["ip", "monitor", "rule", "nexthop"], in: lab.a)
         agent = try await site.start()
         #expect(try await eventually(within: .seconds(20)) { try await route(site)?.paths.first?.weight ?? 100 < 100 }, "\(weights)")
+        try await Task.sleep(for: .seconds(3))
+        let changes = try monitor.outputSoFar()
+        #expect(!changes.contains("Deleted"), "what stands was taken away: \(changes)")
+        _ = try monitor.stop(signal: SIGTERM)
 
         // A lost path is left; all goes over the other one.
         try await lab.a.sh("ip link set p0 down")

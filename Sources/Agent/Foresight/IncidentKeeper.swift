@@ -67,8 +67,11 @@ final class IncidentKeeper: Sendable {
                 }
             }
         } catch { log.warning("earlier incidents are not known", ["reason": LogValue("\(error)")]) }
+        let known = book
         book.closeAll(at: Timestamp.now.nanoseconds / 1_000_000_000)
         state = Mutex(State(book: book, memory: TrafficMemory(seconds: max(clock.look, 10))))
+        // The next agent does not close them once more.
+        if book != known { keep() }
     }
 
     var notPosted: Int { webhook?.lost ?? 0 }
@@ -205,7 +208,7 @@ final class IncidentKeeper: Sendable {
     }
 
     private static func relations(_ key: String) -> IncidentBook.Relations {
-        SeriesKey(key)?.relations ?? IncidentBook.Relations(subject: key, unit: "")
+        SeriesKey(key)?.relations ?? IncidentBook.Relations(ofSuspicion: key)
     }
 
     /// Keeps what changed, then tells of it, once a second at most: whoever can cause anomalies does not decide how much is written.

@@ -39,9 +39,14 @@ extension Suspicion {
     /// Of those that have part in it.
     private static let told = 3
 
-    var relations: IncidentBook.Relations {
-        let anchors = [subject.source, subject.destination].compactMap { $0 }.map { "\($0)" }
-        return .init(subject: key, anchors: Set(anchors), unit: "")
+    var relations: IncidentBook.Relations { .init(ofSuspicion: key) }
+}
+
+extension IncidentBook.Relations {
+    /// Of what packets gave away: the hosts that its key names.
+    init(ofSuspicion key: String) {
+        let ends = key.drop { $0 != "/" }.dropFirst().prefix { $0 != "@" }.split(separator: ">")
+        self.init(subject: key, anchors: Set(ends.compactMap { IPAddress(String($0)) }.map { "\($0)" }), unit: "")
     }
 }
 

@@ -1,5 +1,6 @@
 import Anomalies
 import FoundationEssentials
+import Glibc
 import NetworkTypes
 
 /// `nilo anomalies --batch`: scores the values of series in files.
@@ -10,6 +11,9 @@ public struct AnomaliesBatch: Hashable, Sendable {
     private static let purpose = "score the series"
 
     func run(_ context: CommandContext) throws {
+        if let place = Self.place(of: folder), place == Self.place(of: out) {
+            throw CommandFailure(Self.purpose, "--out \(out) is the folder of the series: their values would be lost", code: .usage)
+        }
         var isEmpty = true
         for category in try Self.entries(of: folder, folders: true) {
             for file in try Self.entries(of: "\(folder)/\(category)", folders: false) {
@@ -24,6 +28,13 @@ public struct AnomaliesBatch: Hashable, Sendable {
         if isEmpty {
             throw CommandFailure(Self.purpose, "there is no file \(folder)/CATEGORY/FILE.csv", hint: "nilo help anomalies tells more")
         }
+    }
+
+    /// nil: nothing is there.
+    private static func place(of path: String) -> String? {
+        guard let place = realpath(path, nil) else { return nil }
+        defer { free(place) }
+        return String(cString: place)
     }
 
     private static func scores(of observations: [(seconds: Int64, value: Double?)]) -> (text: String, anomalies: [Anomaly]) {

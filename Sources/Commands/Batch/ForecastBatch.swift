@@ -10,7 +10,11 @@ struct ForecastBatch {
     var times: Bool
 
     func run(_ context: CommandContext) throws {
-        let tasks = try ForecastTask.all(in: SeriesFile(tasks, for: ForecastTask.purpose))
+        let file = self.tasks
+        let tasks = try ForecastTask.all(in: SeriesFile(file, for: ForecastTask.purpose))
+        guard !tasks.isEmpty else { throw CommandFailure(ForecastTask.purpose, "\(file): there is no task") }
+        // What has too little to go by is an answer; what cannot be read is not.
+        var unread = 0
         var sets: [String: Result<[String: [Float]], CommandFailure>] = [:]
         for set in Set(tasks.map(\.set)) { sets[set] = Result { () throws(CommandFailure) in try table(of: set) } }
         try context.write("task_id,h,q05,q10,q20,q30,q40,q50,q60,q70,q80,q90,q95\n")
@@ -22,15 +26,18 @@ struct ForecastBatch {
             case .success(let found)?: table = found
             case .failure(let failure)?:
                 tell(task, failure.why)
+                unread += 1
                 continue
             case nil: preconditionFailure(task.set)
             }
             guard let series = table[task.series] else {
                 tell(task, "there is no series \(task.series) in \(task.set).csv")
+                unread += 1
                 continue
             }
             guard task.history.upperBound <= series.count else {
                 tell(task, "train_end \(task.history.upperBound) is beyond the \(series.count) values of \(task.series)")
+                unread += 1
                 continue
             }
             let began = Self.processorMilliseconds
@@ -47,6 +54,7 @@ struct ForecastBatch {
         if times, !spent.isEmpty {
             context.complain("\(spent.count) tasks, \(Self.rounded(spent.reduce(0, +) / Double(spent.count))) ms each\n")
         }
+        if unread > 0 { throw CommandFailure("answer the tasks", "\(unread) of \(tasks.count) are of series that cannot be read") }
     }
 
     private func table(of set: String) throws(CommandFailure) -> [String: [Float]] {

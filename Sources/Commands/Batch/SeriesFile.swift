@@ -50,22 +50,27 @@ struct SeriesFile {
     }
 
     /// When each row was, of a file whose first column is `ts`: RFC 3339, without a zone taken as UTC, or seconds since 1970. nil where
-    /// there is none, or where one of them says no time.
-    var moments: [Int64]? {
+    /// there is none, or where none of them says a time. Whole seconds.
+    func moments(for purpose: String) throws(CommandFailure) -> [Int64]? {
         guard let header = rows.first, header.hasPrefix("ts,") else { return nil }
+        let told = rows.dropFirst().map { Self.moment($0) }
+        guard told.contains(where: { $0 != nil }) else { return nil }
         var moments: [Int64] = []
-        for row in rows.dropFirst() {
-            let text = Self.cells(row)[0].filter { !$0.isWhitespace || $0 == " " }
-            // Smaller numbers count rows.
-            if let seconds = Double(text), (1e8...1e11).contains(seconds) {
-                moments.append(Int64(seconds))
-            } else if let moment = Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "Z") {
-                moments.append(moment.nanoseconds / 1_000_000_000)
-            } else {
-                return nil
-            }
+        for (number, seconds) in told.enumerated() {
+            let text = String(Self.cells(rows[number + 1])[0]).visible(most: 40)
+            guard let seconds else { throw failure(purpose, number + 1, "\"\(text)\" is no time, and other lines have one") }
+            guard let whole = Int64(exactly: seconds) else { throw failure(purpose, number + 1, "\"\(text)\" is no whole second") }
+            moments.append(whole)
         }
-        return moments.isEmpty ? nil : moments
+        return moments
+    }
+
+    /// Seconds since 1970; nil: no time.
+    private static func moment(_ row: Substring) -> Double? {
+        let text = cells(row)[0].filter { !$0.isWhitespace || $0 == " " }
+        // Smaller numbers count rows.
+        if let seconds = Double(text), (1e8...1e11).contains(seconds) { return seconds }
+        return (Timestamp(rfc3339: text) ?? Timestamp(rfc3339: text + "Z")).map { Double($0.nanoseconds) / 1e9 }
     }
 
     private func seriesByRow(_ purpose: String) throws(CommandFailure) -> [String: [Float]] {

@@ -17,11 +17,12 @@ public enum PlanningVerb {
             the last changes: why, what was expected of them, and what was measured.
 
             With --replay no agent is asked: what was recorded is planned once more, to see
-            how a declaration would have fared. The file has a column for each class of
-            --policy and a line for each interval, means in bits a second; lines before
-            --from are history. Its column ts tells when a line was (RFC 3339, taken as UTC
-            where it names no zone, or seconds since 1970), and how far lines are apart;
-            without it times are counted from 00:00 and a line is of --interval.
+            how a declaration would have fared. The file begins with a header ts,CLASS,...
+            with each class of --policy, and has a line for each interval, means in bits a
+            second; lines before --from are history. ts tells when a line was (RFC 3339,
+            taken as UTC where it names no zone, or seconds since 1970), and how far lines
+            are apart; where it tells no times they are counted from 00:00 and a line is
+            of --interval.
             """,
         options: [
             OptionSpecification("replay", value: "CSV", help: "plan recorded demand instead"),
@@ -83,7 +84,7 @@ public enum PlanningVerb {
             }
             return Int(length.components.seconds)
         }
-        let moments = recorded.moments ?? []
+        let moments = try recorded.moments(for: what) ?? []
         let apart = zip(moments.dropFirst(), moments).map { Int($0 - $1) }
         let interval = asked ?? apart.first.flatMap { (1...3600).contains($0) ? $0 : nil } ?? 300
         if let uneven = apart.firstIndex(where: { $0 != interval }) {
