@@ -13,8 +13,9 @@ extension RouteDeclaration {
         if !Self.pathBounds.contains(paths.count) { report("paths", "must be 2 to 8 paths, the preferred one first") }
         if destination.isRouted == false { report("to", "is not a prefix that is routed: loopback, link-local or multicast") }
         for (index, path) in paths.enumerated() {
-            guard let gateway = path.gateway, gateway.isV4 != destination.address.isV4 else { continue }
-            report("paths[\(index)].via", "is of the other family than \(destination)")
+            guard let gateway = path.gateway else { continue }
+            if gateway.isV4 != destination.address.isV4 { report("paths[\(index)].via", "is of the other family than \(destination)") }
+            if !gateway.isOfHost { report("paths[\(index)].via", "is no address of another host: unspecified, loopback or multicast") }
         }
         if !(0.05...1).contains(below) { report("below", "must be 5 % to 100 %") }
         if !PlanDeclaration.quantileBounds.contains(quantile) { report("quantile", "must be 50 % to 95 %") }
@@ -23,6 +24,14 @@ extension RouteDeclaration {
         if !(0.01...1).contains(change) { report("change", "must be 1 % to 100 %") }
         if !(Duration.zero...PlanDeclaration.leadBounds.upperBound).contains(hold) { report("hold", "must be 0s to 24h") }
         return violations
+    }
+}
+
+extension IPAddress {
+    /// Packets can be handed to a host that has it.
+    fileprivate var isOfHost: Bool {
+        let others = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8"]
+        return !others.contains { IPPrefix($0)!.contains(self) }
     }
 }
 

@@ -34,9 +34,6 @@ struct ClockText {
         return "\(hours / 24) days"
     }
 
-    /// What a day is, where it is no ordinary one.
-    var lengthOfDay: String { calendar.secondsPerDay == 86_400 ? "" : " (a day has \(calendar.secondsPerDay) s)" }
-
     static func weekday(_ number: Int) -> String { weekdays[number] }
 
     /// `Tuesday 3 Nov`; without a real calendar behind it, `day 17`.

@@ -44,7 +44,7 @@ extension ProfileSummary {
         guard let level else { return ["Nothing was measured yet."] }
         let clock = ClockText(calendar)
         var sentences = [
-            "Over \(clock.days(knownSeconds))\(clock.lengthOfDay): \(format(level.median)) typically, 95 % of the time below \(format(level.quantile95)), "
+            "Over \(clock.days(knownSeconds)): \(format(level.median)) typically, 95 % of the time below \(format(level.quantile95)), "
                 + "at most \(format(level.highest))."
         ]
         if let pattern = patternWords(clock, format) { sentences.append(pattern) }

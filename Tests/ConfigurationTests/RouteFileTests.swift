@@ -54,6 +54,8 @@ import Testing
         ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth0}]}", "routes[0].paths: must be 2 to 8 paths"),
         ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth0}, {on: eth0}]}", "routes[0].paths[1].on: \"eth0\": another path goes over eth0"),
         ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth0}, {via: x, on: eth1}]}", "routes[0].paths[1].via: \"x\": expected an IPv4"),
+        ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth0}, {via: 0.0.0.0, on: eth1}]}", "\"0.0.0.0\": is no address of another host"),
+        ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth0}, {via: 224.0.0.1, on: eth1}]}", "\"224.0.0.1\": is no address of another host"),
         ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth0}, {on: eth2}]}", "\"eth2\": the capacity of eth2 is not declared (links[2]"),
         ("- {name: far, to: 10.9.0.0/16, paths: [{on: eth1}, {on: eth0}]}", "\"eth0\": is no alternative of eth1 (links[1]"),
         ("- {name: far, to: 10.9.0.0/16, WAYS, below: 0 %}", "routes[0].below: \"0 %\": must be 5 % to 100 %"),

@@ -88,10 +88,20 @@ final class PastReader {
             return own.map { Point(value: $0.mean, duration: Double(min(Int64($0.count), width)), end: end($0)) }
         }
         guard let first = own.first else { return [] }
+        let all = try whole(from, to, resolution)
+        if resolution == .second {
+            let seconds = all.map(\.second)
+            let late = LateReadings(seconds)
+            let sums = late.even(own)
+            return late.measured(seconds).compactMap { second in
+                guard second >= first.second else { return nil }
+                return Point(value: (sums[second] ?? 0) * key.factor, duration: 1, end: second + 1)
+            }
+        }
         var sums: [Timestamp: Double] = [:]
         for point in own { sums[point.start, default: 0] += point.total }
         // All communication is told of every second: where it is and this is not, nothing came.
-        return try whole(from, to, resolution).compactMap { point in
+        return all.compactMap { point in
             guard point.start >= first.start else { return nil }
             let seconds = Double(min(Int64(point.count), width))
             return Point(value: (sums[point.start] ?? 0) * key.factor / seconds, duration: seconds, end: end(point))

@@ -53,9 +53,12 @@ struct RateReader {
 
         var to: Timestamp { Timestamp(nanoseconds: from.nanoseconds + Int64(steps * seconds) * 1_000_000_000) }
 
-        func step(of point: SeriesPoint) -> Int? {
-            let index = (point.start.nanoseconds - from.nanoseconds) / 1_000_000_000 / Int64(seconds)
-            return (0..<Int64(steps)).contains(index) ? Int(index) : nil
+        func step(of point: SeriesPoint) -> Int? { step(of: point.second) }
+
+        /// - Parameter second: since 1970.
+        func step(of second: Int64) -> Int? {
+            let index = (second - from.nanoseconds / 1_000_000_000) / Int64(seconds)
+            return second >= from.nanoseconds / 1_000_000_000 && index < steps ? Int(index) : nil
         }
     }
 
@@ -71,7 +74,7 @@ struct RateReader {
         var measure = asked
         if case .one(let key) = subject, let gauge = HostGauge(rawValue: key) { measure = gauge.isCounter ? .bits : .level }
         // All communication is told of every second: where it is not, nothing was measured.
-        var seconds = try counts(SeriesKey.total, span)
+        var seconds = try measured(span)
         var found: [SeriesListReport.SeriesReport] = []
         switch subject {
         case .one(let key):
@@ -110,7 +113,7 @@ struct RateReader {
 
     /// nil where the store has nothing of it.
     private func series(
-        of key: String, _ span: Span, _ measure: SeriesKey.Measure, _ seconds: inout [Int: UInt64], _ snapshot: Snapshot
+        of key: String, _ span: Span, _ measure: SeriesKey.Measure, _ seconds: inout Measured, _ snapshot: Snapshot
     ) throws -> SeriesListReport.SeriesReport? {
         var forward: [SeriesPoint]
         var backward: [SeriesPoint]
@@ -120,15 +123,17 @@ struct RateReader {
             forward = try points(SeriesKey(key, measure, isBackward: false), span)
             backward = try points(SeriesKey(key, measure, isBackward: true), span)
             let before = seconds
-            seconds = try counts(SeriesKey.total, span)
+            seconds = try measured(span)
             tries = seconds == before ? 0 : tries - 1
         } while tries > 0
         if forward.isEmpty && backward.isEmpty { return nil }
         func rates(_ points: [SeriesPoint]) -> [Double?] {
             var sums: [Int: Double] = [:]
-            for point in points { if let step = span.step(of: point) { sums[step, default: 0] += point.total } }
+            for (second, total) in seconds.late.even(points) {
+                if let step = span.step(of: second) { sums[step, default: 0] += total }
+            }
             let factor = SeriesKey(key, measure, isBackward: false).factor
-            return (0..<span.steps).map { step in seconds[step].map { (sums[step] ?? 0) * factor / Double($0) } }
+            return (0..<span.steps).map { step in seconds.counts[step].map { (sums[step] ?? 0) * factor / Double($0) } }
         }
         if measure == .level {
             var sums: [Int: (sum: Double, count: UInt64)] = [:]
@@ -167,6 +172,22 @@ struct RateReader {
         try reader.ask { (reading) throws(StorageError) in
             try reading.points(of: key.text, from: span.from, to: span.to, resolution: span.resolution)
         }
+    }
+
+    /// When anything was measured.
+    private struct Measured: Equatable {
+        /// Seconds of each step.
+        var counts: [Int: UInt64]
+        var late: LateReadings
+    }
+
+    private func measured(_ span: Span) throws -> Measured {
+        guard span.resolution == .second else { return Measured(counts: try counts(SeriesKey.total, span), late: LateReadings([])) }
+        let seconds = try points(SeriesKey(SeriesKey.total, .bits, isBackward: false), span).map(\.second)
+        let late = LateReadings(seconds)
+        var counts: [Int: UInt64] = [:]
+        for second in late.measured(seconds) { if let step = span.step(of: second) { counts[step, default: 0] += 1 } }
+        return Measured(counts: counts, late: late)
     }
 
     /// How many seconds were measured in each step; none in those that are not there. Where the turn of a second came late, two are in the one
