@@ -9,6 +9,12 @@ const every = 5000;
 /** Seconds: what is older is not now. */
 const fresh = 15;
 const kinds = [['link', 'Links'], ['network', 'Networks'], ['application', 'Applications']];
+/** What is said where there is none. */
+const nothing = {
+    link: 'No link between interfaces carried anything in this window.',
+    network: 'No virtual network carried anything in this window.',
+    application: 'No application was told of in this window.',
+};
 const windows = [['900', '15 min'], ['3600', '1 h'], ['21600', '6 h'], ['86400', '24 h']];
 
 export class SeriesView {
@@ -69,7 +75,7 @@ export class SeriesView {
                 from: stamp(to - seconds * 1000), to: stamp(to), step: Math.max(1, Math.round(seconds / 240)),
             });
             if (!answer) return;
-            this.said.textContent = answer.series.length ? '' : 'Nothing was measured in this window.';
+            this.said.textContent = answer.series.length ? '' : nothing[this.#kind];
             this.#answer = answer;
             this.#show();
         } catch (failure) {

@@ -73,7 +73,7 @@ public struct AnomaliesVerb: Hashable, Sendable {
             guard arguments.operands.count == count else { throw usage("\(word ?? "the list") takes \(what)") }
             let all = ["since", "false", "for", "batch", "out"]
             if let other = all.first(where: { arguments.has($0) && !options.contains($0) }) {
-                throw usage("--\(other) does not go with \(word ?? (options.first.map { "--\($0)" } ?? "this"))")
+                throw usage("--\(other) does not go with \(word ?? (arguments.has("batch") ? "--batch" : "the list"))")
             }
         }
         if arguments.has("batch") || arguments.has("out") {
