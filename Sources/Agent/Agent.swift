@@ -232,7 +232,7 @@ final class Agent {
             for followed in follower.namespaces.values { follow(followed) }
             topology?.tell { $0.begin() }
         }
-        collector.keepsGains = topology != nil || suspicions != nil
+        collector.keepsGains = asksForGains
         try loop.run()
         topology?.stop()
     }
@@ -260,7 +260,7 @@ final class Agent {
         let length = turnedAt.map { began - $0 } ?? .seconds(1)
         turnedAt = began
         planning.turn(reporter.latest, at: .now)
-        if planning.routes.isActive { collector.keepsGains = true }
+        collector.keepsGains = asksForGains
         // So that a second's flows and its interfaces' counters are of the same moment; but not more often than was asked for.
         if configuration.flows.interval <= .seconds(1) {
             let due = try collector.collect()
@@ -290,6 +290,9 @@ final class Agent {
         }
         for target in targets { target.send(due, interfaces: interfaces, overflow: overflow, now: .now) }
     }
+
+    /// Somebody wants to know what flows did in a second.
+    private var asksForGains: Bool { topology != nil || suspicions != nil || planning.routes.isActive }
 
     /// What flows did since the last turn.
     private func tellGains() {

@@ -87,33 +87,28 @@ extension NetlinkSocket {
     /// - Parameter family: only that one's; nil for both.
     public func routes(_ family: RoutingRule.Family? = nil) throws(NetlinkError) -> [Route] {
         var found: [Route] = []
-        for family in family.map({ [$0] }) ?? RoutingRule.Family.allCases {
-            var header = rtmsg()
-            header.rtm_family = family.rawValue
-            found += try dump(RTM_GETROUTE, header, "dump routes") { message in
-                message.type == RTM_NEWROUTE ? Route(netlink: message.payload) : nil
-            }
-        }
+        for family in family.map({ [$0] }) ?? RoutingRule.Family.allCases { found += try dumpRoutes(family) }
         return found
     }
 
     /// The entries of one table, which the kernel picks out (`NETLINK_GET_STRICT_CHK`): what others have many of costs nothing.
     func routes(_ family: RoutingRule.Family, table: UInt32) throws(NetlinkError) -> [Route] {
         try setStrict(true)
-        do throws(NetlinkError) {
-            var header = rtmsg()
-            header.rtm_family = family.rawValue
-            let attributes = [(type: Int(RTA_TABLE.rawValue), value: withUnsafeBytes(of: table) { Array($0) })]
-            let found = try dump(RTM_GETROUTE, header, "dump routes of table \(table)", attributes: attributes) { message in
-                message.type == RTM_NEWROUTE ? Route(netlink: message.payload) : nil
-            }
-            try setStrict(false)
-            return found
-        } catch {
-            try setStrict(false)
-            // No such table.
-            guard error.code == ENOENT else { throw error }
-            return []
+        let found = Result { () throws(NetlinkError) in
+            try dumpRoutes(
+                family, [(type: Int(RTA_TABLE.rawValue), value: withUnsafeBytes(of: table) { Array($0) })], "dump routes of table \(table)")
+        }
+        try setStrict(false)
+        do throws(NetlinkError) { return try found.get() } catch  where error.code == ENOENT { return [] }  // No such table.
+    }
+
+    private func dumpRoutes(
+        _ family: RoutingRule.Family, _ attributes: [(type: Int, value: [UInt8])] = [], _ operation: String = "dump routes"
+    ) throws(NetlinkError) -> [Route] {
+        var header = rtmsg()
+        header.rtm_family = family.rawValue
+        return try dump(RTM_GETROUTE, header, operation, attributes: attributes) { message in
+            message.type == RTM_NEWROUTE ? Route(netlink: message.payload) : nil
         }
     }
 

@@ -97,15 +97,12 @@ final class IncidentKeeper: Sendable {
                 if let ended = finding.ended, let id = state.book.update(Incident.Member(finding.key, ended)) { changed[id] = .changed }
                 if let began = finding.began { begun.append(Incident.Member(finding.key, began)) }
             }
-            let isDue = abs(now - state.refreshedAt) >= Self.refresh
-            if isDue {
-                let small = state.small.sorted().compactMap { key in series(key)?.anomaly.map { Incident.Member(key, $0) } }
-                state.small = Set(small.map(\.key))
-                begun += small
-            }
             begin(begun, &state, at: now, series, &changed)
-            if isDue {
+            if abs(now - state.refreshedAt) >= Self.refresh {
                 state.refreshedAt = now
+                let small = state.small.sorted().compactMap { key in series(key)?.anomaly.map { Incident.Member(key, $0) } }
+                state.small = []
+                begin(small, &state, at: now, series, &changed)
                 state.book.correct(at: now)
                 state.told = state.told.filter { abs(now - $0.value.at) < Self.pause }
                 for id in refresh(&state.book, at: now, series) { changed[id] = changed[id] ?? .changed }

@@ -13,31 +13,32 @@ struct ForecastBatch {
         let file = self.tasks
         let tasks = try ForecastTask.all(in: SeriesFile(file, for: ForecastTask.purpose))
         guard !tasks.isEmpty else { throw CommandFailure(ForecastTask.purpose, "\(file): there is no task") }
-        // What has too little to go by is an answer; what cannot be read is not.
-        var unread = 0
         var sets: [String: Result<[String: [Float]], CommandFailure>] = [:]
         for set in Set(tasks.map(\.set)) { sets[set] = Result { () throws(CommandFailure) in try table(of: set) } }
         try context.write("task_id,h,q05,q10,q20,q30,q40,q50,q60,q70,q80,q90,q95\n")
         func tell(_ task: ForecastTask, _ what: String) { context.complain("\(task.name): \(what)".visible + "\n") }
+        // What has too little to go by is an answer; what cannot be read is not.
+        var unread = 0
+        func passOver(_ task: ForecastTask, _ why: String) {
+            unread += 1
+            tell(task, why)
+        }
         var spent: [Double] = []
         for task in tasks {
             let table: [String: [Float]]
             switch sets[task.set] {
             case .success(let found)?: table = found
             case .failure(let failure)?:
-                tell(task, failure.why)
-                unread += 1
+                passOver(task, failure.why)
                 continue
             case nil: preconditionFailure(task.set)
             }
             guard let series = table[task.series] else {
-                tell(task, "there is no series \(task.series) in \(task.set).csv")
-                unread += 1
+                passOver(task, "there is no series \(task.series) in \(task.set).csv")
                 continue
             }
             guard task.history.upperBound <= series.count else {
-                tell(task, "train_end \(task.history.upperBound) is beyond the \(series.count) values of \(task.series)")
-                unread += 1
+                passOver(task, "train_end \(task.history.upperBound) is beyond the \(series.count) values of \(task.series)")
                 continue
             }
             let began = Self.processorMilliseconds
